@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* agent: see agent.h. Runs in: keystay-agent. */
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/listener.h"
+#include "agent/session.h"
+#include "agent/state.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+#include "lib/base/path.h"
+#include "lib/base/process.h"
+#include "lib/base/text.h"
+#include "lib/protocol/limits.h"
+
+enum { LISTENER_SIGN, LISTENER_CONTROL, N_LISTENERS };
+
+struct agent {
+	sd_event *event;
+	struct ks_state state;
+	struct ks_sessions sessions;
+	struct ks_listener listeners[N_LISTENERS];
+	sd_event_source *signals[4];
+	sd_event_source *drain;     /* set while stopping */
+	sd_event_source *drain_timer;
+};
+
+/* --- sockets ----------------------------------------------------------------------------------------------------- */
+
+static int adopt_sockets(struct agent *agent, struct ks_listener_error *ret_error)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names);
+	int error = n < 0 ? KS_ERR_SYSTEM : 0;
+
+	for (int i = 0; i < n && error == 0; i++) {
+		int which = strcmp(names[i], "control") == 0 ? LISTENER_CONTROL :
+			    strcmp(names[i], "sign") == 0    ? LISTENER_SIGN :
+							       -1;
+		if (which < 0 || agent->listeners[which].fd >= 0) {
+			(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
+					    "systemd handed over a socket named \"%s\"; expected one \"sign\" and one "
+					    "\"control\" (FileDescriptorName=)", names[i]);
+			error = KS_ERR_INVALID;
+		} else {
+			error = ks_listener_adopt(&agent->listeners[which], SD_LISTEN_FDS_START + i,
+						  which == LISTENER_SIGN ? KS_ON_SIGN : KS_ON_CONTROL, ret_error);
+		}
+	}
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	return error;
+}
+
+static int bind_missing(struct agent *agent, struct ks_listener_error *ret_error)
+{
+	/* The control socket first: who cannot have that one must not touch the other. */
+	for (int which = N_LISTENERS - 1; which >= 0; which--) {
+		KS_AUTO_FREE char *path = NULL;
+		if (agent->listeners[which].fd >= 0)
+			continue;
+		int error = which == LISTENER_SIGN ? ks_path_sign_socket(&path) : ks_path_control_socket(&path);
+		if (error < 0) {
+			(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
+					    "there is no folder for sockets: set XDG_RUNTIME_DIR, or log in so that "
+					    "/run/user/%u exists", (unsigned)geteuid());
+			return error;
+		}
+		error = ks_listener_bind(&agent->listeners[which], path,
+					 which == LISTENER_SIGN ? KS_ON_SIGN : KS_ON_CONTROL, ret_error);
+		if (error < 0)
+			return error;
+		ks_log_info("listening on %s", path);
+	}
+	return 0;
+}
+
+static int open_sockets(struct agent *agent)
+{
+	struct ks_listener_error problem = { .text = "" };
+
+	for (int i = 0; i < N_LISTENERS; i++)
+		agent->listeners[i] = (struct ks_listener){ .fd = -1, .lock_fd = -1 };
+	int error = adopt_sockets(agent, &problem);
+	if (error == 0)
+		error = bind_missing(agent, &problem);
+	if (error < 0)
+		ks_log_error("%s", problem.text[0] ? problem.text : ks_error_text(error));
+	return error;
+}
+
+static void on_session_gone(void *userdata)
+{
+	struct agent *agent = userdata;
+
+	for (int i = 0; i < N_LISTENERS; i++)
+		ks_listener_wake(&agent->listeners[i]);
+}
+
+/* --- signals ----------------------------------------------------------------------------------------------------- */
+
+static int look_whether_drained(sd_event_source *source, void *userdata)
+{
+	(void)source;
+	struct agent *agent = userdata;
+
+	/* Runs after each turn of the loop; nothing is polled. */
+	if (!ks_sessions_are_busy(&agent->sessions))
+		(void)sd_event_exit(agent->event, 0);
+	return 0;
+}
+
+static int on_drain_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	struct agent *agent = userdata;
+
+	ks_log_warning("signatures that were still under way are given up");
+	(void)sd_event_exit(agent->event, 0);
+	return 0;
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	(void)source;
+	struct agent *agent = userdata;
+
+	if (agent->drain) { /* a second signal: no more patience */
+		(void)sd_event_exit(agent->event, 0);
+		return 0;
+	}
+	ks_log_info("stopping (signal %u)", info->ssi_signo);
+	(void)sd_notify(0, "STOPPING=1");
+	for (int i = 0; i < N_LISTENERS; i++)
+		ks_listener_deinit(&agent->listeners[i]);
+	if (!ks_sessions_are_busy(&agent->sessions) ||
+	    sd_event_add_post(agent->event, &agent->drain, look_whether_drained, agent) < 0 ||
+	    sd_event_add_time_relative(agent->event, &agent->drain_timer, CLOCK_MONOTONIC, KS_DRAIN_MS * 1000ull, 0,
+				       on_drain_deadline, agent) < 0)
+		(void)sd_event_exit(agent->event, 0);
+	return 0;
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	(void)source;
+	(void)info;
+	struct agent *agent = userdata;
+	struct ks_settings_error problem = { .text = "" };
+
+	(void)sd_notify(0, "RELOADING=1");
+	if (ks_state_reload(&agent->state, &problem) < 0)
+		ks_log_error("the configuration was not reloaded, the old one stays: %s", problem.text);
+	else
+		ks_log_info("configuration reloaded: %s", agent->state.settings->summary);
+	(void)sd_notify(0, "READY=1");
+	return 0;
+}
+
+static int watch_signals(struct agent *agent)
+{
+	sigset_t set;
+	static const int stops[] = { SIGTERM, SIGINT };
+
+	if (sigemptyset(&set) < 0 || sigaddset(&set, SIGTERM) < 0 || sigaddset(&set, SIGINT) < 0 ||
+	    sigaddset(&set, SIGHUP) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return KS_ERR_SYSTEM;
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+		if (sd_event_add_signal(agent->event, &agent->signals[i], stops[i], on_stop, agent) < 0)
+			return KS_ERR_SYSTEM;
+	}
+	return sd_event_add_signal(agent->event, &agent->signals[2], SIGHUP, on_reload, agent) < 0 ? KS_ERR_SYSTEM : 0;
+}
+
+/* --- life -------------------------------------------------------------------------------------------------------- */
+
+static void tell_ready(int ready_fd)
+{
+	(void)sd_notify(0, "READY=1");
+	if (ready_fd < 0)
+		return;
+	if (write(ready_fd, "\n", 1) < 0)
+		ks_log_warning("nobody reads descriptor %d of --ready-fd", ready_fd);
+	(void)close(ready_fd);
+}
+
+static int start(struct agent *agent, const struct ks_agent_options *options, struct ks_settings **settings)
+{
+	size_t n_files = ks_process_raise_files(KS_CONNECTIONS_PER_UID + KS_RESERVED_FILES);
+	size_t n_sessions = n_files > 2 * KS_RESERVED_FILES ? n_files - KS_RESERVED_FILES : n_files / 2;
+
+	if (sd_event_new(&agent->event) < 0)
+		return KS_ERR_SYSTEM;
+	int error = watch_signals(agent);
+	if (error == 0)
+		error = open_sockets(agent);
+	if (error == 0)
+		error = ks_state_init(&agent->state, agent->event, options->configuration, KS_STEAL(*settings));
+	if (error < 0)
+		return error;
+	ks_sessions_init(&agent->sessions, &agent->state, n_sessions, on_session_gone, agent);
+	for (int i = 0; i < N_LISTENERS && error == 0; i++)
+		error = ks_listener_start(&agent->listeners[i], agent->event, &agent->sessions);
+	return error;
+}
+
+static void stop(struct agent *agent)
+{
+	for (int i = 0; i < N_LISTENERS; i++)
+		ks_listener_deinit(&agent->listeners[i]);
+	ks_sessions_deinit(&agent->sessions);
+	ks_state_deinit(&agent->state);
+	for (size_t i = 0; i < sizeof(agent->signals) / sizeof(agent->signals[0]); i++)
+		sd_event_source_disable_unref(agent->signals[i]);
+	sd_event_source_disable_unref(agent->drain);
+	sd_event_source_disable_unref(agent->drain_timer);
+	sd_event_unref(agent->event);
+}
+
+int ks_agent_run(const struct ks_agent_options *options, struct ks_settings *settings)
+{
+	struct agent agent = { .listeners = { { .fd = -1, .lock_fd = -1 }, { .fd = -1, .lock_fd = -1 } } };
+	struct ks_settings *untaken = settings;
+
+	int error = start(&agent, options, &untaken);
+	if (error == 0) {
+		ks_log_info("started: %s", agent.state.settings->summary);
+		tell_ready(options->ready_fd);
+		if (sd_event_loop(agent.event) < 0)
+			error = KS_ERR_SYSTEM;
+	}
+	if (error < 0 && error != KS_ERR_BUSY)
+		ks_log_error("the agent ends: %s", ks_error_text(error));
+	stop(&agent);
+	ks_settings_free(untaken);
+	return error;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* catalogue: see catalogue.h. Runs in: keystay-agent. */
+#include "agent/catalogue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/state.h"
+#include "lib/base/buffer.h"
+#include "lib/base/cleanup.h"
+
+static struct ks_msg_identity describe(struct ks_state *state, struct ks_identity *identity, char token_label[65])
+{
+	struct ks_token token;
+	enum ks_token_state token_state = KS_TOKEN_ABSENT;
+	token_label[0] = '\0';
+
+	/* Of several places the one that can be used soonest. */
+	for (size_t i = 0; i < identity->n_locations; i++) {
+		if (!ks_state_token_of(state, &identity->locations[i], &token))
+			continue;
+		enum ks_token_state here = ks_state_of_token(&token);
+		bool usable = here == KS_TOKEN_OPEN || here == KS_TOKEN_UNLOCKED;
+		if (token_label[0] == '\0' || usable) {
+			token_state = here;
+			memcpy(token_label, token.inventory->label, 65);
+		}
+	}
+	ks_keyring_chain(state->keyring, identity);
+	const struct ks_certificate *leaf = identity->certificate;
+	return (struct ks_msg_identity){
+		.name = ks_bytes_text(identity->name),
+		.spki_hash = ks_bytes(identity->spki_hash, sizeof(identity->spki_hash)),
+		.spki = identity->spki.der,
+		.key_type = ks_bytes_text(identity->key_type),
+		.uri = ks_bytes_text(identity->uri),
+		.label = ks_bytes_text(identity->label),
+		.token = ks_bytes_text(token_label),
+		.module = ks_bytes_text(identity->module),
+		.state = token_state,
+		.n_certificates = (uint32_t)identity->n_chain,
+		.subject = ks_bytes_text(leaf ? ks_certificate_subject(leaf) : ""),
+		.issuer = ks_bytes_text(leaf ? ks_certificate_issuer(leaf) : ""),
+		.not_before = leaf ? (uint64_t)ks_certificate_not_before(leaf) : 0,
+		.not_after = leaf ? (uint64_t)ks_certificate_not_after(leaf) : 0,
+		.rules = ks_bytes_text(identity->rules ? identity->rules->rules : ""),
+	};
+}
+
+static void answer_list(struct ks_request *request)
+{
+	struct ks_state *state = request->state;
+	struct ks_msg_list list;
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer page = { 0 };
+
+	int error = ks_message_read(KS_MSG_LIST, request->body, &list, sizeof(list));
+	if (error < 0) {
+		ks_request_fail(request, error, NULL);
+		return;
+	}
+	if (list.generation != 0 && list.generation != state->generation) {
+		ks_request_fail(request, KS_ERR_CHANGED, NULL);
+		return;
+	}
+	size_t total = ks_keyring_count(state->keyring);
+	ks_buffer_init(&page, KS_FRAME_MAX);
+	for (size_t i = list.offset; i < total && i - list.offset < KS_LIST_PAGE; i++) {
+		char token_label[65];
+		struct ks_msg_identity identity =
+			describe(state, ks_keyring_at(state->keyring, i), token_label);
+		ks_record_write(&page, KS_RECORD(identity), &identity);
+	}
+	error = ks_buffer_error(&page);
+	if (error < 0) {
+		ks_request_fail(request, error, NULL);
+		return;
+	}
+	struct ks_msg_list_reply reply = { .generation = state->generation, .total = (uint32_t)total,
+					   .identities = ks_buffer_bytes(&page) };
+	ks_request_answer(request, KS_MSG_LIST_REPLY, &reply);
+}
+
+static void answer_get(struct ks_request *request)
+{
+	struct ks_state *state = request->state;
+	struct ks_msg_get get;
+	struct ks_identity *identity;
+	char why[KS_TEXT_MAX], token_label[65];
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer record = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer chain = { 0 };
+
+	int error = ks_message_read(KS_MSG_GET, request->body, &get, sizeof(get));
+	if (error < 0) {
+		ks_request_fail(request, error, NULL);
+		return;
+	}
+	error = ks_keyring_by_name(state->keyring, get.name, &identity, why, sizeof(why));
+	if (error < 0) {
+		ks_request_fail(request, error, "%s", why);
+		return;
+	}
+	struct ks_msg_identity description = describe(state, identity, token_label);
+	ks_record_write(&record, KS_RECORD(identity), &description);
+	for (size_t i = 0; i < identity->n_chain; i++) {
+		struct ks_msg_certificate certificate = { .der = ks_certificate_der(identity->chain[i]) };
+		ks_record_write(&chain, KS_RECORD(certificate), &certificate);
+	}
+	error = ks_buffer_error(&record) < 0 ? ks_buffer_error(&record) : ks_buffer_error(&chain);
+	if (error < 0) {
+		ks_request_fail(request, error, NULL);
+		return;
+	}
+	struct ks_msg_get_reply reply = { .identity = ks_buffer_bytes(&record), .chain = ks_buffer_bytes(&chain) };
+	ks_request_answer(request, KS_MSG_GET_REPLY, &reply);
+}
+
+/* --- a first client may come before the workers have told their tokens ------------------------------------------- */
+
+struct waiting {
+	struct ks_waiter waiter; /* first, so that the waiter is the waiting */
+	struct ks_request *request;
+	void (*answer)(struct ks_request *request);
+};
+
+static void on_drop(struct ks_request *request)
+{
+	struct waiting *waiting = request->pending;
+
+	ks_state_wait_no_more(&waiting->waiter);
+	free(waiting);
+}
+
+static void on_news(struct ks_waiter *waiter)
+{
+	struct waiting *waiting = (struct waiting *)waiter;
+	struct ks_request *request = waiting->request;
+	void (*answer)(struct ks_request *) = waiting->answer;
+
+	if (!ks_state_is_settled(request->state))
+		return;
+	on_drop(request);
+	answer(request);
+}
+
+/* The state settles at its deadline at the latest, so this needs none of its own. */
+static void when_settled(struct ks_request *request, void (*answer)(struct ks_request *request))
+{
+	if (ks_state_is_settled(request->state)) {
+		answer(request);
+		return;
+	}
+	struct waiting *waiting = calloc(1, sizeof(*waiting));
+	if (!waiting) {
+		ks_request_fail(request, KS_ERR_NO_MEMORY, NULL);
+		return;
+	}
+	*waiting = (struct waiting){ .waiter.changed = on_news, .request = request, .answer = answer };
+	request->pending = waiting;
+	request->drop = on_drop;
+	ks_state_wait(request->state, &waiting->waiter);
+}
+
+void ks_catalogue_list(struct ks_request *request)
+{
+	when_settled(request, answer_list);
+}
+
+void ks_catalogue_get(struct ks_request *request)
+{
+	when_settled(request, answer_get);
+}

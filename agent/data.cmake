@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+# ks_agent_data: what the agent knows (configuration, tokens, identities, rules), without an event loop. From the top:
+# each file uses those below it.
+keystay_room(ks_agent_data
+	policy.c
+	keyring.c keyring_build.c keyring_items.c keyring_names.c names.c
+	chain.c
+	overlay.c
+	inventory.c
+	settings_files.c settings_print.c settings.c settings_check.c settings_enforce.c settings_typed.c settings_rules.c
+	settings_table.c
+	spelling.c
+	LINK ks_tls)

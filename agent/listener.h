@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * listener: a socket that clients connect to: bound by us or handed over by systemd.
+ *
+ * Runs in: keystay-agent. A live socket of another agent is never stolen: a lock file beside the socket decides who
+ * may bind, and a stale socket is removed only under that lock and only after nobody answered on it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "agent/session.h"
+#include "lib/base/error.h"
+
+struct ks_listener {
+	enum ks_message_where where;
+	int fd;
+	int lock_fd;
+	char *path;            /* of a socket that we bound and will remove; else NULL */
+	dev_t device;          /* of that file, so that only our own is removed */
+	ino_t inode;
+	sd_event_source *source;
+	struct ks_sessions *sessions; /* borrowed */
+	bool resting;          /* no descriptor is left: no accept until a session ends */
+};
+
+/* What went wrong, in one sentence: "another keystay-agent (pid 4711) already listens on …". */
+struct ks_listener_error {
+	char text[512];
+};
+
+/* Binds path, whose folder is made private (0700). BUSY when another agent has it. */
+int ks_listener_bind(struct ks_listener *listener, const char *path, enum ks_message_where where,
+		     struct ks_listener_error *ret_error) KS_WARN_UNUSED;
+
+/* Takes a listening socket from systemd. INVALID when it is none. */
+int ks_listener_adopt(struct ks_listener *listener, int fd, enum ks_message_where where,
+		      struct ks_listener_error *ret_error) KS_WARN_UNUSED;
+
+/* Begins to accept. */
+int ks_listener_start(struct ks_listener *listener, sd_event *event, struct ks_sessions *sessions) KS_WARN_UNUSED;
+
+/* A session has ended: accept again if that was stopped for want of descriptors. */
+void ks_listener_wake(struct ks_listener *listener);
+
+/* Stops accepting; removes the socket if it is still ours. */
+void ks_listener_deinit(struct ks_listener *listener);

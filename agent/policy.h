@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy: may this request be answered with this key? A pure function (invariants I2, I3, I10, I11).
+ *
+ * Runs in: keystay-agent, at signing time and again after every wait.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/settings.h"
+#include "lib/base/error.h"
+#include "lib/tls/signable.h"
+
+enum ks_purpose {
+	KS_PURPOSE_TLS_CLIENT = 1,
+};
+
+struct ks_policy_question {
+	const char *key_name;
+	const struct ks_settings_key *rules; /* NULL: no section fits this key */
+	uid_t uid;
+	enum ks_purpose purpose;
+	const struct ks_signable *signable;
+};
+
+struct ks_policy_answer {
+	char text[512]; /* a refusal in one sentence, with the rule and what to do; "" when allowed */
+};
+
+/* 0 = allow; RULE or RULE_UNPROVABLE = refuse with ret_answer filled. */
+int ks_policy_decide(const struct ks_policy_question *question, struct ks_policy_answer *ret_answer) KS_WARN_UNUSED;

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings_check: do the values of a section go together, and sections with each other?
+ *
+ * Runs in: keystay-agent. Looks at what people wrote, before [enforce] narrows it: a contradiction of theirs is an
+ * error of theirs, whatever the administrator says.
+ */
+#include <string.h>
+
+#include "agent/settings_private.h"
+#include "agent/spelling.h"
+#include "lib/base/text.h"
+
+/* "[key "alice"]" */
+static const char *head(const struct ks_settings_section *section, char *out, size_t size)
+{
+	(void)ks_text_print(out, size, "[%s \"%s\"]", ks_settings_tables[section->kind].section, section->name);
+	return out;
+}
+
+static void check_module(const struct ks_settings_section *section, struct ks_settings_report *report)
+{
+	const struct ks_settings_value *path = &section->values[KS_MODULE_PATH];
+	const struct ks_settings_value *p11_kit = &section->values[KS_MODULE_P11_KIT];
+	char what[128];
+
+	if (!path->text && !p11_kit->text)
+		ks_settings_report_add(report, &section->origin, head(section, what, sizeof(what)),
+				       "expected path = FILE or p11-kit = NAME, found neither");
+	else if (path->text && p11_kit->text) {
+		bool path_last = path->origin.line > p11_kit->origin.line;
+		const struct ks_settings_value *last = path_last ? path : p11_kit;
+		const struct ks_settings_value *first = path_last ? p11_kit : path;
+		ks_settings_report_add(report, &last->origin, path_last ? "path" : "p11-kit",
+				       "expected either path or p11-kit in %s, found both (%s in line %u)",
+				       head(section, what, sizeof(what)), path_last ? "p11-kit" : "path",
+				       first->origin.line);
+	}
+}
+
+static void check_module_name(const struct ks_settings_value *value, const struct ks_settings_sections *modules,
+			      struct ks_settings_report *report)
+{
+	struct ks_spelling spelling = { .word = value->text };
+	char known[256] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < modules->n; i++) {
+		if (strcmp(modules->at[i].name, value->text) == 0)
+			return;
+		ks_spelling_offer(&spelling, modules->at[i].name);
+		if (ks_text_print(known + used, sizeof(known) - used, "%s\"%s\"", i ? ", " : "", modules->at[i].name))
+			used += strlen(known + used);
+		else
+			known[used] = '\0';
+	}
+	ks_settings_report_add(report, &value->origin, "module",
+			       "expected the name of a [module] section (%s), found \"%s\"%s%s%s",
+			       used ? known : "there is none", value->text, spelling.best ? "; did you mean \"" : "",
+			       spelling.best ? spelling.best : "", spelling.best ? "\"?" : "");
+}
+
+static void check_key(const struct ks_settings_section *section, const struct ks_settings_sections *modules,
+		      struct ks_settings_report *report)
+{
+	char what[128];
+	size_t n_criteria = 0;
+
+	for (size_t i = 0; i < KS_RULED_N_CRITERIA; i++)
+		n_criteria += section->values[i].text ? 1 : 0;
+	if (n_criteria == 0)
+		ks_settings_report_add(report, &section->origin, head(section, what, sizeof(what)),
+				       "expected match, module, spki, issuer, eku or template, found none of them");
+	if (section->values[KS_RULED_MODULE].text)
+		check_module_name(&section->values[KS_RULED_MODULE], modules, report);
+
+	/* A digest says nothing of the server that it is for (DESIGN section 6). */
+	static const size_t server_rules[] = { KS_RULED_SERVERS, KS_RULED_SERVER_CA, KS_RULED_SERVER_SPKI };
+	const struct ks_settings_value *allow = &section->values[KS_RULED_ALLOW];
+	if (!allow->text || !ks_settings_allows_digest(allow->text))
+		return;
+	for (size_t i = 0; i < sizeof(server_rules) / sizeof(server_rules[0]); i++) {
+		const struct ks_settings_value *rule = &section->values[server_rules[i]];
+		if (!rule->text)
+			continue;
+		ks_settings_report_add(
+			report, &allow->origin, "allow",
+			"expected tls, since %s (%s:%u) cannot be proven for a bare digest, found \"%s\"",
+			ks_settings_tables[KS_SETTINGS_KEY].rows[server_rules[i]].key, rule->origin.file,
+			rule->origin.line, allow->text);
+		return;
+	}
+}
+
+void ks_settings_check(const struct ks_settings *settings, struct ks_settings_report *report)
+{
+	const struct ks_settings_private *private = settings->private;
+
+	for (size_t i = 0; i < private->modules.n; i++) {
+		if (!private->modules.at[i].spoiled)
+			check_module(&private->modules.at[i], report);
+	}
+	for (size_t i = 0; i < private->keys.n; i++) {
+		if (!private->keys.at[i].spoiled)
+			check_key(&private->keys.at[i], &private->modules, report);
+	}
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings_table: see settings_table.h. Runs in: keystay-agent.
+ *
+ * A value's form is checked here alone; what it means together with others is for settings_typed.c and
+ * settings_enforce.c. Rules that nothing enforces yet are checked all the same: a mistake in them must not wait for the
+ * release that reads them.
+ */
+#include "agent/settings_table.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "lib/base/text.h"
+#include "lib/protocol/uri.h"
+
+#define NAME_MAX_BYTES 64u
+
+/* As long as a field of the status and list messages. */
+#define PATH_MAX_BYTES 1023u
+#define TEXT_MAX_BYTES 1023u
+
+/* A SHA-256 in hex, and the fewest digits that tell keys apart in practice. */
+#define HASH_DIGITS 64u
+#define HASH_DIGITS_MIN 8u
+
+#define HOST_MAX_BYTES 253u
+#define LABEL_MAX_BYTES 63u
+
+/* Ten years: longer than any computer runs, and far from where milliseconds or the timers of libsystemd overflow. */
+#define DURATION_MAX_MS ((uint64_t)3650 * 24 * 60 * 60 * 1000)
+
+#define SESSIONS_MAX 64u
+#define RATE_MAX 1000000u
+
+/* --- lists ------------------------------------------------------------------------------------------------------- */
+
+static bool is_space(char letter)
+{
+	return letter == ' ' || letter == '\t';
+}
+
+bool ks_settings_next_item(const char **cursor, struct ks_bytes *ret_item)
+{
+	if (!*cursor)
+		return false;
+	const char *start = *cursor;
+	const char *comma = strchr(start, ',');
+	const char *end = comma ? comma : start + strlen(start);
+	*cursor = comma ? comma + 1 : NULL;
+	while (start < end && is_space(*start))
+		start++;
+	while (end > start && is_space(end[-1]))
+		end--;
+	*ret_item = ks_bytes(start, (size_t)(end - start));
+	return true;
+}
+
+static bool each_item(const char *value, bool (*is_good)(struct ks_bytes item))
+{
+	struct ks_bytes item;
+	while (ks_settings_next_item(&value, &item)) {
+		if (!is_good(item))
+			return false;
+	}
+	return true;
+}
+
+static bool item_is(struct ks_bytes item, const char *word)
+{
+	return ks_bytes_equal(item, ks_bytes_text(word));
+}
+
+/* --- plain values ------------------------------------------------------------------------------------------------ */
+
+int ks_settings_duration(const char *value, uint64_t *ret_ms)
+{
+	uint64_t ms;
+	int r = ks_text_duration_ms(value, &ms);
+	if (r < 0)
+		return r;
+	if (ms > DURATION_MAX_MS)
+		return KS_ERR_INVALID;
+	*ret_ms = ms;
+	return 0;
+}
+
+static bool good_duration(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	uint64_t ms;
+	return ks_settings_duration(value, &ms) == 0;
+}
+
+static bool good_yes_no(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0;
+}
+
+static bool good_no(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return strcmp(value, "no") == 0;
+}
+
+static bool good_path(const char *value, const char **ret_why)
+{
+	if (value[0] == '~')
+		*ret_why = "~ is not expanded, write the whole path";
+	return value[0] == '/' && value[1] != '\0' && strlen(value) <= PATH_MAX_BYTES &&
+	       ks_text_valid(ks_bytes_text(value));
+}
+
+bool ks_settings_name_is_good(const char *name)
+{
+	size_t size = strlen(name);
+	return size > 0 && size <= NAME_MAX_BYTES && name[0] != '-' && !strchr(name, '/') &&
+	       ks_text_valid(ks_bytes_text(name));
+}
+
+static bool good_name(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return ks_settings_name_is_good(value);
+}
+
+static bool good_sessions(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	uint64_t number;
+	return ks_text_number(value, SESSIONS_MAX, &number) == 0 && number > 0;
+}
+
+static bool good_text(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	size_t size = strlen(value);
+	return size > 0 && size <= TEXT_MAX_BYTES && ks_text_valid(ks_bytes_text(value));
+}
+
+/* --- which key --------------------------------------------------------------------------------------------------- */
+
+static bool good_match(const char *value, const char **ret_why)
+{
+	struct ks_uri uri;
+	if (strlen(value) > TEXT_MAX_BYTES || ks_uri_read(ks_bytes_text(value), &uri, ret_why) < 0)
+		return false;
+	/* Read well, and yet no key would ever fit: the section's rules would silently hold for none. */
+	bool can_match = !uri.unmatched;
+	ks_uri_deinit(&uri);
+	if (!can_match)
+		*ret_why = "slots, libraries and vendor attributes (x-…) cannot be matched, leave them out";
+	return can_match;
+}
+
+static bool only_hex(struct ks_bytes text)
+{
+	for (size_t i = 0; i < text.size; i++) {
+		if (!isxdigit(text.data[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool good_spki(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	size_t size = strlen(value);
+	return size >= HASH_DIGITS_MIN && size <= HASH_DIGITS && size % 2 == 0 && only_hex(ks_bytes_text(value));
+}
+
+/* Dotted decimal, two arcs at least (X.660): digits between single dots. */
+static bool is_oid(const char *value)
+{
+	size_t n_dots = 0;
+	if (!isdigit((unsigned char)value[0]) || value[0] > '2' || value[1] != '.')
+		return false;
+	for (const char *at = value; *at; at++) {
+		if (*at == '.' && !isdigit((unsigned char)at[1]))
+			return false;
+		if (*at == '.')
+			n_dots++;
+		else if (!isdigit((unsigned char)*at))
+			return false;
+	}
+	return n_dots >= 1;
+}
+
+static bool good_eku(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return strcmp(value, "clientAuth") == 0 || (strlen(value) <= 128 && is_oid(value));
+}
+
+/* --- rules ------------------------------------------------------------------------------------------------------- */
+
+/* A DNS name in its ASCII form in which '*' may stand anywhere; no port, no address (a ClientHello names neither). */
+static bool good_server(struct ks_bytes item)
+{
+	size_t label = 0;
+	if (item.size == 0 || item.size > HOST_MAX_BYTES)
+		return false;
+	for (size_t i = 0; i < item.size; i++) {
+		uint8_t letter = item.data[i];
+		if (letter == '.' && label == 0)
+			return false;
+		if (letter != '.' && letter != '*' && letter != '-' && letter != '_' &&
+		    !(letter < 0x80 && isalnum(letter)))
+			return false;
+		label = letter == '.' ? 0 : label + 1;
+		if (label > LABEL_MAX_BYTES)
+			return false;
+	}
+	return label > 0;
+}
+
+static bool good_servers(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return each_item(value, good_server);
+}
+
+static bool good_hash(struct ks_bytes item)
+{
+	return item.size == HASH_DIGITS && only_hex(item);
+}
+
+static bool good_hashes(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return each_item(value, good_hash);
+}
+
+int ks_settings_confirm_level(const char *value)
+{
+	static const char *const words[] = { "no", "first-use", "always" };
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(value, words[i]) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static bool good_confirm(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return ks_settings_confirm_level(value) >= 0;
+}
+
+static bool good_enforced_confirm(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return ks_settings_confirm_level(value) > 0;
+}
+
+/* N/UNIT: "10/m". */
+static bool good_rate(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	char digits[16];
+	size_t size = strcspn(value, "/");
+	if (size == 0 || size >= sizeof(digits) || value[size] == '\0')
+		return false;
+	memcpy(digits, value, size);
+	digits[size] = '\0';
+	const char *unit = value + size + 1;
+	uint64_t number;
+	return unit[0] != '\0' && unit[1] == '\0' && strchr("smhd", unit[0]) &&
+	       ks_text_number(digits, RATE_MAX, &number) == 0 && number > 0;
+}
+
+/* "HH:MM", at most 24:00. */
+static bool is_time(const char *text)
+{
+	for (size_t i = 0; i < 5; i++) {
+		if (i == 2 ? text[i] != ':' : !isdigit((unsigned char)text[i]))
+			return false;
+	}
+	int hours = (text[0] - '0') * 10 + (text[1] - '0');
+	int minutes = (text[3] - '0') * 10 + (text[4] - '0');
+	return minutes < 60 && (hours < 24 || (hours == 24 && minutes == 0));
+}
+
+static bool is_day(const char *text)
+{
+	static const char days[] = "Mon Tue Wed Thu Fri Sat Sun ";
+	for (size_t i = 0; i + 4 < sizeof(days); i += 4) {
+		if (strncmp(days + i, text, 3) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "08:00-18:00", "Mon-Fri 08:00-18:00", "Sat 09:00-12:00". */
+static bool good_period(struct ks_bytes item)
+{
+	char text[24] = "";
+	if (item.size >= sizeof(text))
+		return false;
+	if (item.size > 0)
+		memcpy(text, item.data, item.size);
+	const char *at = text;
+	if (is_day(at)) {
+		at += 3;
+		if (at[0] == '-' && is_day(at + 1))
+			at += 4;
+		if (!is_space(*at))
+			return false;
+		while (is_space(*at))
+			at++;
+	}
+	return strlen(at) == 11 && is_time(at) && at[5] == '-' && is_time(at + 6);
+}
+
+static bool good_hours(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return each_item(value, good_period);
+}
+
+/* A login name as useradd takes it, or a number. Whether it exists is asked when the rule is enforced. */
+static bool good_account(struct ks_bytes item)
+{
+	if (item.size == 0 || item.size > NAME_MAX_BYTES || item.data[0] == '-')
+		return false;
+	for (size_t i = 0; i < item.size; i++) {
+		uint8_t letter = item.data[i];
+		if (letter >= 0x80 || (!isalnum(letter) && !strchr("._-@$", letter)))
+			return false;
+	}
+	return true;
+}
+
+static bool good_accounts(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return each_item(value, good_account);
+}
+
+bool ks_settings_allows_digest(const char *value)
+{
+	struct ks_bytes item;
+	while (ks_settings_next_item(&value, &item)) {
+		if (item_is(item, "digest"))
+			return true;
+	}
+	return false;
+}
+
+static bool good_allow(const char *value, const char **ret_why)
+{
+	unsigned n_tls = 0;
+	unsigned n_digest = 0;
+	struct ks_bytes item;
+	while (ks_settings_next_item(&value, &item)) {
+		if (item_is(item, "tls"))
+			n_tls++;
+		else if (item_is(item, "digest"))
+			n_digest++;
+		else
+			return false;
+	}
+	if (n_tls == 0 && n_digest == 1)
+		*ret_why = "a key that may sign digests may sign for TLS as well";
+	return n_tls == 1 && n_digest <= 1;
+}
+
+static bool good_tls(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return strcmp(value, "tls") == 0;
+}
+
+/* --- the table --------------------------------------------------------------------------------------------------- */
+
+#define EXPECTED_DURATION "a time such as 8h, 30m or 2d, at most 3650d, or 0 (one signature)"
+#define EXPECTED_SERVERS "host names or patterns such as *.corp.example, with commas between them"
+
+static const struct ks_settings_row agent_rows[KS_AGENT_N] = {
+	[KS_AGENT_UNLOCK_FOR] = { "unlock-for", EXPECTED_DURATION, "8h", good_duration, false },
+	[KS_AGENT_KEEP_PIN] = { "keep-pin", "yes or no", "no", good_yes_no, false },
+};
+
+static const struct ks_settings_row module_rows[KS_MODULE_N] = {
+	[KS_MODULE_PATH] = { "path", "the absolute path of a PKCS#11 module", NULL, good_path, false },
+	[KS_MODULE_P11_KIT] = { "p11-kit", "the name of a module that p11-kit knows", NULL, good_name, false },
+	[KS_MODULE_SESSIONS] = { "sessions", "a number from 1 to 64", "4", good_sessions, false },
+};
+
+static const struct ks_settings_row key_rows[KS_RULED_N] = {
+	[KS_RULED_MATCH] = { "match", "a PKCS#11 URI such as pkcs11:token=corp;object=alice", NULL, good_match, true },
+	[KS_RULED_MODULE] = { "module", "the name of a [module] section", NULL, good_name, false },
+	[KS_RULED_SPKI] = { "spki", "8 to 64 hex digits, an even number: the start of the public key's SHA-256", NULL,
+			    good_spki, false },
+	[KS_RULED_ISSUER] = { "issuer", "an issuer name or a pattern such as *O=Corp*", NULL, good_text, false },
+	[KS_RULED_EKU] = { "eku", "clientAuth or a dotted number such as 1.3.6.1.4.1.311.20.2.2", NULL, good_eku,
+			   false },
+	[KS_RULED_TEMPLATE] = { "template", "the name or number of a certificate template", NULL, good_text, false },
+	[KS_RULED_SERVERS] = { "servers", EXPECTED_SERVERS, NULL, good_servers, false },
+	[KS_RULED_SERVER_CA] = { "server-ca", "the absolute path of a PEM file", NULL, good_path, false },
+	[KS_RULED_SERVER_SPKI] = { "server-spki", "SHA-256 hashes of 64 hex digits, with commas between them", NULL,
+				   good_hashes, false },
+	[KS_RULED_CONFIRM] = { "confirm", "no, first-use or always", "no", good_confirm, false },
+	[KS_RULED_MAX_RATE] = { "max-rate", "a number per s, m, h or d, such as 10/m", NULL, good_rate, false },
+	[KS_RULED_HOURS] = { "hours", "times such as 08:00-18:00 or Mon-Fri 08:00-18:00, with commas between them",
+			     NULL, good_hours, false },
+	[KS_RULED_USERS] = { "users", "user names or numbers, with commas between them", NULL, good_accounts, false },
+	[KS_RULED_GROUPS] = { "groups", "group names or numbers, with commas between them", NULL, good_accounts,
+			      false },
+	[KS_RULED_ALLOW] = { "allow", "tls, or tls, digest", "tls", good_allow, false },
+};
+
+static const struct ks_settings_row enforce_rows[KS_ENFORCE_N] = {
+	[KS_ENFORCE_UNLOCK_FOR] = { "unlock-for", EXPECTED_DURATION, NULL, good_duration, false },
+	[KS_ENFORCE_KEEP_PIN] = { "keep-pin", "no", NULL, good_no, false },
+	[KS_ENFORCE_SERVERS] = { "servers", EXPECTED_SERVERS, NULL, good_servers, false },
+	[KS_ENFORCE_CONFIRM] = { "confirm", "first-use or always", NULL, good_enforced_confirm, false },
+	[KS_ENFORCE_ALLOW] = { "allow", "tls", NULL, good_tls, false },
+};
+
+const struct ks_settings_table ks_settings_tables[KS_SETTINGS_N_KINDS] = {
+	[KS_SETTINGS_AGENT] = { "agent", "[agent]", false, agent_rows, KS_AGENT_N },
+	[KS_SETTINGS_MODULE] = { "module", "[module \"NAME\"]", true, module_rows, KS_MODULE_N },
+	[KS_SETTINGS_KEY] = { "key", "[key \"NAME\"]", true, key_rows, KS_RULED_N },
+	[KS_SETTINGS_ENFORCE] = { "enforce", "[enforce]", false, enforce_rows, KS_ENFORCE_N },
+};

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings_table: every word that keystay.conf may have, with what may stand behind it.
+ *
+ * Runs in: keystay-agent. Pure. To add a key: its enum value here, its row in settings_table.c, and where it is put to
+ * use: settings_typed.c (values), settings_rules.c (rules, which refuse until something proves them).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/bytes.h"
+#include "lib/base/error.h"
+
+enum ks_settings_kind {
+	KS_SETTINGS_AGENT,
+	KS_SETTINGS_MODULE,
+	KS_SETTINGS_KEY,
+	KS_SETTINGS_ENFORCE,
+	KS_SETTINGS_N_KINDS,
+};
+
+/* The rows of each kind, in the order in which they are printed. */
+enum { KS_AGENT_UNLOCK_FOR, KS_AGENT_KEEP_PIN, KS_AGENT_N };
+enum { KS_MODULE_PATH, KS_MODULE_P11_KIT, KS_MODULE_SESSIONS, KS_MODULE_N };
+enum {
+	KS_RULED_MATCH,
+	KS_RULED_MODULE,
+	KS_RULED_SPKI,
+	KS_RULED_ISSUER,
+	KS_RULED_EKU,
+	KS_RULED_TEMPLATE,
+	KS_RULED_N_CRITERIA, /* one of those above there must be */
+	KS_RULED_SERVERS = KS_RULED_N_CRITERIA,
+	KS_RULED_SERVER_CA,
+	KS_RULED_SERVER_SPKI,
+	KS_RULED_CONFIRM,
+	KS_RULED_MAX_RATE,
+	KS_RULED_HOURS,
+	KS_RULED_USERS,
+	KS_RULED_GROUPS,
+	KS_RULED_ALLOW,
+	KS_RULED_N,
+};
+enum {
+	KS_ENFORCE_UNLOCK_FOR,
+	KS_ENFORCE_KEEP_PIN,
+	KS_ENFORCE_SERVERS,
+	KS_ENFORCE_CONFIRM,
+	KS_ENFORCE_ALLOW,
+	KS_ENFORCE_N,
+};
+
+/* Of the largest kind. */
+#define KS_SETTINGS_ROWS_MAX KS_RULED_N
+
+struct ks_settings_row {
+	const char *key;
+	const char *expected; /* goes on after "expected " */
+	const char *built_in; /* what holds when no file says it; NULL = nothing */
+	/* Is value of the right form? false may set *ret_why, a static half sentence that tells more. */
+	bool (*is_good)(const char *value, const char **ret_why);
+	bool hide; /* never shown when it is wrong: somebody may have put a PIN there (invariant I7) */
+};
+
+struct ks_settings_table {
+	const char *section; /* "module" */
+	const char *written; /* "[module \"NAME\"]" */
+	bool named;
+	const struct ks_settings_row *rows;
+	size_t n_rows;
+};
+
+/* All four, by enum ks_settings_kind. */
+extern const struct ks_settings_table ks_settings_tables[KS_SETTINGS_N_KINDS];
+
+/* How much asking: 0 "no", 1 "first-use", 2 "always", -1 neither. */
+int ks_settings_confirm_level(const char *value);
+
+/* Is digest among the words of an allow value? */
+bool ks_settings_allows_digest(const char *value);
+
+/* "8h" to milliseconds, INVALID past ten years. */
+int ks_settings_duration(const char *value, uint64_t *ret_ms) KS_WARN_UNUSED;
+
+/* 1 to 64 bytes, no '/' and no control character, no '-' at its start: a name of a module or key. */
+bool ks_settings_name_is_good(const char *name);
+#define KS_SETTINGS_NAME_EXPECTED                                                                                      \
+	"a name of 1 to 64 bytes without \"/\" and control characters, not beginning with \"-\""
+
+/* Walks over "a, b, c": false at the end. An item may be empty; white space around it is not part of it. */
+bool ks_settings_next_item(const char **cursor, struct ks_bytes *ret_item);

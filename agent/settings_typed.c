@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings_typed: from well-formed words to the values of struct ks_settings.
+ *
+ * Runs in: keystay-agent. Every word was checked by settings_table.c, so what fails here but for memory is a mistake of
+ * ours: INTERNAL.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/settings_private.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+
+/* A copy of what a file says, or NULL when none does. */
+static int copy_value(const struct ks_settings_section *section, size_t row, char **ret_text)
+{
+	const char *text = section->values[row].text;
+	if (!text)
+		return 0;
+	*ret_text = ks_text_copy(ks_bytes_text(text));
+	return *ret_text ? 0 : KS_ERR_NO_MEMORY;
+}
+
+static int type_agent(struct ks_settings *settings)
+{
+	const struct ks_settings_section *agent = &settings->private->agent;
+
+	if (ks_settings_duration(ks_settings_effective(agent, KS_AGENT_UNLOCK_FOR), &settings->unlock_for_ms) < 0)
+		return KS_ERR_INTERNAL;
+	settings->keep_pin = strcmp(ks_settings_effective(agent, KS_AGENT_KEEP_PIN), "yes") == 0;
+	return 0;
+}
+
+static int type_module(const struct ks_settings_section *section, struct ks_settings_module *module)
+{
+	const char *sessions = section->values[KS_MODULE_SESSIONS].text;
+	uint64_t number = 0;
+
+	module->origin = section->origin;
+	module->name = ks_text_copy(ks_bytes_text(section->name));
+	int r = module->name ? copy_value(section, KS_MODULE_PATH, &module->path) : KS_ERR_NO_MEMORY;
+	if (r == 0)
+		r = copy_value(section, KS_MODULE_P11_KIT, &module->p11_kit);
+	if (r == 0 && sessions && ks_text_number(sessions, UINT32_MAX, &number) < 0)
+		r = KS_ERR_INTERNAL;
+	module->sessions = (unsigned)number;
+	return r;
+}
+
+static int type_match(const struct ks_settings_section *section, struct ks_settings_key *key)
+{
+	const char *text = section->values[KS_RULED_MATCH].text;
+	const char *why;
+	if (!text)
+		return 0;
+	int r = ks_uri_read(ks_bytes_text(text), &key->match, &why);
+	if (r < 0)
+		return r == KS_ERR_NO_MEMORY ? r : KS_ERR_INTERNAL;
+	key->has_match = true;
+	return 0;
+}
+
+static int type_key(const struct ks_settings_section *section, struct ks_settings_key *key)
+{
+	static const size_t rows[] = { KS_RULED_MODULE, KS_RULED_ISSUER, KS_RULED_EKU, KS_RULED_TEMPLATE };
+	char **const texts[] = { &key->module, &key->issuer, &key->eku, &key->template };
+	const char *spki = section->values[KS_RULED_SPKI].text;
+
+	key->origin = section->origin;
+	key->name = ks_text_copy(ks_bytes_text(section->name));
+	if (!key->name)
+		return KS_ERR_NO_MEMORY;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int r = copy_value(section, rows[i], texts[i]);
+		if (r < 0)
+			return r;
+	}
+	if (spki && ks_text_unhex(spki, key->spki_prefix, sizeof(key->spki_prefix), &key->spki_prefix_size) < 0)
+		return KS_ERR_INTERNAL;
+	int r = type_match(section, key);
+	return r < 0 ? r : ks_settings_type_rules(key, section);
+}
+
+static int type_all_modules(struct ks_settings *settings)
+{
+	const struct ks_settings_sections *sections = &settings->private->modules;
+
+	settings->modules = calloc(sections->n + 1, sizeof(*settings->modules));
+	if (!settings->modules)
+		return KS_ERR_NO_MEMORY;
+	while (settings->n_modules < sections->n) {
+		size_t i = settings->n_modules++; /* counted first: a half-made one is freed as well */
+		int r = type_module(&sections->at[i], &settings->modules[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int type_all_keys(struct ks_settings *settings)
+{
+	const struct ks_settings_sections *sections = &settings->private->keys;
+
+	settings->keys = calloc(sections->n + 1, sizeof(*settings->keys));
+	if (!settings->keys)
+		return KS_ERR_NO_MEMORY;
+	while (settings->n_keys < sections->n) {
+		size_t i = settings->n_keys++;
+		int r = type_key(&sections->at[i], &settings->keys[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Only when [enforce] says something of keys. */
+static int type_others(struct ks_settings *settings)
+{
+	const struct ks_settings_section *section = &settings->private->others;
+	size_t n = 0;
+
+	for (size_t i = 0; i < KS_RULED_N; i++)
+		n += section->values[i].text ? 1 : 0;
+	if (n == 0)
+		return 0;
+	settings->others = calloc(1, sizeof(*settings->others));
+	return settings->others ? type_key(section, settings->others) : KS_ERR_NO_MEMORY;
+}
+
+int ks_settings_type(struct ks_settings *settings)
+{
+	int r = type_agent(settings);
+	if (r == 0)
+		r = type_all_modules(settings);
+	if (r == 0)
+		r = type_all_keys(settings);
+	return r < 0 ? r : type_others(settings);
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signing: see signing.h. Runs in: keystay-agent. */
+#include "agent/signing.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/login.h"
+#include "agent/policy.h"
+#include "agent/state.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+#include "lib/protocol/limits.h"
+#include "lib/tls/signable.h"
+
+/* A worker's start and a login. */
+#define WAIT_MS (KS_SETTLE_DEADLINE_MS + KS_WORKER_LOGIN_DEADLINE_MS)
+
+enum signing_state {
+	LOOKING,  /* working, nothing is awaited */
+	WAITING,  /* for news of the state; deadline WAIT_MS for all waits of one request together */
+	AT_TOKEN, /* for the worker; deadline KS_WORKER_SIGN_DEADLINE_MS, kept by the worker */
+};
+
+struct signing {
+	struct ks_waiter waiter; /* first, so that the waiter is the signing */
+	struct ks_request *request;
+	enum signing_state state;
+	struct ks_msg_sign message; /* borrows from the request's body */
+	sd_event_source *timer;     /* from the first WAITING on */
+	bool timed_out;
+	bool login_tried;           /* a kept PIN is used once for one request */
+	struct ks_worker_call *call;
+	struct ks_location location; /* of the call */
+};
+
+/* What LOOKING finds; nothing of it outlives a wait. */
+struct finding {
+	struct ks_identity *identity;
+	struct ks_signable signable;
+	struct ks_location location;
+	struct ks_token token;
+};
+
+enum next_step {
+	STEP_REFUSED, /* already answered */
+	STEP_WAIT,
+	STEP_SIGN,
+};
+
+static void set_state(struct signing *signing, enum signing_state state)
+{
+	signing->state = state;
+	if (state != WAITING)
+		ks_state_wait_no_more(&signing->waiter);
+}
+
+static void signing_free(struct signing *signing)
+{
+	set_state(signing, LOOKING);
+	signing->timer = sd_event_source_disable_unref(signing->timer);
+	ks_worker_call_cancel(signing->call);
+	free(signing);
+}
+
+static void on_drop(struct ks_request *request)
+{
+	signing_free(request->pending);
+}
+
+/* --- answers ----------------------------------------------------------------------------------------------------- */
+
+static void refuse(struct signing *signing, const char *key_name, int error, const char *text)
+{
+	struct ks_request *request = signing->request;
+	char who[96];
+
+	ks_request_describe(request, who, sizeof(who));
+	ks_log_notice("not signed for %s%s%s%s: %s [%s]", who, key_name ? " with \"" : "", key_name ? key_name : "",
+		      key_name ? "\"" : "", text, ks_error_word(error));
+	signing_free(signing);
+	ks_request_fail(request, error, "%s", text);
+}
+
+static const char *kind_name(enum ks_signable_kind kind)
+{
+	return kind == KS_SIGNABLE_TLS13_CLIENT ? "TLS 1.3" : "TLS 1.2";
+}
+
+/* What the server may be is said by the input alone here; a proof of it is lib/tls/server_proof's, when it exists. */
+static const char *why_unverified(const struct finding *finding)
+{
+	return finding->signable.kind == KS_SIGNABLE_TLS13_CLIENT ?
+		       "the TLS 1.3 input holds only a hash of the handshake" :
+		       "the server named in the handshake was not checked";
+}
+
+static void release(struct signing *signing, const struct finding *finding, struct ks_bytes signature)
+{
+	struct ks_request *request = signing->request;
+	struct ks_state *state = request->state;
+	char who[96];
+
+	ks_request_describe(request, who, sizeof(who));
+	ks_log_info("signed for %s with \"%s\": %s client authentication, %s%s%s", who, finding->identity->name,
+		    kind_name(finding->signable.kind), finding->signable.scheme->name,
+		    finding->signable.server_name[0] ? ", claimed server " : "", finding->signable.server_name);
+	if (ks_unlock_spent(finding->token.lock))
+		(void)ks_state_lock(state, &finding->token);
+	struct ks_msg_sign_reply reply = { .signature = signature,
+					   .unverified = ks_bytes_text(why_unverified(finding)) };
+	signing_free(signing);
+	ks_request_answer(request, KS_MSG_SIGN_REPLY, &reply);
+}
+
+/* --- looking ----------------------------------------------------------------------------------------------------- */
+
+static int look_at_identity(struct signing *signing, struct finding *finding)
+{
+	struct ks_state *state = signing->request->state;
+
+	finding->identity = ks_keyring_by_hash(state->keyring, signing->message.spki_hash.data);
+	if (finding->identity)
+		return 0;
+	if (!ks_state_is_settled(state))
+		return KS_ERR_BUSY;
+	refuse(signing, NULL, KS_ERR_UNKNOWN_KEY,
+	       "no token here has this key; is its card plugged in? what there is: keystay list");
+	return KS_ERR_UNKNOWN_KEY;
+}
+
+/* Invariants I2 and I11: what is it, and do the rules allow it? Before any PIN, before any token. */
+static int look_at_input(struct signing *signing, struct finding *finding)
+{
+	struct ks_identity *identity = finding->identity;
+	struct ks_signable_refusal refusal;
+	char text[KS_TEXT_MAX];
+
+	int error = ks_signable_check(signing->message.input, signing->message.scheme, &identity->spki,
+				      &finding->signable, &refusal);
+	if (error < 0) {
+		(void)ks_text_print(text, sizeof(text), "key \"%s\" signs only TLS client authentication: %s",
+				    identity->name, refusal.text);
+		refuse(signing, identity->name, error, text);
+		return error;
+	}
+	const struct ks_policy_question question = { .key_name = identity->name, .rules = identity->rules,
+						     .uid = signing->request->peer.uid,
+						     .purpose = KS_PURPOSE_TLS_CLIENT,
+						     .signable = &finding->signable };
+	struct ks_policy_answer answer;
+	error = ks_policy_decide(&question, &answer);
+	if (error < 0)
+		refuse(signing, identity->name, error, answer.text);
+	return error;
+}
+
+static void refuse_token(struct signing *signing, const struct finding *finding, const struct ks_token *token)
+{
+	char text[KS_TEXT_MAX], word[1100];
+	const char *name = finding->identity->name;
+
+	if (!token) {
+		(void)ks_text_print(text, sizeof(text), "the token of key \"%s\" is not there; plug it in, or see: "
+				    "keystay status", name);
+		refuse(signing, name, KS_ERR_TOKEN_ABSENT, text);
+		return;
+	}
+	ks_state_token_word(token, word, sizeof(word));
+	if (ks_worker_state(token->worker) != KS_MODULE_READY) {
+		(void)ks_text_print(text, sizeof(text), "token \"%s\" cannot be used: module \"%s\" is not running: %s; "
+				    "see: keystay status", token->inventory->label, ks_worker_name(token->worker),
+				    ks_worker_note(token->worker));
+		refuse(signing, name, KS_ERR_MODULE_FAILED, text);
+	} else if (ks_state_of_token(token) == KS_TOKEN_BLOCKED) {
+		(void)ks_text_print(text, sizeof(text), "token \"%s\" has blocked its PIN after too many wrong ones; "
+				    "unblock it with its SO PIN or PUK", token->inventory->label);
+		refuse(signing, name, KS_ERR_PIN_BLOCKED, text);
+	} else {
+		(void)ks_text_print(text, sizeof(text), "token \"%s\" is locked; run: keystay unlock %s",
+				    token->inventory->label, word);
+		refuse(signing, name, KS_ERR_TOKEN_LOCKED, text);
+	}
+}
+
+enum token_use { TOKEN_USE_NO, TOKEN_USE_SOON, TOKEN_USE_NOW };
+
+/* May this token sign now, soon (its worker starts, a login is under way or can be made), or not? */
+static enum token_use use_of(struct signing *signing, const struct ks_token *token)
+{
+	struct ks_state *state = signing->request->state;
+	enum ks_token_state lock = ks_state_of_token(token);
+
+	if (lock != KS_TOKEN_OPEN && lock != KS_TOKEN_UNLOCKED)
+		return ks_login_is_under_way(state, token->lock) ? TOKEN_USE_SOON : TOKEN_USE_NO;
+	if (ks_worker_state(token->worker) == KS_MODULE_FAILED)
+		return TOKEN_USE_NO;
+	if (ks_worker_state(token->worker) != KS_MODULE_READY)
+		return TOKEN_USE_SOON; /* being started again; then it is known whether it must be unlocked anew */
+	if (lock == KS_TOKEN_OPEN || token->inventory->logged_in)
+		return TOKEN_USE_NOW;
+	if (!token->lock->pin || signing->login_tried)
+		return ks_login_is_under_way(state, token->lock) ? TOKEN_USE_SOON : TOKEN_USE_NO;
+	return TOKEN_USE_SOON;
+}
+
+/* A kept PIN makes the token usable again without a question to the user. */
+static void log_in_again(struct signing *signing, const struct ks_token *token)
+{
+	if (ks_worker_state(token->worker) != KS_MODULE_READY || token->inventory->logged_in || !token->lock->pin ||
+	    signing->login_tried)
+		return;
+	signing->login_tried = true;
+	int error = ks_login_again(signing->request->state, token);
+	if (error < 0)
+		ks_log_debug("token \"%s\": no login was sent: %s", token->inventory->label, ks_error_text(error));
+}
+
+/* One public key may be on several tokens: the first that can sign now is taken, else one that soon can. */
+static enum next_step look_at_tokens(struct signing *signing, struct finding *finding)
+{
+	struct ks_token soon = { 0 }, any = { 0 };
+
+	for (size_t i = 0; i < finding->identity->n_locations; i++) {
+		struct ks_token token;
+		if (!ks_state_token_of(signing->request->state, &finding->identity->locations[i], &token))
+			continue;
+		enum token_use use = use_of(signing, &token);
+		if (use == TOKEN_USE_NOW) {
+			finding->location = finding->identity->locations[i];
+			finding->token = token;
+			return STEP_SIGN;
+		}
+		if (use == TOKEN_USE_SOON && !soon.worker)
+			soon = token;
+		any = token;
+	}
+	if (soon.worker && !signing->timed_out) {
+		log_in_again(signing, &soon);
+		return STEP_WAIT;
+	}
+	refuse_token(signing, finding, any.worker ? &any : NULL);
+	return STEP_REFUSED;
+}
+
+static enum next_step look(struct signing *signing, struct finding *finding)
+{
+	int error = look_at_identity(signing, finding);
+
+	if (error == KS_ERR_BUSY)
+		return STEP_WAIT;
+	if (error < 0 || look_at_input(signing, finding) < 0)
+		return STEP_REFUSED;
+	return look_at_tokens(signing, finding);
+}
+
+/* --- waiting ----------------------------------------------------------------------------------------------------- */
+
+static void advance(struct signing *signing);
+
+static void on_news(struct ks_waiter *waiter)
+{
+	advance((struct signing *)waiter);
+}
+
+static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	struct signing *signing = userdata;
+
+	signing->timer = sd_event_source_disable_unref(signing->timer);
+	signing->timed_out = true;
+	if (signing->state == WAITING)
+		advance(signing);
+	return 0;
+}
+
+static void wait_for_news(struct signing *signing)
+{
+	struct ks_state *state = signing->request->state;
+
+	if (signing->timed_out) { /* only an unsettled state leads here twice */
+		refuse(signing, NULL, KS_ERR_TIMEOUT, "the tokens did not get ready in time; see: keystay status");
+		return;
+	}
+	set_state(signing, WAITING);
+	ks_state_wait(state, &signing->waiter);
+	if (!signing->timer && sd_event_add_time_relative(state->event, &signing->timer, CLOCK_MONOTONIC,
+							  WAIT_MS * 1000ull, 0, on_timeout, signing) < 0)
+		refuse(signing, NULL, KS_ERR_SYSTEM, "no timer could be set");
+}
+
+/* --- at the token ------------------------------------------------------------------------------------------------ */
+
+static void refuse_outcome(struct signing *signing, const struct finding *finding, int error, const char *text)
+{
+	char sentence[KS_TEXT_MAX];
+
+	/* Somebody logged the token out behind our back, and there is no PIN to log in again. */
+	if (error == KS_ERR_TOKEN_LOCKED) {
+		finding->token.inventory->logged_in = false;
+		ks_state_news(signing->request->state);
+		refuse_token(signing, finding, &finding->token);
+		return;
+	}
+	(void)ks_text_print(sentence, sizeof(sentence), "key \"%s\" on token \"%s\": %s", finding->identity->name,
+			    finding->token.inventory->label, text[0] ? text : ks_error_text(error));
+	refuse(signing, finding->identity->name, error, sentence);
+}
+
+static void check_and_release(struct signing *signing, const struct finding *finding, struct ks_bytes body)
+{
+	struct ks_msg_worker_sign_reply reply;
+
+	int error = ks_message_read(KS_MSG_WORKER_SIGN_REPLY, body, &reply, sizeof(reply));
+	if (error == 0)
+		error = ks_public_key_verify(finding->identity->public_key, finding->signable.scheme,
+					     signing->message.input, reply.signature);
+	if (error == 0) {
+		release(signing, finding, reply.signature);
+		return;
+	}
+	/* Another card in the same slot, or a module that lies: either way what we know of it is not true any more. */
+	ks_log_error("module \"%s\" returned a signature that does not verify with the public key of \"%s\"",
+		     ks_worker_name(finding->token.worker), finding->identity->name);
+	if (ks_worker_rescan(finding->token.worker) < 0)
+		ks_log_debug("no rescan was sent");
+	refuse_outcome(signing, finding, KS_ERR_WRONG_SIGNATURE, "");
+}
+
+/* A queued signature whose worker died was never with the module and may try again; so may, once, one whose token was
+ * logged out behind our back while its PIN is kept. */
+static bool may_try_again(const struct signing *signing, const struct finding *finding, int error)
+{
+	return error == KS_ERR_BUSY ||
+	       (error == KS_ERR_TOKEN_LOCKED && finding->token.lock->pin && !signing->login_tried);
+}
+
+static void on_signed(int error, const char *text, struct ks_bytes reply, void *userdata)
+{
+	struct signing *signing = userdata;
+	struct finding finding = { 0 };
+
+	signing->call = NULL;
+	set_state(signing, LOOKING);
+	/* Much may have happened meanwhile: a lock, a reload, a removal. */
+	int found = look_at_identity(signing, &finding);
+	if (found == KS_ERR_BUSY) {
+		advance(signing); /* a reload is under way: wait for its end, then sign anew */
+		return;
+	}
+	if (found < 0 || look_at_input(signing, &finding) < 0)
+		return;
+	if (!ks_state_token_of(signing->request->state, &signing->location, &finding.token)) {
+		refuse_token(signing, &finding, NULL);
+		return;
+	}
+	if (error < 0 && may_try_again(signing, &finding, error)) {
+		if (error == KS_ERR_TOKEN_LOCKED)
+			finding.token.inventory->logged_in = false;
+		advance(signing);
+	} else if (error < 0) {
+		refuse_outcome(signing, &finding, error, text);
+	} else if (use_of(signing, &finding.token) != TOKEN_USE_NOW) {
+		refuse_token(signing, &finding, &finding.token);
+	} else {
+		check_and_release(signing, &finding, reply);
+	}
+}
+
+static void advance(struct signing *signing)
+{
+	struct finding finding = { 0 };
+	enum next_step step;
+
+	set_state(signing, LOOKING);
+	step = look(signing, &finding);
+	if (step == STEP_WAIT)
+		wait_for_news(signing);
+	if (step != STEP_SIGN)
+		return;
+	signing->location = finding.location;
+	set_state(signing, AT_TOKEN);
+	int error = ks_worker_sign(finding.token.worker, finding.location.token, finding.location.key,
+				   signing->message.scheme, signing->message.input,
+				   (uint64_t)signing->request->peer.pid, on_signed, signing, &signing->call);
+	if (error == KS_ERR_QUOTA)
+		refuse(signing, finding.identity->name, error, "too many signatures are waiting for this token");
+	else if (error < 0)
+		refuse(signing, finding.identity->name, error, ks_error_text(error));
+}
+
+void ks_signing_begin(struct ks_request *request)
+{
+	struct signing *signing = calloc(1, sizeof(*signing));
+	if (!signing) {
+		ks_request_fail(request, KS_ERR_NO_MEMORY, NULL);
+		return;
+	}
+	signing->request = request;
+	signing->waiter.changed = on_news;
+	request->pending = signing;
+	request->drop = on_drop;
+	int error = ks_message_read(KS_MSG_SIGN, request->body, &signing->message, sizeof(signing->message));
+	if (error == 0 && signing->message.spki_hash.size != 32)
+		error = KS_ERR_MALFORMED;
+	if (error == 0 && signing->message.input.size + signing->message.transcript.size > KS_SIGN_INPUT_MAX)
+		error = KS_ERR_TOO_LARGE;
+	if (error < 0)
+		refuse(signing, NULL, error, ks_error_text(error));
+	else
+		advance(signing);
+}

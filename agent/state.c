@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state: see state.h. Looking up tokens is in state_tokens.c. Runs in: keystay-agent. */
+#include "agent/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/login.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/path.h"
+#include "lib/base/text.h"
+#include "lib/protocol/limits.h"
+
+/* --- waiting ----------------------------------------------------------------------------------------------------- */
+
+void ks_state_wait(struct ks_state *state, struct ks_waiter *waiter)
+{
+	if (waiter->listed)
+		return;
+	waiter->previous = state->waiters.previous;
+	waiter->next = &state->waiters;
+	waiter->previous->next = waiter;
+	waiter->next->previous = waiter;
+	waiter->listed = true;
+}
+
+void ks_state_wait_no_more(struct ks_waiter *waiter)
+{
+	if (!waiter->listed)
+		return;
+	waiter->previous->next = waiter->next;
+	waiter->next->previous = waiter->previous;
+	waiter->listed = false;
+}
+
+/* Each waiter once, though they come and go meanwhile: all are moved to a ring of their own first. */
+static void tell_waiters(struct ks_state *state)
+{
+	struct ks_waiter ring = state->waiters;
+
+	if (ring.next == &state->waiters)
+		return;
+	ring.next->previous = &ring;
+	ring.previous->next = &ring;
+	state->waiters.next = state->waiters.previous = &state->waiters;
+	while (ring.next != &ring) {
+		struct ks_waiter *waiter = ring.next;
+		ks_state_wait_no_more(waiter);
+		ks_state_wait(state, waiter);
+		waiter->changed(waiter);
+	}
+}
+
+bool ks_state_is_settled(const struct ks_state *state)
+{
+	return state->settled;
+}
+
+static void look_whether_settled(struct ks_state *state)
+{
+	for (size_t i = 0; i < state->n_workers; i++) {
+		if (!ks_worker_is_settled(state->workers[i]))
+			return;
+	}
+	state->settled = true;
+	state->settle_timer = sd_event_source_disable_unref(state->settle_timer);
+}
+
+static int on_settle_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	struct ks_state *state = userdata;
+
+	state->settle_timer = sd_event_source_disable_unref(state->settle_timer);
+	state->settled = true;
+	ks_log_warning("not every module has told its tokens yet; going on with those that have");
+	ks_state_news(state);
+	return 0;
+}
+
+/* --- the keyring ------------------------------------------------------------------------------------------------- */
+
+static int build_keyring(const struct ks_state *state, const struct ks_settings *settings,
+			 const struct ks_overlay *overlay, struct ks_keyring **ret_keyring)
+{
+	struct ks_keyring_source sources[KS_MODULES_MAX];
+
+	for (size_t i = 0; i < state->n_workers; i++)
+		sources[i] = (struct ks_keyring_source){ .module = ks_worker_name(state->workers[i]),
+							 .inventory = ks_worker_inventory(state->workers[i]) };
+	return ks_keyring_build(settings, sources, state->n_workers, overlay->certificates, overlay->n_certificates,
+				ret_keyring);
+}
+
+/* A token that is gone is locked: who puts it back in shows that they may use it by its PIN. While a worker is being
+ * started again nothing is known, and its tokens keep their state. */
+static void lock_what_is_gone(struct ks_state *state)
+{
+	for (size_t i = 0; i < state->unlock.n_entries; i++) {
+		struct ks_unlock_entry *entry = state->unlock.entries[i];
+		bool here = !entry->unlocked;
+		struct ks_token token;
+		for (size_t k = 0; !here && ks_state_token_at(state, k, &token); k++)
+			here = token.lock == entry;
+		for (size_t k = 0; !here && k < state->n_workers; k++)
+			here = strcmp(ks_worker_name(state->workers[k]), entry->module) == 0 &&
+			       ks_worker_state(state->workers[k]) != KS_MODULE_READY &&
+			       ks_worker_state(state->workers[k]) != KS_MODULE_FAILED;
+		if (!here && ks_unlock_close(entry))
+			ks_log_notice("token \"%s\" has gone and is locked", entry->label);
+	}
+}
+
+/* A token whose login is gone and whose PIN was not kept is locked, whatever the clock says. */
+static void lock_what_is_logged_out(struct ks_state *state)
+{
+	struct ks_token token;
+
+	for (size_t i = 0; ks_state_token_at(state, i, &token); i++) {
+		if (ks_worker_state(token.worker) == KS_MODULE_READY && token.lock->unlocked &&
+		    !token.inventory->logged_in && !token.lock->pin && !ks_login_is_under_way(state, token.lock)) {
+			(void)ks_unlock_close(token.lock);
+			ks_log_notice("token \"%s\" was logged out and is locked", token.lock->label);
+		}
+	}
+}
+
+static int on_news(sd_event_source *source, void *userdata)
+{
+	struct ks_state *state = userdata;
+	struct ks_keyring *keyring;
+
+	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	state->news_pending = false;
+	look_whether_settled(state);
+	lock_what_is_gone(state);
+	lock_what_is_logged_out(state);
+	int error = build_keyring(state, state->settings, &state->overlay, &keyring);
+	if (error < 0) {
+		ks_log_error("the list of keys was not brought up to date: %s", ks_error_text(error));
+	} else {
+		ks_keyring_free(state->keyring);
+		state->keyring = keyring;
+		state->generation++;
+	}
+	tell_waiters(state);
+	return 0;
+}
+
+void ks_state_news(struct ks_state *state)
+{
+	if (state->news_pending)
+		return;
+	if (sd_event_source_set_enabled(state->news, SD_EVENT_ONESHOT) < 0)
+		ks_log_error("the event loop refuses work");
+	else
+		state->news_pending = true;
+}
+
+static void on_worker_changed(struct ks_worker *worker, void *userdata)
+{
+	(void)worker;
+	ks_state_news(userdata);
+}
+
+/* --- start, reload, end ------------------------------------------------------------------------------------------ */
+
+static void on_unlock_expired(struct ks_unlock_entry *entry, void *userdata)
+{
+	struct ks_state *state = userdata;
+	struct ks_token token;
+
+	ks_log_info("token \"%s\" is locked: its time is over", entry->label);
+	for (size_t i = 0; ks_state_token_at(state, i, &token); i++) {
+		if (token.lock == entry)
+			(void)ks_state_lock(state, &token);
+	}
+}
+
+static bool is_among(struct ks_worker *const *workers, size_t n, const struct ks_worker *worker)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (workers[i] == worker)
+			return true;
+	}
+	return false;
+}
+
+static struct ks_worker *find_worker(const struct ks_state *state, const struct ks_settings_module *module)
+{
+	for (size_t i = 0; i < state->n_workers; i++) {
+		if (ks_worker_is_for(state->workers[i], module))
+			return state->workers[i];
+	}
+	return NULL;
+}
+
+/* Workers for the modules of settings: those that run already for the same words are kept. Changes nothing on failure. */
+static int make_workers(struct ks_state *state, const struct ks_settings *settings, struct ks_worker **workers)
+{
+	const struct ks_worker_watcher watcher = { .changed = on_worker_changed, .userdata = state };
+
+	for (size_t i = 0; i < settings->n_modules; i++) {
+		workers[i] = find_worker(state, &settings->modules[i]);
+		if (workers[i])
+			continue;
+		int error = ks_worker_new(state->event, state->worker_program, &settings->modules[i], &watcher,
+					  &workers[i]);
+		if (error == 0)
+			continue;
+		for (size_t k = 0; k < i; k++) {
+			if (!is_among(state->workers, state->n_workers, workers[k]))
+				ks_worker_free(workers[k]);
+		}
+		return error;
+	}
+	return 0;
+}
+
+static int adopt(struct ks_state *state, struct ks_settings *settings)
+{
+	if (settings->n_modules > KS_MODULES_MAX)
+		return KS_ERR_LIMIT;
+	struct ks_overlay overlay;
+	int error = ks_overlay_read(settings, &overlay);
+	if (error < 0)
+		return error;
+	struct ks_worker **workers = calloc(settings->n_modules + 1, sizeof(struct ks_worker *));
+	error = workers ? make_workers(state, settings, workers) : KS_ERR_NO_MEMORY;
+	if (error < 0) {
+		free(workers);
+		ks_overlay_deinit(&overlay);
+		return error;
+	}
+	/* From here on nothing fails. Identities point into the old settings, so the keyring goes first. */
+	ks_keyring_free(state->keyring);
+	state->keyring = NULL;
+	for (size_t i = 0; i < state->n_workers; i++) {
+		if (!is_among(workers, settings->n_modules, state->workers[i]))
+			ks_worker_free(state->workers[i]);
+	}
+	free(state->workers);
+	state->workers = workers;
+	state->n_workers = settings->n_modules;
+	ks_overlay_deinit(&state->overlay);
+	state->overlay = overlay;
+	ks_settings_free(state->settings);
+	state->settings = settings;
+	state->settled = false;
+	for (size_t i = 0; i < state->n_workers; i++)
+		ks_worker_start(state->workers[i]);
+	return 0;
+}
+
+static void begin_settling(struct ks_state *state)
+{
+	state->settle_timer = sd_event_source_disable_unref(state->settle_timer);
+	if (sd_event_add_time_relative(state->event, &state->settle_timer, CLOCK_MONOTONIC,
+				       KS_SETTLE_DEADLINE_MS * 1000ull, 0, on_settle_deadline, state) < 0)
+		state->settled = true;
+}
+
+/* At once, not by the event loop: nobody may see a state without keyring. */
+static void bring_up_to_date(struct ks_state *state)
+{
+	begin_settling(state);
+	if (build_keyring(state, state->settings, &state->overlay, &state->keyring) < 0) {
+		static const struct ks_overlay none;
+		ks_log_error("memory ran out while the list of keys was made");
+		if (ks_keyring_build(state->settings, NULL, 0, none.certificates, 0, &state->keyring) < 0)
+			abort(); /* not even an empty list: nothing can be served any more */
+	}
+	state->generation++;
+	ks_state_news(state);
+}
+
+int ks_state_init(struct ks_state *state, sd_event *event, const char *configuration, struct ks_settings *settings)
+{
+	*state = (struct ks_state){ .event = event, .configuration = configuration,
+				    .started_s = ks_clock_wall_s(),
+				    /* A client that knew another agent must not take our list for its. */
+				    .generation = ks_clock_wall_s() << 20 };
+	state->waiters.next = state->waiters.previous = &state->waiters;
+	ks_unlock_init(&state->unlock, event, on_unlock_expired, state);
+
+	KS_AUTO_FREE char *folder = NULL;
+	int error = ks_path_own_folder(&folder);
+	if (error == 0) {
+		state->worker_program = ks_path_join(folder, "keystay-token");
+		error = state->worker_program ? 0 : KS_ERR_NO_MEMORY;
+	}
+	if (error == 0 && (sd_event_add_defer(event, &state->news, on_news, state) < 0 ||
+			   sd_event_source_set_enabled(state->news, SD_EVENT_OFF) < 0))
+		error = KS_ERR_SYSTEM;
+	if (error == 0)
+		error = adopt(state, settings);
+	if (error < 0) {
+		ks_settings_free(settings);
+		return error;
+	}
+	bring_up_to_date(state);
+	return 0;
+}
+
+int ks_state_reload(struct ks_state *state, struct ks_settings_error *ret_error)
+{
+	struct ks_settings *settings = NULL;
+
+	int error = ks_settings_read(state->configuration, &settings, ret_error);
+	if (error == 0) {
+		error = adopt(state, settings);
+		if (error < 0) {
+			ks_settings_free(settings);
+			(void)ks_text_print(ret_error->text, sizeof(ret_error->text), "%s", ks_error_text(error));
+		}
+	}
+	state->reload_problem[0] = '\0';
+	if (error < 0) {
+		(void)ks_text_print(state->reload_problem, sizeof(state->reload_problem), "%s", ret_error->text);
+		return error;
+	}
+	bring_up_to_date(state);
+	return 0;
+}
+
+void ks_state_deinit(struct ks_state *state)
+{
+	if (state->waiters.next)
+		ks_login_free_all(state);
+	for (size_t i = 0; i < state->n_workers; i++)
+		ks_worker_free(state->workers[i]);
+	free(state->workers);
+	ks_keyring_free(state->keyring);
+	ks_unlock_deinit(&state->unlock);
+	ks_overlay_deinit(&state->overlay);
+	ks_settings_free(state->settings);
+	sd_event_source_disable_unref(state->news);
+	sd_event_source_disable_unref(state->settle_timer);
+	free(state->worker_program);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state: all that the agent knows: settings, workers, identities, which tokens are unlocked. No clients.
+ *
+ * Runs in: keystay-agent. Handlers ask it; it asks the workers. Whenever something changes (a worker came, went, told
+ * news; a token was locked; a reload) it builds a new keyring and then tells those who wait, so nobody polls and nobody
+ * keeps a pointer to an identity over a wait: they look again (invariant I11).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "agent/keyring.h"
+#include "agent/overlay.h"
+#include "agent/settings.h"
+#include "agent/unlock.h"
+#include "agent/worker.h"
+#include "lib/base/error.h"
+#include "lib/protocol/message.h"
+
+/* Somebody who waits for news. Called once for each change, from the event loop, until it is taken off the list; may
+ * take itself and others off and put itself on. */
+struct ks_waiter {
+	void (*changed)(struct ks_waiter *waiter);
+	struct ks_waiter *next, *previous;
+	bool listed;
+};
+
+struct ks_state {
+	sd_event *event;              /* borrowed */
+	const char *configuration;    /* file of --config, or NULL; borrowed */
+	char *worker_program;         /* keystay-token, owned */
+	struct ks_settings *settings;
+	struct ks_overlay overlay;
+	struct ks_worker **workers;
+	size_t n_workers;
+	struct ks_keyring *keyring;
+	uint64_t generation;
+	struct ks_unlock unlock;
+	struct ks_token_login *logins; /* under way (login.c) */
+	struct ks_waiter waiters;      /* head of a ring */
+	sd_event_source *news;         /* deferred: rebuild once, however many changes came */
+	sd_event_source *settle_timer;
+	bool settled;
+	bool news_pending;
+	uint64_t started_s;
+	char reload_problem[1024];     /* of the last reload, "" when it was good */
+	unsigned n_connections;        /* told by agent.c, for status */
+};
+
+/* Takes settings. Workers are started; nothing blocks. */
+int ks_state_init(struct ks_state *state, sd_event *event, const char *configuration, struct ks_settings *settings)
+	KS_WARN_UNUSED;
+void ks_state_deinit(struct ks_state *state);
+
+/* Reads the configuration again. A wrong one changes nothing and is returned as CONFIG with ret_error filled. Never to
+ * be called from inside a worker's callback: workers may be freed. */
+int ks_state_reload(struct ks_state *state, struct ks_settings_error *ret_error) KS_WARN_UNUSED;
+
+/* Have all workers told their tokens, given up, or had KS_SETTLE_DEADLINE_MS since the start or a reload? */
+bool ks_state_is_settled(const struct ks_state *state);
+
+void ks_state_wait(struct ks_state *state, struct ks_waiter *waiter);
+void ks_state_wait_no_more(struct ks_waiter *waiter);
+
+/* Something changed: a new keyring before the next wait, then the waiters. */
+void ks_state_news(struct ks_state *state);
+
+/* One token, with its worker and what is known of its lock. All borrowed, until the next return to the event loop. */
+struct ks_token {
+	struct ks_worker *worker;
+	struct ks_inventory_token *inventory;
+	struct ks_unlock_entry *lock;
+};
+
+/* The index-th of all tokens, or false. */
+bool ks_state_token_at(struct ks_state *state, size_t index, struct ks_token *ret_token);
+
+/* The token of a location; false when its worker or token is gone. */
+bool ks_state_token_of(struct ks_state *state, const struct ks_location *location, struct ks_token *ret_token);
+
+/* What a person calls it: label, PKCS#11 URI, the name of one of its keys, "" for the only one that needs a PIN.
+ * TOKEN_ABSENT or AMBIGUOUS with a sentence in why. */
+int ks_state_token_by_name(struct ks_state *state, struct ks_bytes name, struct ks_token *ret_token, char *why,
+			   size_t why_size) KS_WARN_UNUSED;
+
+enum ks_token_state ks_state_of_token(const struct ks_token *token);
+
+/* "pkcs11:token=…;serial=…" of the token, into out. */
+void ks_state_token_uri(const struct ks_token *token, char *out, size_t size);
+
+/* The words that unlock this token: "corp", or with quotes when a shell needs them. */
+void ks_state_token_word(const struct ks_token *token, char *out, size_t size);
+
+/* Refuses first, then logs out. Returns whether it was unlocked. */
+bool ks_state_lock(struct ks_state *state, const struct ks_token *token);

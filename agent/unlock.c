@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* unlock: see unlock.h. Runs in: keystay-agent. */
+#include "agent/unlock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/cleanup.h"
+
+void ks_unlock_init(struct ks_unlock *unlock, sd_event *event,
+		    void (*expired)(struct ks_unlock_entry *entry, void *userdata), void *userdata)
+{
+	*unlock = (struct ks_unlock){ .event = event, .expired = expired, .userdata = userdata };
+}
+
+static void entry_free(struct ks_unlock_entry *entry)
+{
+	if (!entry)
+		return;
+	(void)ks_unlock_close(entry);
+	free(entry->module);
+	free(entry->manufacturer);
+	free(entry->model);
+	free(entry->serial);
+	free(entry->label);
+	free(entry);
+}
+KS_DEFINE_CLEANUP(struct ks_unlock_entry *, entry_free)
+
+void ks_unlock_deinit(struct ks_unlock *unlock)
+{
+	for (size_t i = 0; i < unlock->n_entries; i++)
+		entry_free(unlock->entries[i]);
+	free(unlock->entries);
+	unlock->entries = NULL;
+	unlock->n_entries = 0;
+}
+
+static bool is_for(const struct ks_unlock_entry *entry, const struct ks_token_id *id)
+{
+	return strcmp(entry->serial, id->serial) == 0 && strcmp(entry->label, id->label) == 0 &&
+	       strcmp(entry->module, id->module) == 0 && strcmp(entry->model, id->model) == 0 &&
+	       strcmp(entry->manufacturer, id->manufacturer) == 0;
+}
+
+struct ks_unlock_entry *ks_unlock_entry(struct ks_unlock *unlock, const struct ks_token_id *id)
+{
+	for (size_t i = 0; i < unlock->n_entries; i++) {
+		if (is_for(unlock->entries[i], id))
+			return unlock->entries[i];
+	}
+	KS_CLEANUP(entry_freep) struct ks_unlock_entry *entry = calloc(1, sizeof(*entry));
+	struct ks_unlock_entry **entries =
+		realloc(unlock->entries, (unlock->n_entries + 1) * sizeof(struct ks_unlock_entry *));
+	if (entries)
+		unlock->entries = entries;
+	if (!entry || !entries)
+		return NULL;
+	entry->owner = unlock;
+	entry->module = strdup(id->module);
+	entry->manufacturer = strdup(id->manufacturer);
+	entry->model = strdup(id->model);
+	entry->serial = strdup(id->serial);
+	entry->label = strdup(id->label);
+	if (!entry->module || !entry->manufacturer || !entry->model || !entry->serial || !entry->label)
+		return NULL;
+	entries[unlock->n_entries++] = entry;
+	return KS_STEAL(entry);
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	struct ks_unlock_entry *entry = userdata;
+
+	(void)ks_unlock_close(entry);
+	entry->owner->expired(entry, entry->owner->userdata);
+	return 0;
+}
+
+int ks_unlock_open(struct ks_unlock_entry *entry, uint64_t unlock_for_ms, struct ks_secret *pin)
+{
+	uint64_t until = ks_clock_boot_ms() + unlock_for_ms;
+
+	(void)ks_unlock_close(entry);
+	if (unlock_for_ms > 0 && sd_event_add_time(entry->owner->event, &entry->timer, CLOCK_BOOTTIME, until * 1000, 0,
+						   on_time, entry) < 0) {
+		ks_secret_free(pin);
+		return KS_ERR_SYSTEM; /* without its end the token must not be open */
+	}
+	entry->unlocked = true;
+	entry->once = unlock_for_ms == 0;
+	entry->until_boot_ms = unlock_for_ms > 0 ? until : 0;
+	entry->pin = pin;
+	return 0;
+}
+
+bool ks_unlock_close(struct ks_unlock_entry *entry)
+{
+	bool was = entry->unlocked;
+
+	entry->unlocked = false;
+	entry->once = false;
+	entry->until_boot_ms = 0;
+	entry->timer = sd_event_source_disable_unref(entry->timer);
+	ks_secret_free(entry->pin);
+	entry->pin = NULL;
+	return was;
+}
+
+bool ks_unlock_spent(struct ks_unlock_entry *entry)
+{
+	entry->n_signatures++;
+	return entry->once && ks_unlock_close(entry);
+}
+
+uint64_t ks_unlock_left_s(const struct ks_unlock_entry *entry)
+{
+	uint64_t now = ks_clock_boot_ms();
+
+	if (!entry->unlocked || entry->until_boot_ms <= now)
+		return 0;
+	return (entry->until_boot_ms - now + 999) / 1000;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unlock: which tokens may be used now, until when, and the PINs that the user allowed us to keep.
+ *
+ * Runs in: keystay-agent. Owns every PIN of the agent (struct ks_secret). Knows nothing of workers: whether a token is
+ * really logged in is its worker's to say; whether it may be used is decided here, and here first: on expiry and on
+ * lock the agent refuses before the worker is told to log out (DESIGN section 7).
+ *
+ *	LOCKED --open()--> UNLOCKED --close(), expiry, spent(), removal--> LOCKED
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "lib/base/error.h"
+#include "lib/base/secret.h"
+
+/* What makes a token the same token again (DESIGN section 8). */
+struct ks_token_id {
+	const char *module, *manufacturer, *model, *serial, *label; /* borrowed */
+};
+
+struct ks_unlock_entry {
+	char *module, *manufacturer, *model, *serial, *label; /* owned */
+	bool unlocked;
+	bool once;               /* unlock-for = 0: good for one signature */
+	struct ks_secret *pin;   /* kept for another login, or NULL */
+	uint64_t until_boot_ms;  /* on the boot clock; 0 = no end by time */
+	sd_event_source *timer;
+	uint64_t n_signatures;
+	struct ks_unlock *owner;
+};
+
+struct ks_unlock {
+	sd_event *event;
+	struct ks_unlock_entry **entries;
+	size_t n_entries;
+	/* The entry has just become locked by time: tell its worker. */
+	void (*expired)(struct ks_unlock_entry *entry, void *userdata);
+	void *userdata;
+};
+
+void ks_unlock_init(struct ks_unlock *unlock, sd_event *event,
+		    void (*expired)(struct ks_unlock_entry *entry, void *userdata), void *userdata);
+void ks_unlock_deinit(struct ks_unlock *unlock);
+
+/* The entry of a token, made when there is none (NULL when memory runs out). Stays valid until ks_unlock_deinit(). */
+struct ks_unlock_entry *ks_unlock_entry(struct ks_unlock *unlock, const struct ks_token_id *id);
+
+/* After a good login. unlock_for_ms 0 = one signature. pin is taken, or NULL when it is not to be kept. */
+int ks_unlock_open(struct ks_unlock_entry *entry, uint64_t unlock_for_ms, struct ks_secret *pin) KS_WARN_UNUSED;
+
+/* Forgets the PIN and refuses from now on. Returns whether it was unlocked. Does not call expired(). */
+bool ks_unlock_close(struct ks_unlock_entry *entry);
+
+/* A signature was made: counts it, and closes an entry that was good for one. Returns true when that closed it. */
+bool ks_unlock_spent(struct ks_unlock_entry *entry);
+
+/* Seconds left, rounded up; 0 when locked or without an end by time. */
+uint64_t ks_unlock_left_s(const struct ks_unlock_entry *entry);

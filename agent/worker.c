@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker: see worker.h: the life of the process. What is asked of it is in worker_calls.c. Runs in: keystay-agent. */
+#include "agent/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/worker_private.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/path.h"
+#include "lib/base/process.h"
+#include "lib/base/text.h"
+#include "lib/protocol/limits.h"
+
+#define CHANNEL_FD 3 /* of the worker */
+#define END_DEADLINE_US 500000ull
+
+static void changed(struct ks_worker *worker)
+{
+	worker->watcher.changed(worker, worker->watcher.userdata);
+}
+
+static void set_state(struct ks_worker *worker, enum ks_module_state state)
+{
+	worker->state = state;
+	if (state == KS_MODULE_READY || state == KS_MODULE_FAILED)
+		worker->settled = true;
+}
+
+static void set_note(struct ks_worker *worker, const char *note)
+{
+	(void)ks_text_print(worker->note, sizeof(worker->note), "%s", note);
+}
+
+/* --- the end of a process ---------------------------------------------------------------------------------------- */
+
+static int on_reap(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	(void)revents;
+	(void)userdata;
+	siginfo_t info;
+
+	(void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
+	sd_event_source_disable_unref(source); /* closes the pidfd with it */
+	return 0;
+}
+
+/* SIGKILL, and somebody who waits for the end: a process that hangs inside the kernel (a bad reader) may take its time
+ * to die, and nothing else may wait for that. */
+static void kill_process(struct ks_worker *worker)
+{
+	sd_event_source *reaper = NULL;
+
+	if (worker->pid <= 0)
+		return;
+	(void)kill(worker->pid, SIGKILL);
+	if (sd_event_add_io(worker->event, &reaper, worker->pidfd, EPOLLIN, on_reap, NULL) < 0)
+		return;
+	(void)sd_event_source_set_io_fd_own(reaper, true);
+	worker->pidfd = -1;
+}
+
+static void forget_process(struct ks_worker *worker)
+{
+	worker->pid_source = sd_event_source_disable_unref(worker->pid_source);
+	worker->start_timer = sd_event_source_disable_unref(worker->start_timer);
+	kill_process(worker);
+	if (worker->has_channel)
+		ks_channel_deinit(&worker->channel);
+	worker->has_channel = false;
+	ks_worker_log_close(&worker->log);
+	if (worker->pidfd >= 0)
+		(void)close(worker->pidfd);
+	worker->pidfd = -1;
+	worker->pid = 0;
+}
+
+static int on_backoff(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	struct ks_worker *worker = userdata;
+
+	worker->backoff_timer = sd_event_source_disable_unref(worker->backoff_timer);
+	ks_worker_start(worker);
+	return 0;
+}
+
+/* A device that died keeps the keys it told of in sight for some restarts; then they would be a lie. */
+#define RESTARTS_BEFORE_KEYS_GO 4u
+
+static void plan_restart(struct ks_worker *worker)
+{
+	if (ks_clock_monotonic_ms() - worker->started_ms > KS_WORKER_STABLE_MS)
+		worker->backoff_ms = 0;
+	worker->backoff_ms = worker->backoff_ms == 0 ? KS_WORKER_BACKOFF_FIRST_MS : worker->backoff_ms * 2;
+	if (worker->backoff_ms > KS_WORKER_BACKOFF_LAST_MS)
+		worker->backoff_ms = KS_WORKER_BACKOFF_LAST_MS;
+	worker->restarts++;
+	worker->failures++;
+	if (sd_event_add_time_relative(worker->event, &worker->backoff_timer, CLOCK_MONOTONIC,
+				       worker->backoff_ms * 1000, 0, on_backoff, worker) < 0)
+		set_state(worker, KS_MODULE_FAILED);
+	else
+		set_state(worker, KS_MODULE_WAITING);
+}
+
+void ks_worker_kill(struct ks_worker *worker, const char *why)
+{
+	if (worker->pid == 0 && !worker->has_channel)
+		return;
+	ks_log_error("module \"%s\": %s; its keystay-token (pid %d) is started again", worker->name, why,
+		     (int)worker->pid);
+	set_note(worker, why);
+	forget_process(worker);
+	ks_inventory_deinit(&worker->incoming);
+	worker->incoming = (struct ks_inventory){ 0 };
+	plan_restart(worker);
+	if (worker->failures >= RESTARTS_BEFORE_KEYS_GO) {
+		ks_inventory_deinit(&worker->inventory);
+		worker->inventory = (struct ks_inventory){ 0 };
+		worker->settled = true;
+	}
+	for (size_t i = 0; i < worker->inventory.n_tokens; i++)
+		worker->inventory.tokens[i].logged_in = false;
+	ks_worker_fail_calls(worker, why);
+	changed(worker);
+}
+
+static int on_exit_of_child(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	(void)source;
+	(void)revents;
+	struct ks_worker *worker = userdata;
+	siginfo_t info = { 0 };
+	char why[128];
+
+	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+		return 0;
+	if (info.si_code == CLD_EXITED)
+		(void)ks_text_print(why, sizeof(why), "its process ended (exit code %d)", info.si_status);
+	else
+		(void)ks_text_print(why, sizeof(why), "its process was ended by signal %d (%s)", info.si_status,
+				    strsignal(info.si_status));
+	ks_worker_log_drain(&worker->log);
+	ks_worker_kill(worker, why);
+	return 0;
+}
+
+/* --- what the process says --------------------------------------------------------------------------------------- */
+
+static int take_inventory(struct ks_worker *worker, const struct ks_frame *frame)
+{
+	/* A fresh process tells everything before what its predecessor told is forgotten. */
+	bool first = worker->state == KS_MODULE_STARTING;
+	struct ks_inventory *inventory = first ? &worker->incoming : &worker->inventory;
+	bool complete = false;
+
+	int error = ks_inventory_take(inventory, frame->type, frame->body, &complete);
+	if (error < 0 || !complete)
+		return error;
+	if (first) {
+		ks_inventory_deinit(&worker->inventory);
+		worker->inventory = worker->incoming;
+		worker->incoming = (struct ks_inventory){ 0 };
+		worker->start_timer = sd_event_source_disable_unref(worker->start_timer);
+		worker->failures = 0;
+		set_note(worker, "");
+		set_state(worker, KS_MODULE_READY);
+	}
+	changed(worker);
+	return 0;
+}
+
+static int on_frame(struct ks_channel *channel, const struct ks_frame *frame, void *userdata)
+{
+	(void)channel;
+	struct ks_worker *worker = userdata;
+
+	switch (frame->type) {
+	case KS_MSG_WORKER_TOKEN:
+	case KS_MSG_WORKER_KEY:
+	case KS_MSG_WORKER_CERTIFICATE:
+	case KS_MSG_WORKER_INVENTORY:
+		return take_inventory(worker, frame);
+	default:
+		return ks_worker_take_reply(worker, frame);
+	}
+}
+
+static int on_end_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	ks_worker_kill(userdata, "its process closed the channel");
+	return 0;
+}
+
+/* A process that dies closes its channel a moment before it can be asked how it died, and that is worth knowing: so it
+ * gets a moment. Nothing is sent meanwhile. */
+static void await_end(struct ks_worker *worker)
+{
+	ks_channel_deinit(&worker->channel);
+	worker->has_channel = false;
+	worker->start_timer = sd_event_source_disable_unref(worker->start_timer);
+	if (sd_event_add_time_relative(worker->event, &worker->start_timer, CLOCK_MONOTONIC, END_DEADLINE_US, 0,
+				       on_end_deadline, worker) < 0)
+		ks_worker_kill(worker, "its process closed the channel");
+}
+
+static void on_closed(struct ks_channel *channel, int error, void *userdata)
+{
+	(void)channel;
+	char why[128];
+
+	if (error == KS_ERR_CLOSED) {
+		await_end(userdata);
+		return;
+	}
+	(void)ks_text_print(why, sizeof(why), "its process sent nonsense (%s)", ks_error_text(error));
+	ks_worker_kill(userdata, why);
+}
+
+static const struct ks_channel_events channel_events = { .frame = on_frame, .closed = on_closed };
+
+static int on_start_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	ks_worker_kill(userdata, "it did not tell its tokens in time");
+	return 0;
+}
+
+/* --- the start of a process -------------------------------------------------------------------------------------- */
+
+/* What a vendor's module may need is kept; what changes how programs load code is not, and neither is an OpenSSL
+ * configuration: one that names keystay would call back into us (DESIGN section 8; unset still reads the system's). */
+static bool passes_on(const char *variable)
+{
+	static const char *const dropped[] = { "LD_", "OPENSSL_", "GCONV_PATH=", "LOCPATH=", "MALLOC_", "GLIBC_",
+					       "KEYSTAY_SOCK=", "KEYSTAY_CONTROL_SOCK=", "NOTIFY_SOCKET=", "LISTEN_" };
+
+	for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
+		if (strncmp(variable, dropped[i], strlen(dropped[i])) == 0)
+			return false;
+	}
+	return true;
+}
+
+static char **make_environment(void)
+{
+	size_t n = 0;
+	while (environ[n])
+		n++;
+	char **result = calloc(n + 2, sizeof(*result)); /* borrows the strings */
+	if (!result)
+		return NULL;
+	size_t used = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (passes_on(environ[i]))
+			result[used++] = environ[i];
+	}
+	static char no_configuration[] = "OPENSSL_CONF=/dev/null";
+	result[used] = no_configuration;
+	return result;
+}
+
+static int spawn(struct ks_worker *worker, int channel_fd, int log_fd)
+{
+	char sessions[16];
+	(void)ks_text_print(sessions, sizeof(sessions), "%u", worker->sessions);
+	char *argv[] = { worker->program, (char[]){ "--module" }, worker->name,
+			 worker->p11_kit ? (char[]){ "--p11-kit" } : (char[]){ "--path" },
+			 worker->p11_kit ? worker->p11_kit : worker->path,
+			 (char[]){ "--sessions" }, sessions, NULL };
+	KS_AUTO_FREE char **environment = make_environment();
+	if (!environment)
+		return KS_ERR_NO_MEMORY;
+	const struct ks_process_fd fds[] = { { log_fd, 1 }, { log_fd, 2 }, { channel_fd, CHANNEL_FD } };
+	const struct ks_process_spec spec = { .path = worker->program, .argv = argv, .envp = environment,
+					      .fds = fds, .n_fds = sizeof(fds) / sizeof(fds[0]) };
+	int error = ks_process_spawn(&spec, &worker->pid, &worker->pidfd);
+	if (error < 0)
+		worker->pid = 0;
+	return error;
+}
+
+static int launch(struct ks_worker *worker)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return KS_ERR_SYSTEM;
+	KS_AUTO_CLOSE int ours = pair[0];
+	KS_AUTO_CLOSE int theirs = pair[1];
+	KS_AUTO_CLOSE int log_write = -1;
+	int error = ks_worker_log_open(&worker->log, worker->event, worker->name, &log_write);
+	if (error < 0)
+		return error;
+	error = spawn(worker, theirs, log_write);
+	if (error < 0)
+		return error;
+	/* PINs pass this way, so the channel wipes its buffers. */
+	error = ks_channel_init(&worker->channel, worker->event, ours, true, &channel_events, worker);
+	if (error < 0)
+		return error;
+	(void)KS_STEAL_FD(ours);
+	worker->has_channel = true;
+	if (sd_event_add_io(worker->event, &worker->pid_source, worker->pidfd, EPOLLIN, on_exit_of_child, worker) < 0)
+		return KS_ERR_SYSTEM;
+	if (sd_event_add_time_relative(worker->event, &worker->start_timer, CLOCK_MONOTONIC,
+				       KS_WORKER_START_DEADLINE_MS * 1000ull, 0, on_start_deadline, worker) < 0)
+		return KS_ERR_SYSTEM;
+	return 0;
+}
+
+/* The file may have come, gone or changed since the configuration was read, so it is looked at before each start. */
+static bool may_load(struct ks_worker *worker)
+{
+	if (worker->p11_kit)
+		return true; /* keystay-token resolves the name and looks at the file itself */
+	struct ks_path_problem problem;
+	KS_AUTO_FREE char *resolved = NULL;
+	int error = ks_path_check_trusted(worker->path, &resolved, &problem);
+	if (error == 0)
+		return true;
+	(void)ks_text_print(worker->note, sizeof(worker->note), "%s %s", problem.path, problem.text);
+	ks_log_error("module \"%s\" is not loaded: %s", worker->name, worker->note);
+	return false;
+}
+
+void ks_worker_start(struct ks_worker *worker)
+{
+	if (worker->pid != 0)
+		return;
+	worker->backoff_timer = sd_event_source_disable_unref(worker->backoff_timer);
+	if (!may_load(worker)) {
+		set_state(worker, KS_MODULE_FAILED);
+		changed(worker);
+		return;
+	}
+	set_state(worker, KS_MODULE_STARTING);
+	worker->started_ms = ks_clock_monotonic_ms();
+	int error = launch(worker);
+	if (error == 0)
+		return;
+	(void)ks_text_print(worker->note, sizeof(worker->note), "%s cannot be started: %s", worker->program,
+			    ks_error_text(error));
+	ks_log_error("module \"%s\": %s", worker->name, worker->note);
+	forget_process(worker);
+	plan_restart(worker);
+	changed(worker);
+}
+
+int ks_worker_new(sd_event *event, const char *program, const struct ks_settings_module *module,
+		  const struct ks_worker_watcher *watcher, struct ks_worker **ret_worker)
+{
+	KS_CLEANUP(ks_worker_freep) struct ks_worker *worker = calloc(1, sizeof(*worker));
+	if (!worker)
+		return KS_ERR_NO_MEMORY;
+	worker->pidfd = -1;
+	worker->log.fd = -1;
+	worker->event = sd_event_ref(event);
+	worker->watcher = *watcher;
+	worker->sessions = module->sessions ? module->sessions : KS_WORKER_SESSIONS;
+	worker->program = strdup(program);
+	worker->name = strdup(module->name);
+	worker->path = module->path ? strdup(module->path) : NULL;
+	worker->p11_kit = module->p11_kit ? strdup(module->p11_kit) : NULL;
+	if (!worker->program || !worker->name || (module->path && !worker->path) ||
+	    (module->p11_kit && !worker->p11_kit))
+		return KS_ERR_NO_MEMORY;
+	*ret_worker = KS_STEAL(worker);
+	return 0;
+}
+
+void ks_worker_free(struct ks_worker *worker)
+{
+	if (!worker)
+		return;
+	forget_process(worker);
+	worker->backoff_timer = sd_event_source_disable_unref(worker->backoff_timer);
+	ks_worker_fail_calls(worker, "the agent let go of it");
+	ks_worker_run_failed(worker);
+	worker->deadline_timer = sd_event_source_disable_unref(worker->deadline_timer);
+	worker->defer = sd_event_source_disable_unref(worker->defer);
+	ks_inventory_deinit(&worker->inventory);
+	ks_inventory_deinit(&worker->incoming);
+	sd_event_unref(worker->event);
+	free(worker->program);
+	free(worker->name);
+	free(worker->path);
+	free(worker->p11_kit);
+	free(worker);
+}
+
+bool ks_worker_is_for(const struct ks_worker *worker, const struct ks_settings_module *module)
+{
+	unsigned sessions = module->sessions ? module->sessions : KS_WORKER_SESSIONS;
+	const char *ours = worker->p11_kit ? worker->p11_kit : worker->path;
+	const char *theirs = module->p11_kit ? module->p11_kit : module->path;
+
+	return strcmp(worker->name, module->name) == 0 && sessions == worker->sessions &&
+	       !worker->p11_kit == !module->p11_kit && strcmp(ours, theirs) == 0;
+}
+
+const char *ks_worker_name(const struct ks_worker *worker)
+{
+	return worker->name;
+}
+
+const char *ks_worker_path(const struct ks_worker *worker)
+{
+	return worker->p11_kit ? worker->p11_kit : worker->path;
+}
+
+const char *ks_worker_note(const struct ks_worker *worker)
+{
+	return worker->note;
+}
+
+enum ks_module_state ks_worker_state(const struct ks_worker *worker)
+{
+	return worker->state;
+}
+
+pid_t ks_worker_pid(const struct ks_worker *worker)
+{
+	return worker->pid;
+}
+
+unsigned ks_worker_restarts(const struct ks_worker *worker)
+{
+	return worker->restarts;
+}
+
+struct ks_inventory *ks_worker_inventory(struct ks_worker *worker)
+{
+	return &worker->inventory;
+}
+
+bool ks_worker_is_settled(const struct ks_worker *worker)
+{
+	return worker->settled;
+}

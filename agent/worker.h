@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker: one keystay-token process: started, watched, asked, killed, started again.
+ *
+ * Runs in: keystay-agent. The worker is hostile (invariant I4): what it sends is bounded and checked, what it does not
+ * send has a deadline, and the only cure is SIGKILL. Vendor code can thus take neither the agent nor another token
+ * down.
+ *
+ *	             start()                 inventory
+ *	 FAILED ----------------> STARTING -------------> READY
+ *	   ^  file refused          |  |                    |
+ *	   +------------------------+  | death, deadline,   | death, deadline,
+ *	                               v nonsense           v nonsense
+ *	                            WAITING <---------------+
+ *	                               |  back-off timer
+ *	                               +-----> STARTING
+ *
+ * set_state() in worker.c is the only place that moves along these arrows.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "agent/inventory.h"
+#include "agent/settings.h"
+#include "lib/base/error.h"
+#include "lib/base/secret.h"
+#include "lib/protocol/message.h"
+
+struct ks_worker;
+struct ks_worker_call;
+
+struct ks_worker_watcher {
+	/* State or inventory changed: identities may have come or gone. */
+	void (*changed)(struct ks_worker *worker, void *userdata);
+	void *userdata;
+};
+
+/* The outcome of a call. error 0: reply is the body of the awaited message, borrowed. Else text says why, borrowed.
+ * BUSY: the call never reached the module (its worker died while the call was queued); asking again is safe. */
+typedef void ks_worker_done(int error, const char *text, struct ks_bytes reply, void *userdata);
+
+/* program: the path of keystay-token, borrowed for ever. Starts nothing yet. */
+int ks_worker_new(sd_event *event, const char *program, const struct ks_settings_module *module,
+		  const struct ks_worker_watcher *watcher, struct ks_worker **ret_worker) KS_WARN_UNUSED;
+
+/* Kills the process and fails all calls. */
+void ks_worker_free(struct ks_worker *worker);
+KS_DEFINE_CLEANUP(struct ks_worker *, ks_worker_free)
+
+/* STARTING, or FAILED with a note when the module's file is missing or must not be loaded. */
+void ks_worker_start(struct ks_worker *worker);
+
+/* Was it made from the same words of the configuration? Then a reload may keep it. */
+bool ks_worker_is_for(const struct ks_worker *worker, const struct ks_settings_module *module);
+
+const char *ks_worker_name(const struct ks_worker *worker);
+const char *ks_worker_path(const struct ks_worker *worker); /* or the p11-kit name */
+const char *ks_worker_note(const struct ks_worker *worker); /* what went wrong last, "" */
+enum ks_module_state ks_worker_state(const struct ks_worker *worker);
+pid_t ks_worker_pid(const struct ks_worker *worker); /* 0 = none */
+unsigned ks_worker_restarts(const struct ks_worker *worker);
+
+/* Kills the process; it is started again as after any death. why is a sentence for the log and for status. */
+void ks_worker_kill(struct ks_worker *worker, const char *why);
+
+/* What is known of its tokens. While a dead worker is started again this is what it last said, with every token logged
+ * out, so that keys do not flicker in and out of sight. */
+struct ks_inventory *ks_worker_inventory(struct ks_worker *worker);
+
+/* Has it told its inventory once, or given up? */
+bool ks_worker_is_settled(const struct ks_worker *worker);
+
+/* Each starts a call; done is called exactly once unless the call is cancelled, never before the function returns.
+ * owner is any number that stands for the asking process: waiting signatures are served in turns between owners. */
+int ks_worker_sign(struct ks_worker *worker, uint32_t token, uint32_t key, uint32_t scheme, struct ks_bytes input,
+		   uint64_t owner, ks_worker_done *done, void *userdata, struct ks_worker_call **ret_call)
+	KS_WARN_UNUSED;
+
+struct ks_worker_login {
+	uint32_t token;
+	const char *serial; /* of the token that the PIN was given for */
+	bool final_try;
+	bool unattended;    /* a kept PIN */
+	const struct ks_secret *pin; /* borrowed during the call of ks_worker_login() only */
+};
+int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *login, ks_worker_done *done,
+		    void *userdata, struct ks_worker_call **ret_call) KS_WARN_UNUSED;
+
+int ks_worker_logout(struct ks_worker *worker, uint32_t token, ks_worker_done *done, void *userdata,
+		     struct ks_worker_call **ret_call) KS_WARN_UNUSED;
+
+/* Asks for a fresh inventory; its coming is told by changed(). */
+int ks_worker_rescan(struct ks_worker *worker) KS_WARN_UNUSED;
+
+/* done will not be called. A signature under way is finished and thrown away. NULL is allowed. */
+void ks_worker_call_cancel(struct ks_worker_call *call);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker_private: what worker.c (the process) and worker_calls.c (what is asked of it) share; nobody else includes it.
+ */
+#pragma once
+
+#include "agent/channel.h"
+#include "agent/worker.h"
+#include "agent/worker_log.h"
+
+enum call_state {
+	CALL_QUEUED, /* waits for its turn or for the worker to be ready */
+	CALL_SENT,
+	CALL_CANCELLED, /* sent, and nobody wants the answer */
+};
+
+struct ks_worker_call {
+	struct ks_worker_call *next;
+	struct ks_worker *worker;
+	enum call_state state;
+	uint32_t id;
+	uint8_t reply_type;
+	uint64_t owner;
+	uint64_t deadline_ms; /* monotonic; set when sent */
+	uint32_t deadline_after_ms;
+	ks_worker_done *done;
+	void *userdata;
+	/* A queued signature; the input is a copy of ours, since the client may go. */
+	struct ks_msg_worker_sign sign;
+	uint8_t *input;
+};
+
+struct ks_worker {
+	sd_event *event;
+	struct ks_worker_watcher watcher;
+	char *program;
+	char *name;
+	char *path;    /* or NULL */
+	char *p11_kit; /* or NULL */
+	unsigned sessions;
+
+	enum ks_module_state state;
+	bool settled;
+	char note[512];
+	unsigned restarts;
+	unsigned failures; /* since it was last READY */
+	uint64_t started_ms;
+	uint64_t backoff_ms;
+	sd_event_source *backoff_timer;
+	sd_event_source *start_timer; /* until the first inventory; then, until a process that closed its channel ends */
+
+	pid_t pid;
+	int pidfd;
+	sd_event_source *pid_source;
+	struct ks_channel channel;
+	bool has_channel;
+	struct ks_worker_log log;
+
+	struct ks_inventory inventory;
+	struct ks_inventory incoming; /* of a process that is starting */
+
+	struct ks_worker_call *sent;   /* in the order of sending */
+	struct ks_worker_call *queued; /* in the order of asking */
+	size_t n_sent, n_queued;
+	uint32_t next_id;
+	uint64_t last_owner;
+	sd_event_source *deadline_timer;
+	uint64_t deadline_armed_ms; /* 0 = not armed */
+	sd_event_source *defer;     /* runs failed calls from the loop, never from inside a caller */
+	struct ks_worker_call *failed;
+	char failed_text[512];
+};
+
+/* Every sent call fails with MODULE_FAILED and every queued one with BUSY. */
+void ks_worker_fail_calls(struct ks_worker *worker, const char *why);
+
+/* Tells those that ks_worker_fail_calls() has put off, now. */
+void ks_worker_run_failed(struct ks_worker *worker);
+
+/* A frame that is no inventory. MALFORMED when nobody asked for it. */
+int ks_worker_take_reply(struct ks_worker *worker, const struct ks_frame *frame) KS_WARN_UNUSED;

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client: libkeystay, the way to the agent for everything that runs in other people's programs.
+ *
+ * libc only, no state, no threads, no signal handlers, no locale: each call makes a fresh connection (so forks, threads
+ * and agents that were restarted are no matter), waits with a deadline and closes it. Never raises SIGPIPE.
+ * Safe to call from several threads and after fork().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/buffer.h"
+#include "lib/base/bytes.h"
+#include "lib/base/error.h"
+#include "lib/protocol/limits.h"
+#include "lib/protocol/message.h"
+
+/* What went wrong, for a person: one sentence with the next step, without a final newline. */
+struct ks_client_error {
+	int code; /* KS_ERR_* */
+	char text[KS_TEXT_MAX];
+};
+
+/* --- one connection ---------------------------------------------------------------------------------------------- */
+
+struct ks_client {
+	int fd;                  /* -1 when closed */
+	uint32_t next_id;
+	struct ks_buffer buffer; /* the last reply; replies borrow from it */
+};
+
+enum ks_client_socket {
+	KS_CLIENT_SIGN,    /* lib/base/path.h: ks_path_sign_socket() */
+	KS_CLIENT_CONTROL, /* ks_path_control_socket(); its listener must belong to this user or to root */
+};
+
+/* NO_AGENT with a sentence that says how to start one, or UNTRUSTED_AGENT. */
+int ks_client_open(enum ks_client_socket socket, struct ks_client *ret_client, struct ks_client_error *ret_error)
+	KS_WARN_UNUSED;
+void ks_client_close(struct ks_client *client);
+
+/* Sends request (version and id are filled in) and reads its reply, of type reply_type and size reply_size. An error
+ * reply becomes its code and text. What the reply points to is borrowed until the next call or close. The frame that
+ * carried a SECRET field is wiped.
+ * notice: after KS_CLIENT_NOTICE_MS, when standard error is a terminal, this line is written to it; NULL = nothing. */
+int ks_client_call(struct ks_client *client, uint8_t type, void *request, uint8_t reply_type, void *ret_reply,
+		   size_t reply_size, const char *notice, struct ks_client_error *ret_error) KS_WARN_UNUSED;
+
+/* --- what plug-ins need ------------------------------------------------------------------------------------------ */
+
+/* One identity with its chain. message and buffer belong together; ks_client_identity_free(). */
+struct ks_client_identity {
+	struct ks_msg_identity identity;
+	struct ks_bytes chain; /* LIST of certificate records, leaf first */
+	struct ks_buffer buffer; /* owned */
+};
+
+/* name as in GET. */
+int ks_client_get(const char *name, struct ks_client_identity **ret_identity, struct ks_client_error *ret_error)
+	KS_WARN_UNUSED;
+void ks_client_identity_free(struct ks_client_identity *identity);
+
+/* Calls found for each identity, page by page; a negative return ends it. Starts again when the list changes. */
+int ks_client_list(int (*found)(const struct ks_msg_identity *identity, void *userdata), void *userdata,
+		   struct ks_client_error *ret_error) KS_WARN_UNUSED;
+
+struct ks_client_sign {
+	const char *name;           /* of the key, for the notice; may be NULL */
+	uint8_t spki_hash[32];
+	uint16_t scheme;
+	struct ks_bytes input;      /* the whole to-be-signed input */
+	struct ks_bytes transcript; /* or none */
+};
+
+/* Hints (terminal, display, KEYSTAY_PROMPT=never) are taken from the environment. Writes at most KS_SIGNATURE_MAX
+ * bytes to signature. */
+int ks_client_sign(const struct ks_client_sign *request, uint8_t *signature, size_t *ret_size,
+		   struct ks_client_error *ret_error) KS_WARN_UNUSED;

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * provider: what the operations of the provider share: OpenSSL's upcalls, and the tables that each operation exports.
+ */
+#pragma once
+
+#include <openssl/core.h>
+#include <openssl/core_dispatch.h>
+
+#include "client/openssl/report.h"
+
+/* One per OSSL_LIB_CTX that loads the provider: its "provctx". Read-only after OSSL_provider_init(), but for report. */
+struct ks_provider {
+	const OSSL_CORE_HANDLE *core;
+	OSSL_FUNC_BIO_read_ex_fn *bio_read_ex;
+	OSSL_FUNC_BIO_gets_fn *bio_gets;
+	struct ks_report report;
+};
+
+/* The private name of our signature algorithm. A public one ("RSA") would compete with the default provider's. */
+#define KS_SIGNATURE_NAME "KEYSTAY"
+
+/* All of ours are fetched with "provider=keystay" when somebody wants just us. */
+#define KS_PROPERTIES "provider=keystay"
+
+/* What the two decoder stages hand over (OSSL_OBJECT_PARAM_DATA_STRUCTURE). */
+#define KS_DECODER_STRUCTURE "keystay"
+
+extern const OSSL_ALGORITHM ks_keymgmt_algorithms[];
+extern const OSSL_ALGORITHM ks_signature_algorithms[];
+extern const OSSL_ALGORITHM ks_decoder_algorithms[];
+extern const OSSL_ALGORITHM ks_store_algorithms[];

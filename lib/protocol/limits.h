@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * limits: every quantity that a peer controls has its limit here, with its reason (invariant I8).
+ *
+ * Those of the wire are normative (docs/protocol.md) and hold for both sides; the others are the agent's own.
+ */
+#pragma once
+
+/* --- the wire ---------------------------------------------------------------------------------------------------- */
+
+#define KS_PROTOCOL_VERSION 1u
+
+/* A TLS transcript with a long chain is about 10 KiB, a pathological one (16 certificates of 8 KiB) 130 KiB. */
+#define KS_FRAME_MAX (256u * 1024)
+
+/* To-be-signed input and transcript together, so that both always fit a frame beside the other fields. */
+#define KS_SIGN_INPUT_MAX (192u * 1024)
+
+/* A PKCS#11 label is 32 bytes, a subject name a few hundred; an error sentence with five URIs about 1 KiB. */
+#define KS_TEXT_MAX 4096u
+
+/* A certificate with a very long list of names; PIV cards hold at most about 3 KiB, files can hold more. */
+#define KS_CERTIFICATE_MAX (64u * 1024)
+
+/* Longest chain in a GET reply: leaf and nine issuers. OpenSSL's default depth is 100, real chains have 2 to 4. */
+#define KS_CHAIN_MAX 10u
+
+/* RSA-8192. The largest of the key types here is RSA-4096, 512 bytes. */
+#define KS_SIGNATURE_MAX 1024u
+
+/* SubjectPublicKeyInfo of RSA-8192 is 1,062 bytes. */
+#define KS_SPKI_MAX 2048u
+
+/* Identities of one LIST reply; a page of 64 with long names stays far below KS_FRAME_MAX. */
+#define KS_LIST_PAGE 64u
+
+/* "Wait as long as the agent thinks right" in SIGN.wait_ms. */
+#define KS_WAIT_DEFAULT 0xffffffffu
+
+/* --- the agent --------------------------------------------------------------------------------------------------- */
+
+/* A frame that has begun must be whole within this time, or its connection is closed (slow senders). */
+#define KS_FRAME_DEADLINE_MS 10000u
+
+/* A reply that the client does not read: its connection is closed after this time. */
+#define KS_REPLY_DEADLINE_MS 10000u
+
+/* Connections of one process and of one uid. When full, the oldest idle connection of that process (or uid) is closed,
+ * so that a process that forgets to close harms itself first. */
+#define KS_CONNECTIONS_PER_PROCESS 256u
+#define KS_CONNECTIONS_PER_UID 4096u
+
+/* Descriptors kept free for workers and files, whatever clients do. */
+#define KS_RESERVED_FILES 64u
+
+/* Requests read ahead of one connection: one is served, the rest waits in the socket (back-pressure). */
+#define KS_REQUESTS_PER_CONNECTION 1u
+
+/* Signatures waiting for one worker; further ones are refused with QUOTA. 40 curls at once are usual in CI. */
+#define KS_SIGNATURES_QUEUED 1024u
+
+/* One call into a module. A smart card with RSA-4096 takes 3 s, a login on a slow one 2 s, a bad reader 10 s. */
+#define KS_WORKER_SIGN_DEADLINE_MS 15000u
+#define KS_WORKER_LOGIN_DEADLINE_MS 30000u
+
+/* Module start and inventory: opencryptoki and network HSMs need seconds, a card with 50 objects 5 s. */
+#define KS_WORKER_START_DEADLINE_MS 20000u
+
+/* What a first client waits for workers that are still starting before it gets what is known so far. */
+#define KS_SETTLE_DEADLINE_MS 5000u
+
+/* Pause before a dead worker is started again: doubled from the first to the second value, reset after
+ * KS_WORKER_STABLE_MS of life. */
+#define KS_WORKER_BACKOFF_FIRST_MS 100u
+#define KS_WORKER_BACKOFF_LAST_MS 30000u
+#define KS_WORKER_STABLE_MS 60000u
+
+/* What one module may report; more is cut off and logged (a hostile module, or an archive token). */
+#define KS_TOKENS_PER_MODULE 64u
+#define KS_OBJECTS_PER_MODULE 20000u
+#define KS_OBJECT_BYTES_PER_MODULE (64u * 1024 * 1024)
+
+/* Modules in one configuration. */
+#define KS_MODULES_MAX 32u
+
+/* [key] sections in one configuration; each identity is held against each of them when keys come or go. */
+#define KS_KEY_SECTIONS_MAX 1024u
+
+/* One file of certs/ (a bundle of all public roots is 230 KiB) and the certificates of all of them. */
+#define KS_CERTIFICATE_FILE_MAX (1024u * 1024)
+#define KS_OVERLAY_CERTIFICATES_MAX 10000u
+
+/* A chain with its leaf, so that a GET reply fits its frame; real ones have 3 to 10 KiB. */
+#define KS_CHAIN_BYTES_MAX (192u * 1024)
+
+/* Certificates of one module that are tried as the issuer of one certificate, each at the price of a signature check: a
+ * module cannot make the agent compute for long. A CA has two or three of one name (renewed, cross-signed). */
+#define KS_CHAIN_TRIES 8u
+
+/* Log text of one worker: bytes a second passed on; the rest is counted. */
+#define KS_WORKER_LOG_BYTES_PER_S 16384u
+
+/* Time that SIGTERM leaves for signatures under way. */
+#define KS_DRAIN_MS 5000u
+
+/* --- the worker -------------------------------------------------------------------------------------------------- */
+
+/* Threads, and so sessions, of a worker on one token; SoftHSM gains up to two per core, cards gain nothing. */
+#define KS_WORKER_SESSIONS 4u
+
+/* --- clients ----------------------------------------------------------------------------------------------------- */
+
+/* A client gives up by itself after this time when the agent does not answer: prompts have 60 s, a signature 15 s. */
+#define KS_CLIENT_DEADLINE_MS 120000u
+
+/* After this time a client on a terminal says what it waits for. */
+#define KS_CLIENT_NOTICE_MS 1000u

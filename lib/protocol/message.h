@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * message: typed structs for every message of lib/protocol/messages.def and the codec that follows that table.
+ *
+ * struct ks_msg_sign, ks_msg_sign_reply … hold their fields as C values; BYTES, TEXT, SECRET and LIST fields are
+ * borrowed runs of bytes. Every message starts with version and id (a reply repeats the id).
+ * Pure: bytes in, bytes out.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/buffer.h"
+#include "lib/base/bytes.h"
+#include "lib/base/error.h"
+#include "lib/base/reader.h"
+#include "lib/protocol/limits.h"
+
+/* TOKEN_LOCKED needs a PIN, TOKEN_OPEN needs none ever. */
+enum ks_token_state {
+	KS_TOKEN_LOCKED = 0,
+	KS_TOKEN_UNLOCKED = 1,
+	KS_TOKEN_OPEN = 2,
+	KS_TOKEN_BLOCKED = 3, /* the token refuses its PIN until it is reset */
+	KS_TOKEN_ABSENT = 4,
+};
+
+enum ks_module_state {
+	KS_MODULE_STARTING = 0,
+	KS_MODULE_READY = 1,
+	KS_MODULE_WAITING = 2, /* died, is started again after a pause */
+	KS_MODULE_FAILED = 3,  /* its file is missing or must not be loaded */
+};
+
+/* From CK_TOKEN_INFO flags (PKCS#11 2.40 section 3.2). */
+enum ks_pin_flag {
+	KS_PIN_NEEDED = 1 << 0,    /* CKF_LOGIN_REQUIRED */
+	KS_PIN_SET = 1 << 1,       /* CKF_USER_PIN_INITIALIZED */
+	KS_PIN_COUNT_LOW = 1 << 2, /* a wrong PIN was given since the last good one */
+	KS_PIN_FINAL_TRY = 1 << 3, /* one more wrong PIN blocks the token */
+	KS_PIN_IS_BLOCKED = 1 << 4,
+	KS_PIN_TO_BE_CHANGED = 1 << 5,
+	KS_PIN_PAD = 1 << 6, /* CKF_PROTECTED_AUTHENTICATION_PATH */
+};
+
+/* Which socket a message belongs to. */
+enum ks_message_where {
+	KS_ON_ANY = 0,
+	KS_ON_SIGN,
+	KS_ON_CONTROL,
+	KS_ON_WORKER,
+};
+
+enum ks_message_type {
+#define MESSAGE(struct_name, NAME, number, where) KS_MSG_##NAME = (number),
+#include "lib/protocol/messages.def"
+};
+
+#define MESSAGE(struct_name, NAME, number, where)                                                                      \
+	struct ks_msg_##struct_name {                                                                                  \
+		uint32_t version;                                                                                      \
+		uint32_t id;
+#define RECORD(struct_name) struct ks_msg_##struct_name {
+#define BOOL(struct_name, field) bool field;
+#define U32(struct_name, field) uint32_t field;
+#define U64(struct_name, field) uint64_t field;
+#define BYTES(struct_name, field, max) struct ks_bytes field;
+#define FIXED(struct_name, field, size) struct ks_bytes field;
+#define TEXT(struct_name, field, max) struct ks_bytes field;
+#define SECRET(struct_name, field, max) struct ks_bytes field;
+#define LIST(struct_name, field, record) struct ks_bytes field;
+#define END(struct_name)                                                                                               \
+	}                                                                                                              \
+	;
+#include "lib/protocol/messages.def"
+
+enum ks_field_kind {
+	KS_FIELD_BOOL,
+	KS_FIELD_U32,
+	KS_FIELD_U64,
+	KS_FIELD_BYTES, /* FIXED is BYTES with min == max */
+	KS_FIELD_TEXT,  /* ks_text_valid(); the codec refuses anything else on both sides */
+	KS_FIELD_SECRET,
+	KS_FIELD_LIST,
+};
+
+struct ks_field_spec {
+	const char *name;
+	enum ks_field_kind kind;
+	uint16_t offset;                      /* in the struct */
+	uint32_t min;                         /* bytes; 0 but for FIXED */
+	uint32_t max;                         /* bytes; 0 for numbers */
+	const struct ks_message_spec *record; /* of a LIST */
+};
+
+struct ks_message_spec {
+	const char *name; /* "sign_reply" */
+	uint8_t type;     /* 0 for a record */
+	enum ks_message_where where;
+	uint16_t struct_size;
+	uint8_t n_fields;   /* without version and id */
+	uint32_t max_total; /* largest sum of all BYTES fields; 0 = no such rule */
+	const struct ks_field_spec *fields;
+};
+
+/* The table's row of a message type; NULL when unknown. */
+const struct ks_message_spec *ks_message_spec(uint8_t type);
+
+/* All rows, messages and records, for tests and tools; n is set. */
+const struct ks_message_spec *ks_message_specs(size_t *ret_n);
+
+/* Appends one whole frame. message points to the ks_msg_* struct of that type; its version is taken as it stands, so
+ * set KS_PROTOCOL_VERSION (KS_MESSAGE_HEAD does). Too large or invalid fields leave an error in the buffer. */
+void ks_message_write(struct ks_buffer *buffer, uint8_t type, const void *message);
+
+/* Reads a frame's body into the ks_msg_* struct of that type, whose size must be size. Bytes after the last known
+ * field are ignored (docs/protocol.md section 3). MALFORMED, TOO_LARGE, UNKNOWN_MESSAGE, or VERSION; after VERSION
+ * version and id are set and nothing else. Lists are only bounded here, their records are checked as they are read. */
+int ks_message_read(uint8_t type, struct ks_bytes body, void *ret_message, size_t size) KS_WARN_UNUSED;
+
+/* The version and id at the start of any body, for error replies to messages that cannot be read. false if absent. */
+bool ks_message_head(struct ks_bytes body, uint32_t *ret_version, uint32_t *ret_id);
+
+/* Appends one record to the contents of a LIST field that is being built in buffer. spec: KS_RECORD(identity). */
+void ks_record_write(struct ks_buffer *list, const struct ks_message_spec *spec, const void *record);
+
+/* Takes the next record from a LIST. 1: one was read; 0: the list has ended; negative: MALFORMED or TOO_LARGE. */
+int ks_record_read(struct ks_reader *list, const struct ks_message_spec *spec, void *ret_record, size_t size)
+	KS_WARN_UNUSED;
+
+/* The row of a record. */
+#define KS_RECORD(name) (&ks_record_spec_##name)
+extern const struct ks_message_spec ks_record_spec_identity;
+extern const struct ks_message_spec ks_record_spec_certificate;
+extern const struct ks_message_spec ks_record_spec_module_status;
+extern const struct ks_message_spec ks_record_spec_token_status;
+
+#define KS_MESSAGE_HEAD(request_id) .version = KS_PROTOCOL_VERSION, .id = (request_id)

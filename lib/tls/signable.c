@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * signable: see signable.h. Finds the reader for an input, then holds what was read against key and scheme.
+ *
+ * Runs in: keystay-agent. Must never accept what no reader has read to its last byte.
+ */
+#include "lib/tls/signable.h"
+
+#include <string.h>
+
+#include "lib/tls/certificate_verify13.h"
+#include "lib/tls/foreign_input.h"
+#include "lib/tls/pss_key.h"
+#include "lib/tls/refusal.h"
+#include "lib/tls/transcript12.h"
+
+static int refuse_scheme(uint32_t code, struct ks_signable_refusal *refusal)
+{
+	/* SignatureAndHashAlgorithm (RFC 5246 section 7.4.1.4.1): the hash, then the signature. */
+	static const char *const weak_hashes[] = { [1] = "MD5", [2] = "SHA-1", [3] = "SHA-224" };
+	uint32_t hash = code >> 8;
+	uint32_t signature = code & 0xff;
+
+	if (hash >= 1 && hash <= 3 && signature >= 1 && signature <= 3)
+		return ks_refusal_give(refusal, KS_ERR_INPUT_SCHEME,
+				       "the signature scheme 0x%04x uses %s, which is too weak to sign with",
+				       (unsigned)code, weak_hashes[hash]);
+	return ks_refusal_give(refusal, KS_ERR_INPUT_SCHEME, "the signature scheme 0x%04x is not known",
+			       (unsigned)code);
+}
+
+static int refuse_key_type(const struct ks_scheme *scheme, const struct ks_spki *spki, const char *where,
+			   struct ks_signable_refusal *refusal)
+{
+	char type[32];
+
+	ks_spki_type_name(spki, type, sizeof(type));
+	return ks_refusal_give(refusal, KS_ERR_INPUT_KEY_TYPE, "a key of type %s cannot make %s signatures in %s", type,
+			       scheme->name, where);
+}
+
+static int check_key(const struct ks_scheme *scheme, const struct ks_spki *spki, bool is_tls13,
+		     struct ks_signable_refusal *refusal)
+{
+	const char *where = is_tls13 ? "TLS 1.3" : "TLS 1.2";
+
+	if (is_tls13 && !scheme->tls13)
+		return ks_refusal_give(refusal, KS_ERR_INPUT_SCHEME,
+				       "TLS 1.3 does not allow the signature scheme %s (0x%04x)", scheme->name,
+				       scheme->code);
+	if (!ks_scheme_fits(scheme, spki, is_tls13))
+		return refuse_key_type(scheme, spki, where, refusal);
+	if (!ks_pss_key_allows(spki, scheme))
+		return ks_refusal_give(refusal, KS_ERR_INPUT_KEY_TYPE,
+				       "this RSASSA-PSS key is restricted to other signatures than %s", scheme->name);
+	return 0;
+}
+
+/* The certificate that the client showed to the server must be of the key that is to sign; which of several
+ * certificates of this key it is does not matter (clients that run keep an old one after a renewal). */
+static int check_certificate(struct ks_bytes certificate, const struct ks_spki *spki,
+			     struct ks_signable_refusal *refusal)
+{
+	struct ks_bytes der;
+	struct ks_spki shown;
+
+	if (ks_spki_of_certificate(certificate, &der) < 0 || ks_spki_read(der, &shown) < 0)
+		return ks_refusal_give(refusal, KS_ERR_INPUT_CERTIFICATE,
+				       "the client certificate in the TLS 1.2 transcript has no public key that is known");
+	if (!ks_spki_same_key(&shown, spki))
+		return ks_refusal_give(refusal, KS_ERR_INPUT_CERTIFICATE,
+				       "the client certificate in the TLS 1.2 transcript is of another key");
+	return 0;
+}
+
+static int check13(struct ks_bytes input, const struct ks_scheme *scheme, const struct ks_spki *spki,
+		   struct ks_signable *signable, struct ks_signable_refusal *refusal)
+{
+	struct ks_certificate_verify13 verify;
+	int r = ks_certificate_verify13_read(input, &verify, refusal);
+	if (r < 0)
+		return r;
+	r = check_key(scheme, spki, true, refusal);
+	if (r < 0)
+		return r;
+	signable->kind = KS_SIGNABLE_TLS13_CLIENT;
+	signable->transcript_hash = verify.transcript_hash;
+	signable->transcript_digest = verify.transcript_digest;
+	return 0;
+}
+
+static int check12(struct ks_bytes input, const struct ks_scheme *scheme, const struct ks_spki *spki,
+		   struct ks_signable *signable, struct ks_signable_refusal *refusal)
+{
+	struct ks_transcript12 transcript;
+	int r = ks_transcript12_read(input, &transcript, refusal);
+	if (r < 0)
+		return r;
+	r = check_certificate(transcript.client_certificate, spki, refusal);
+	if (r < 0)
+		return r;
+	r = check_key(scheme, spki, false, refusal);
+	if (r < 0)
+		return r;
+	if (!ks_transcript12_offers(&transcript, scheme->code))
+		return ks_refusal_give(refusal, KS_ERR_INPUT_NOT_OFFERED,
+				       "the server did not ask for the signature scheme %s (0x%04x)", scheme->name,
+				       scheme->code);
+	signable->kind = KS_SIGNABLE_TLS12_CLIENT;
+	signable->transcript_hash = scheme->hash;
+	memcpy(signable->server_name, transcript.server_name, sizeof(signable->server_name));
+	return 0;
+}
+
+int ks_signable_check(struct ks_bytes input, uint32_t scheme_code, const struct ks_spki *spki,
+		      struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal)
+{
+	struct ks_signable signable = { .scheme = ks_scheme_find(scheme_code) };
+	int r;
+
+	if (!signable.scheme)
+		return refuse_scheme(scheme_code, ret_refusal);
+	if (ks_certificate_verify13_resembles(input))
+		r = check13(input, signable.scheme, spki, &signable, ret_refusal);
+	else if (!ks_foreign_input_is_digest(input, spki) && ks_transcript12_resembles(input))
+		r = check12(input, signable.scheme, spki, &signable, ret_refusal);
+	else
+		r = ks_foreign_input_refuse(input, spki, ret_refusal);
+	if (r < 0)
+		return r;
+	*ret_signable = signable;
+	return 0;
+}

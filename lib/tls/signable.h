@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * signable: may these bytes be signed with this key? The heart of invariant I2.
+ *
+ * Yes only for the to-be-signed input of a TLS 1.3 client CertificateVerify (RFC 8446 section 4.4.3, read by
+ * certificate_verify13.h) or a TLS 1.2 one (RFC 5246 section 7.4.8, read by transcript12.h). Everything else gets a
+ * reason code and a sentence, before any PIN prompt or token call. Pure; touches no token, no file, no clock.
+ */
+#pragma once
+
+#include "lib/base/bytes.h"
+#include "lib/base/error.h"
+#include "lib/protocol/scheme.h"
+#include "lib/protocol/spki.h"
+
+enum ks_signable_kind {
+	KS_SIGNABLE_TLS13_CLIENT = 1,
+	KS_SIGNABLE_TLS12_CLIENT,
+};
+
+struct ks_signable {
+	enum ks_signable_kind kind;
+	const struct ks_scheme *scheme;
+	enum ks_hash transcript_hash;    /* TLS 1.3: of the cipher suite; TLS 1.2: of the scheme */
+	struct ks_bytes transcript_digest; /* TLS 1.3: the last 32 or 48 bytes of the input; else none */
+	char server_name[256];           /* TLS 1.2: the SNI of the ClientHello, claimed, not proven; else "" */
+};
+
+/* A longer explanation than the code's own: which message, which length, what was seen. */
+struct ks_signable_refusal {
+	char text[256];
+};
+
+/* 0, or KS_ERR_INPUT_* with ret_refusal filled. spki is the identity's key as its certificate says it (RSASSA-PSS
+ * certificates allow only rsa_pss_pss_*). scheme_code is what the client asks for. */
+int ks_signable_check(struct ks_bytes input, uint32_t scheme_code, const struct ks_spki *spki,
+		      struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal) KS_WARN_UNUSED;
