@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
@@ -89,22 +88,13 @@ static int read_file(struct loading *loading, const char *path)
 {
 	KS_AUTO_FREE char *content = NULL;
 	size_t size = 0;
-	struct stat status;
 
-	/* Looked at first: opening a FIFO would wait for its other end (invariant I8). */
-	if (stat(path, &status) < 0 || !S_ISREG(status.st_mode)) {
-		complain(path, "left out, it is no regular file");
-		return 0;
-	}
-	if (status.st_size > (off_t)KS_CERTIFICATE_FILE_MAX) {
-		complain(path, "left out, it is too large for a file of certificates");
-		return 0;
-	}
 	int r = ks_path_read_file(path, KS_CERTIFICATE_FILE_MAX, &content, &size);
 	if (r == KS_ERR_NO_MEMORY)
 		return r;
 	if (r < 0) {
-		complain(path, ks_error_text(r));
+		complain(path, r == KS_ERR_TOO_LARGE ? "left out, it is too large for a file of certificates" :
+						       "left out, it is no readable regular file");
 		return 0;
 	}
 	r = add_all(loading, ks_bytes(content, size));

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/settings_private.h"
@@ -57,26 +58,30 @@ static char *shown_path(const char *path)
 	return ks_text_copy(ks_bytes_text(shown));
 }
 
-static void report_untrusted(struct reading *reading, const char *shown, const struct ks_path_problem *problem)
+/* It may not be read, or must not. */
+static void report_problem(struct reading *reading, const char *shown, int error, const struct ks_path_problem *problem)
 {
 	char culprit[1024];
+	bool writable = strstr(problem->text, "writable") != NULL;
 
+	if (error == KS_ERR_NOT_FOUND) {
+		ks_settings_report_add(&reading->report, NULL, shown,
+				       "expected a file, but it does not exist, or is a link to nothing");
+		return;
+	}
 	ks_text_escape(ks_bytes_text(problem->path), culprit, sizeof(culprit));
 	ks_settings_report_add(&reading->report, NULL, shown,
-			       "expected a file that nobody but root and you can change, but %s %s; "
-			       "run: chmod go-w %s (or chown it to you)",
-			       culprit, problem->text, culprit);
+			       "expected a regular file that only root and you can change, but %s %s%s%s", culprit,
+			       problem->text, writable ? "; run: chmod go-w " : "", writable ? culprit : "");
 }
 
 static void report_unreadable(struct reading *reading, const char *shown, int error)
 {
-	if (error == KS_ERR_TOO_LARGE || error == KS_ERR_LIMIT)
+	if (error == KS_ERR_TOO_LARGE)
 		ks_settings_report_add(&reading->report, NULL, shown, "expected a file of at most %zu bytes",
 				       KS_INI_FILE_MAX);
-	else if (error == KS_ERR_NOT_FOUND)
-		ks_settings_report_add(&reading->report, NULL, shown, "there is no such file");
 	else
-		ks_settings_report_add(&reading->report, NULL, shown, "expected a readable regular file: %s",
+		ks_settings_report_add(&reading->report, NULL, shown, "expected a file that you can read: %s",
 				       ks_error_text(error));
 }
 
@@ -103,6 +108,13 @@ static int add_source(struct reading *reading, char *file, char *text, size_t si
 	return 0;
 }
 
+/* A link to nothing exists: its file is missing, and with it perhaps rules. */
+static bool is_absent(const char *path)
+{
+	struct stat status;
+	return lstat(path, &status) < 0;
+}
+
 static int read_file(struct reading *reading, const char *path, bool may_enforce, bool must_exist)
 {
 	KS_AUTO_FREE char *shown = shown_path(path);
@@ -114,19 +126,22 @@ static int read_file(struct reading *reading, const char *path, bool may_enforce
 		return KS_ERR_NO_MEMORY;
 
 	int r = ks_path_check_trusted(path, &resolved, &problem);
-	if (r == KS_ERR_NOT_FOUND && !must_exist)
+	if (r == KS_ERR_NOT_FOUND && !must_exist && is_absent(path))
 		return 0;
-	if (r == 0)
-		r = ks_path_read_file(resolved, KS_INI_FILE_MAX, &text, &size);
+	if (r == KS_ERR_NO_MEMORY)
+		return r;
+	if (r < 0) {
+		reading->report.incomplete = true;
+		report_problem(reading, shown, r, &problem);
+		return 0;
+	}
+	r = ks_path_read_file(resolved, KS_INI_FILE_MAX, &text, &size);
 	if (r == 0)
 		return add_source(reading, KS_STEAL(shown), KS_STEAL(text), size, may_enforce);
 	if (r == KS_ERR_NO_MEMORY)
 		return r;
 	reading->report.incomplete = true;
-	if (r == KS_ERR_UNTRUSTED_PATH)
-		report_untrusted(reading, shown, &problem);
-	else
-		report_unreadable(reading, shown, r);
+	report_unreadable(reading, shown, r);
 	return 0;
 }
 

@@ -214,7 +214,8 @@ static size_t warn_of_module(const struct ks_settings_module *module, const stru
 	(void)fprintf(out, "%s:%u: path: ", path->origin.file, path->origin.line);
 	ks_text_escape(ks_bytes_text(problem.path[0] ? problem.path : module->path), culprit, sizeof(culprit));
 	if (r == KS_ERR_NOT_FOUND)
-		(void)fprintf(out, "%s does not exist; module \"%s\" will not be started\n", culprit, module->name);
+		(void)fprintf(out, "%s does not exist; module \"%s\" will not be started\n", module->path,
+			      module->name);
 	else
 		(void)fprintf(out, "%s %s; module \"%s\" will not be started\n", culprit,
 			      problem.text[0] ? problem.text : ks_error_text(r), module->name);

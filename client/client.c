@@ -93,15 +93,6 @@ void ks_client_close(struct ks_client *client)
 
 /* --- calling ----------------------------------------------------------------------------------------------------- */
 
-static bool has_secret(const struct ks_message_spec *spec)
-{
-	for (size_t i = 0; i < spec->n_fields; i++) {
-		if (spec->fields[i].kind == KS_FIELD_SECRET)
-			return true;
-	}
-	return false;
-}
-
 /* A request that cannot be written is the caller's fault, or that of the program that gave it the input. */
 static int fail_request(int code, struct ks_client_error *ret_error)
 {
@@ -117,13 +108,9 @@ static int fail_request(int code, struct ks_client_error *ret_error)
 static int send_request(struct ks_client *client, uint8_t type, const void *request, uint64_t deadline_ms,
 			struct ks_client_error *ret_error)
 {
-	const struct ks_message_spec *spec = ks_message_spec(type);
-	if (!spec)
-		return ks_client_fail(ret_error, KS_ERR_INTERNAL, NULL);
-
+	/* The codec marks it as secret before it writes a SECRET field into it; the memory is then wiped. */
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer frame = { 0 };
 	ks_buffer_init(&frame, KS_FRAME_HEADER + KS_FRAME_MAX);
-	frame.secret = has_secret(spec);
 	ks_message_write(&frame, type, request);
 	int r = ks_buffer_error(&frame);
 	if (r < 0)

@@ -11,8 +11,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,7 +165,8 @@ static int cut_plain_value(const struct parser *parser, char *value)
 	char *end = value;
 	for (char *at = value; *at != '\0' && !(is_comment(*at) && is_space(at[-1])); at++) {
 		if (*at == '"')
-			return refuse(parser, "one pair of double quotes around the whole value (\\\" and \\\\ inside)");
+			return refuse(parser,
+				      "one pair of double quotes around the whole value (\\\" and \\\\ inside)");
 		if (!is_space(*at))
 			end = at + 1;
 	}
@@ -188,7 +187,8 @@ static int parse_setting(struct parser *parser, char *at)
 	if (*value == '"') {
 		char *after = unquote(++value);
 		if (!after)
-			return refuse(parser, "a closing double quote, and before it only \\\" or \\\\ after a backslash");
+			return refuse(parser,
+				      "a closing double quote, and before it only \\\" or \\\\ after a backslash");
 		if (!is_rest_empty(after))
 			return refuse(parser, "nothing but a comment after the closing double quote");
 	} else {

@@ -72,8 +72,8 @@ void ks_log(enum ks_log_level level, const char *format, ...)
 		return;
 	int saved_errno = errno;
 	char line[LINE_MAX_SIZE];
-	int head = state.journal ? snprintf(line, sizeof(line), "<%d>", (int)level)
-				 : snprintf(line, sizeof(line), "%.64s: ", state.program);
+	int head = state.journal ? snprintf(line, sizeof(line), "<%d>", (int)level) :
+				   snprintf(line, sizeof(line), "%.64s: ", state.program);
 	size_t used = head > 0 ? (size_t)head : 0;
 
 	va_list args;

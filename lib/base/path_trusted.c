@@ -40,8 +40,10 @@ static void end_walk(const struct walk *walk)
 		(void)close(walk->fd);
 }
 
-static int KS_PRINTF(4, 5)
-	complain(struct ks_path_problem *problem, int error, const char *path, const char *format, ...)
+static int complain(struct ks_path_problem *problem, int error, const char *path, const char *format, ...)
+	KS_PRINTF(4, 5);
+
+static int complain(struct ks_path_problem *problem, int error, const char *path, const char *format, ...)
 {
 	va_list args;
 	(void)ks_text_print(problem->path, sizeof(problem->path), "%s", path);

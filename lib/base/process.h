@@ -16,7 +16,7 @@ int ks_process_harden(void) KS_WARN_UNUSED;
 /* Dies with SIGKILL when the parent dies; CLOSED when the parent (expected_parent) is gone already. */
 int ks_process_die_with_parent(pid_t expected_parent) KS_WARN_UNUSED;
 
-/* Marks every descriptor from first on as close-on-exec or closes it. */
+/* Closes every descriptor from first on. */
 void ks_process_close_from(int first);
 
 /* Opens /dev/null on 0, 1, 2 where they are closed, so that no socket ever gets those numbers. */
@@ -25,6 +25,9 @@ int ks_process_open_standard(void) KS_WARN_UNUSED;
 /* Raises the soft limit of open files to its hard limit, at most wanted; returns what holds now. */
 size_t ks_process_raise_files(size_t wanted);
 
+/* The most descriptors that a child is given by name. */
+#define KS_PROCESS_FDS_MAX 16
+
 /* A descriptor of ours and the number it gets in the child. */
 struct ks_process_fd {
 	int ours;
@@ -32,13 +35,13 @@ struct ks_process_fd {
 };
 
 struct ks_process_spec {
-	const char *path;        /* absolute */
-	char *const *argv;       /* NULL-terminated, argv[0] included */
-	char *const *envp;       /* NULL-terminated; the whole environment of the child */
-	const struct ks_process_fd *fds; /* everything the child gets; 0 becomes /dev/null when not named */
-	size_t n_fds;
+	const char *path;                /* absolute */
+	char *const *argv;               /* NULL-terminated, argv[0] included */
+	char *const *envp;               /* NULL-terminated; the whole environment of the child */
+	const struct ks_process_fd *fds; /* all the child gets; 0, 1 and 2 become /dev/null where they are not named */
+	size_t n_fds;                    /* at most KS_PROCESS_FDS_MAX */
 };
 
 /* Starts path in a session of its own with all signals at default and unblocked. Every descriptor that is not named is
- * closed. ret_pidfd (may be NULL) is given. Errors of exec(2) itself are returned here. */
+ * closed. ret_pidfd (may be NULL) is given. Errors of exec(2) itself are returned here; no child is left then. */
 int ks_process_spawn(const struct ks_process_spec *spec, pid_t *ret_pid, int *ret_pidfd) KS_WARN_UNUSED;

@@ -7,8 +7,8 @@
  *	| no access | alive, slot, slot, … (locked, not dumped, wiped in a forked child) | no access |
  *
  * Which slots are taken stands outside of it, so that a forked child, where the arena reads as zeros, does not give a
- * slot to two owners. Locks are not inherited by fork(2): "alive", wiped with the rest, tells the child that it must lock
- * again before anything may be written.
+ * slot to two owners. Locks are not inherited by fork(2): "alive", wiped with the rest, tells the child that it must
+ * lock again before anything may be written.
  *
  * Runs in: keystay-agent, keystay-token, keystay. Must never copy contents to other memory, nor print them.
  */
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define N_SLOTS 31
-#define ARENA_SIZE_MAX ((size_t)8192) /* two pages: RLIMIT_MEMLOCK may be as low as 64 KiB for all of a user's processes */
+#define ARENA_SIZE_MAX ((size_t)8192) /* two pages: RLIMIT_MEMLOCK may be as low as 64 KiB, whatever else is locked */
 
 struct ks_secret {
 	uint16_t size;
@@ -47,7 +47,7 @@ void ks_secret_wipe(void *memory, size_t size)
 		explicit_bzero(memory, size);
 }
 
-/* Everything the arena promises, or nothing: a kernel that knows one of these not is too old to be trusted with a PIN. */
+/* Everything the arena promises, or nothing: where one of these fails, no PIN is taken. */
 static bool protect(void *pages, size_t size)
 {
 	return mprotect(pages, size, PROT_READ | PROT_WRITE) == 0 && madvise(pages, size, MADV_DONTDUMP) == 0 &&

@@ -75,7 +75,8 @@ static bool is_control(uint32_t character)
 static bool is_layout(uint32_t character)
 {
 	return character == 0x061c || character == 0x200e || character == 0x200f ||
-	       (character >= 0x2028 && character <= 0x202e) || (character >= 0x2066 && character <= 0x2069) || character == 0xfeff;
+	       (character >= 0x2028 && character <= 0x202e) || (character >= 0x2066 && character <= 0x2069) ||
+	       character == 0xfeff;
 }
 
 bool ks_text_valid(struct ks_bytes text)

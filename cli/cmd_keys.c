@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_keys: `keystay list`, `keystay show` and `keystay cert`: the keys, and the file that programs are given.
+ *
+ * Runs in: keystay. Needs the sign socket alone, so it works in a container and over a forwarded socket as well.
+ */
+#include "cli/commands.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/key_view.h"
+#include "cli/pem.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/path.h"
+
+KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
+
+/* --- list -------------------------------------------------------------------------------------------------------- */
+
+enum { LIST_JSON, N_LIST_OPTIONS };
+static const struct ks_option list_options[N_LIST_OPTIONS] = {
+	[LIST_JSON] = KS_OPTION_JSON,
+};
+
+static int on_key(const struct ks_msg_identity *identity, void *userdata)
+{
+	ks_key_list_add(userdata, identity);
+	return 0;
+}
+
+static enum ks_exit run_list(struct ks_cli *cli, const struct ks_arguments *arguments)
+{
+	KS_CLEANUP(ks_key_list_deinit) struct ks_key_list list;
+	struct ks_client_error error;
+
+	ks_key_list_init(&list, cli, ks_arguments_has(arguments, LIST_JSON));
+	if (ks_client_list(on_key, &list, &error) < 0)
+		return ks_command_fail(cli, &error);
+	int r = ks_key_list_print(&list);
+	return r < 0 ? ks_command_fail_code(cli, r, "list") : KS_EXIT_GOOD;
+}
+
+const struct ks_command ks_command_list = {
+	.name = "list",
+	.operands = "",
+	.summary = "the keys that there are",
+	.details = "One line for each key: its short name (which every other command takes), its type, its token, whether\n"
+		   "that is unlocked, and until when its certificate holds.\n",
+	.options = list_options,
+	.n_options = N_LIST_OPTIONS,
+	.run = run_list,
+};
+
+/* --- show -------------------------------------------------------------------------------------------------------- */
+
+enum { SHOW_JSON, N_SHOW_OPTIONS };
+static const struct ks_option show_options[N_SHOW_OPTIONS] = {
+	[SHOW_JSON] = KS_OPTION_JSON,
+};
+
+/* NAME may be left out where one key is usable: the agent decides, or lists the choices. */
+static const char *name_of(const struct ks_arguments *arguments)
+{
+	return arguments->n_operands ? arguments->operands[0] : "";
+}
+
+static size_t count_chain(struct ks_bytes chain)
+{
+	struct ks_reader reader = ks_reader(chain);
+	struct ks_msg_certificate certificate;
+	size_t n = 0;
+
+	while (ks_record_read(&reader, KS_RECORD(certificate), &certificate, sizeof(certificate)) == 1)
+		n++;
+	return n;
+}
+
+static enum ks_exit run_show(struct ks_cli *cli, const struct ks_arguments *arguments)
+{
+	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
+	struct ks_client_error error;
+
+	if (ks_client_get(name_of(arguments), &found, &error) < 0)
+		return ks_command_fail(cli, &error);
+	int r = ks_key_show(cli, &found->identity, count_chain(found->chain), ks_arguments_has(arguments, SHOW_JSON));
+	return r < 0 ? ks_command_fail_code(cli, r, "show") : KS_EXIT_GOOD;
+}
+
+#define NAME_DETAILS                                                                                                   \
+	"NAME is a short name of `keystay list`, the first 8 or more digits of a fingerprint, or a PKCS#11 URI. It\n"  \
+	"may be left out where there is one key.\n"
+
+const struct ks_command ks_command_show = {
+	.name = "show",
+	.operands = "[NAME]",
+	.summary = "everything about one key",
+	.details = NAME_DETAILS,
+	.options = show_options,
+	.n_options = N_SHOW_OPTIONS,
+	.max_operands = 1,
+	.run = run_show,
+};
+
+/* --- cert -------------------------------------------------------------------------------------------------------- */
+
+enum { CERT_OUTPUT, CERT_NO_KEY, N_CERT_OPTIONS };
+static const struct ks_option cert_options[N_CERT_OPTIONS] = {
+	[CERT_OUTPUT] = { "output", 'o', "FILE", "write to FILE (mode 0600) and not to standard output" },
+	[CERT_NO_KEY] = { "no-key", 0, NULL, "certificates alone, without the reference to the key" },
+};
+
+/* What is no regular file (a pipe, /dev/stdout, a shell's >(…)) must be written to, not be replaced. */
+static int write_through(const char *path, struct ks_bytes content)
+{
+	KS_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return ks_error_from_errno(errno);
+	while (content.size > 0) {
+		ssize_t n = write(fd, content.data, content.size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ks_error_from_errno(errno);
+		content.data += n;
+		content.size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_file(const char *path, struct ks_bytes content)
+{
+	struct stat status;
+
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		return write_through(path, content);
+	/* A symbolic link keeps its place: the file that it names is replaced. */
+	KS_AUTO_FREE char *resolved = realpath(path, NULL);
+	return ks_path_write_file(resolved ? resolved : path, content, 0600);
+}
+
+static enum ks_exit write_output(struct ks_cli *cli, const char *path, struct ks_bytes pem)
+{
+	if (!path || strcmp(path, "-") == 0)
+		return fwrite(pem.data, 1, pem.size, cli->out) == pem.size ? KS_EXIT_GOOD : KS_EXIT_FAILED;
+	int r = write_file(path, pem);
+	if (r < 0) {
+		KS_AUTO_FREE char *shown = ks_output_escape(ks_bytes_text(path));
+		ks_output_error(cli, "cannot write %s: %s", shown ? shown : "the file", ks_error_text(r));
+		return KS_EXIT_FAILED;
+	}
+	return KS_EXIT_GOOD;
+}
+
+static enum ks_exit run_cert(struct ks_cli *cli, const struct ks_arguments *arguments)
+{
+	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer pem = { 0 };
+	struct ks_client_error error;
+
+	if (ks_client_get(name_of(arguments), &found, &error) < 0)
+		return ks_command_fail(cli, &error);
+	int r = ks_pem_put_identity(&pem, &found->identity, found->chain, !ks_arguments_has(arguments, CERT_NO_KEY));
+	KS_AUTO_FREE char *name = ks_output_escape(found->identity.name);
+	if (r == KS_ERR_NO_CERTIFICATE) {
+		ks_output_error(cli,
+				"key \"%s\" has no certificate yet; put it (PEM) into the folder certs/ beside keystay.conf, "
+				"such as ~/.config/keystay/certs/, then run: keystay reload",
+				name ? name : "?");
+		return KS_EXIT_FAILED;
+	}
+	if (r < 0)
+		return ks_command_fail_code(cli, r, "cert");
+	return write_output(cli, arguments->values[CERT_OUTPUT], ks_buffer_bytes(&pem));
+}
+
+const struct ks_command ks_command_cert = {
+	.name = "cert",
+	.operands = "[NAME]",
+	.summary = "certificate, chain and key reference in one PEM file",
+	.details = "The file holds nothing secret: where the key would be, it has a reference that leads to the agent.\n"
+		   "Programs that use OpenSSL take it as certificate and as key, when they run with `keystay run` or\n"
+		   "after `eval \"$(keystay env)\"`:\n"
+		   "\n"
+		   "  keystay cert alice -o alice.pem\n"
+		   "  keystay run -- curl --cert alice.pem https://www.example.org/\n"
+		   "\n" NAME_DETAILS,
+	.options = cert_options,
+	.n_options = N_CERT_OPTIONS,
+	.max_operands = 1,
+	.run = run_cert,
+};

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_status: `keystay status`, for the person who wants to know why something does not work: what runs, what it reads,
+ * which tokens are there, and for each trouble the next step.
+ *
+ * Runs in: keystay.
+ */
+#include "cli/commands.h"
+
+#include "cli/shell.h"
+#include "cli/words.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+
+enum { OPTION_JSON, N_OPTIONS };
+static const struct ks_option options[N_OPTIONS] = {
+	[OPTION_JSON] = KS_OPTION_JSON,
+};
+
+/* --- JSON -------------------------------------------------------------------------------------------------------- */
+
+static json_t *json_of_module(const struct ks_msg_module_status *module)
+{
+	return json_pack("{s:o, s:o, s:s, s:I, s:I, s:o}", "name", ks_output_json_text(module->name), "path",
+			 ks_output_json_text(module->path), "state", ks_words_module_state(module->state), "pid",
+			 (json_int_t)module->pid, "restarts", (json_int_t)module->restarts, "note",
+			 ks_output_json_text(module->note));
+}
+
+static const struct {
+	uint32_t flag;
+	const char *word;  /* in JSON */
+	const char *note;  /* in the table; NULL = not worth a line there */
+} pin_flags[] = {
+	{ KS_PIN_NEEDED, "needed", NULL },
+	{ KS_PIN_SET, "set", NULL },
+	{ KS_PIN_COUNT_LOW, "count-low", "a wrong PIN was given since the last good one" },
+	{ KS_PIN_FINAL_TRY, "final-try", "one more wrong PIN blocks this token" },
+	{ KS_PIN_IS_BLOCKED, "blocked", NULL }, /* the state says so */
+	{ KS_PIN_TO_BE_CHANGED, "to-be-changed", "its PIN must be changed first, with the token's own tool" },
+	{ KS_PIN_PAD, "pad", NULL },
+};
+
+#define N_PIN_FLAGS (sizeof(pin_flags) / sizeof(*pin_flags))
+
+static json_t *json_of_pin_flags(uint32_t flags)
+{
+	json_t *words = json_array();
+
+	for (size_t i = 0; words && i < N_PIN_FLAGS; i++) {
+		if (flags & pin_flags[i].flag)
+			(void)json_array_append_new(words, json_string(pin_flags[i].word));
+	}
+	return words;
+}
+
+static json_t *json_of_token(const struct ks_msg_token_status *token)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I}", "label",
+			 ks_output_json_text(token->label), "module", ks_output_json_text(token->module), "manufacturer",
+			 ks_output_json_text(token->manufacturer), "model", ks_output_json_text(token->model), "serial",
+			 ks_output_json_text(token->serial), "uri", ks_output_json_text(token->uri), "state",
+			 ks_words_token_state(token->state), "pin", json_of_pin_flags(token->pin_flags), "keys",
+			 (json_int_t)token->n_keys, "unlocked_for_s", (json_int_t)token->unlocked_for_s, "signatures",
+			 (json_int_t)token->signatures);
+}
+
+static enum ks_exit print_json(const struct ks_cli *cli, const struct ks_msg_status_reply *status)
+{
+	json_t *modules = json_array();
+	json_t *tokens = json_array();
+	struct ks_reader module_list = ks_reader(status->modules);
+	struct ks_reader token_list = ks_reader(status->tokens);
+	struct ks_msg_module_status module;
+	struct ks_msg_token_status token;
+	char started[KS_WORDS_TIME_MAX];
+
+	while (ks_record_read(&module_list, KS_RECORD(module_status), &module, sizeof(module)) == 1)
+		(void)json_array_append_new(modules, json_of_module(&module));
+	while (ks_record_read(&token_list, KS_RECORD(token_status), &token, sizeof(token)) == 1)
+		(void)json_array_append_new(tokens, json_of_token(&token));
+	ks_words_timestamp(status->started, started, sizeof(started));
+	int r = ks_output_json(cli, json_pack("{s:{s:o, s:I, s:s}, s:o, s:I, s:I, s:o, s:o}", "agent", "version",
+					      ks_output_json_text(status->agent_version), "pid", (json_int_t)status->pid,
+					      "started", started, "configuration",
+					      ks_output_json_text(status->configuration), "keys",
+					      (json_int_t)status->n_identities, "connections",
+					      (json_int_t)status->n_connections, "modules", modules, "tokens", tokens));
+	return r < 0 ? ks_command_fail_code(cli, r, "status") : KS_EXIT_GOOD;
+}
+
+/* --- for people -------------------------------------------------------------------------------------------------- */
+
+static void print_agent(const struct ks_cli *cli, const struct ks_msg_status_reply *status)
+{
+	KS_AUTO_FREE char *version = ks_output_escape(status->agent_version);
+	KS_AUTO_FREE char *configuration = ks_output_escape(status->configuration);
+	char since[KS_WORDS_TIME_MAX];
+	char age[KS_WORDS_TIME_MAX];
+
+	ks_words_time(status->started, since, sizeof(since));
+	ks_words_duration(cli->now_s > status->started ? cli->now_s - status->started : 0, age, sizeof(age));
+	(void)fprintf(cli->out, "Agent: keystay-agent %s, process %u, running since %s (%s)\n", version ? version : "?",
+		      (unsigned)status->pid, since, age);
+	(void)fprintf(cli->out, "Configuration: %s\n", configuration ? configuration : "?");
+	(void)fprintf(cli->out, "Keys: %u (see: keystay list); open connections: %u\n", (unsigned)status->n_identities,
+		      (unsigned)status->n_connections);
+}
+
+static enum ks_color color_of_module(uint32_t state)
+{
+	if (state == KS_MODULE_READY)
+		return KS_COLOR_GOOD;
+	return state == KS_MODULE_FAILED ? KS_COLOR_BAD : KS_COLOR_CARE;
+}
+
+static const char *explain_module(uint32_t state)
+{
+	switch (state) {
+	case KS_MODULE_STARTING:
+		return "starting";
+	case KS_MODULE_READY:
+		return "ready";
+	case KS_MODULE_WAITING:
+		return "stopped, is started again soon";
+	case KS_MODULE_FAILED:
+		return "failed, not started";
+	default:
+		return "unknown";
+	}
+}
+
+static int print_modules(const struct ks_cli *cli, struct ks_bytes list)
+{
+	static const char *const headings[] = { "MODULE", "STATE", "PROCESS", "RESTARTS", "PATH" };
+	KS_CLEANUP(ks_table_deinit) struct ks_table table;
+	struct ks_reader reader = ks_reader(list);
+	struct ks_msg_module_status module;
+
+	ks_table_init(&table, headings, sizeof(headings) / sizeof(*headings));
+	while (ks_record_read(&reader, KS_RECORD(module_status), &module, sizeof(module)) == 1) {
+		KS_AUTO_FREE char *note = ks_output_escape(module.note);
+		ks_table_foreign(&table, KS_COLOR_NONE, module.name);
+		ks_table_cell(&table, color_of_module(module.state), "%s", explain_module(module.state));
+		if (module.pid)
+			ks_table_cell(&table, KS_COLOR_NONE, "%u", (unsigned)module.pid);
+		else
+			ks_table_cell(&table, KS_COLOR_NONE, "-");
+		ks_table_cell(&table, KS_COLOR_NONE, "%u", (unsigned)module.restarts);
+		ks_table_foreign(&table, KS_COLOR_NONE, module.path);
+		if (note && note[0])
+			ks_table_note(&table, color_of_module(module.state), "%s", note);
+	}
+	(void)fputc('\n', cli->out);
+	if (table.n_cells == 0 && !table.failed) {
+		(void)fputs("No modules. Name one in keystay.conf (man keystay.conf), then run: keystay reload\n",
+			    cli->out);
+		return 0;
+	}
+	return ks_table_print(&table, cli, "");
+}
+
+static void state_cell(struct ks_table *table, const struct ks_msg_token_status *token)
+{
+	char left[KS_WORDS_TIME_MAX];
+
+	switch (token->state) {
+	case KS_TOKEN_LOCKED:
+		ks_table_cell(table, KS_COLOR_CARE, "locked");
+		break;
+	case KS_TOKEN_UNLOCKED:
+		ks_words_duration(token->unlocked_for_s, left, sizeof(left));
+		if (token->unlocked_for_s)
+			ks_table_cell(table, KS_COLOR_GOOD, "unlocked, %s left", left);
+		else
+			ks_table_cell(table, KS_COLOR_GOOD, "unlocked");
+		break;
+	case KS_TOKEN_OPEN:
+		ks_table_cell(table, KS_COLOR_GOOD, "open, needs no PIN");
+		break;
+	default:
+		ks_table_cell(table, KS_COLOR_BAD, "%s", ks_words_token_state(token->state));
+	}
+}
+
+static bool label_is_unique(struct ks_bytes list, struct ks_bytes label)
+{
+	struct ks_reader reader = ks_reader(list);
+	struct ks_msg_token_status token;
+	size_t n = 0;
+
+	while (ks_record_read(&reader, KS_RECORD(token_status), &token, sizeof(token)) == 1)
+		n += ks_bytes_equal(token.label, label);
+	return n == 1;
+}
+
+/* The next step for a locked token, ready to be pasted into a shell. */
+static void note_unlock(struct ks_table *table, struct ks_bytes list, const struct ks_msg_token_status *token)
+{
+	bool by_label = token->label.size > 0 && label_is_unique(list, token->label);
+	KS_AUTO_FREE char *name = ks_text_copy(by_label ? token->label : token->uri);
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer word = { 0 };
+
+	if (!name)
+		return;
+	ks_shell_quote(&word, KS_SHELL_SH, name);
+	KS_AUTO_FREE char *quoted = ks_buffer_steal_text(&word);
+	KS_AUTO_FREE char *shown = quoted ? ks_output_escape(ks_bytes_text(quoted)) : NULL;
+	if (shown)
+		ks_table_note(table, KS_COLOR_CARE, "unlock with: keystay unlock %s", shown);
+}
+
+static void note_token(struct ks_table *table, struct ks_bytes list, const struct ks_msg_token_status *token)
+{
+	for (size_t i = 0; i < N_PIN_FLAGS; i++) {
+		if (pin_flags[i].note && (token->pin_flags & pin_flags[i].flag))
+			ks_table_note(table, KS_COLOR_BAD, "%s", pin_flags[i].note);
+	}
+	if (token->state == KS_TOKEN_BLOCKED)
+		ks_table_note(table, KS_COLOR_BAD,
+			      "its PIN is blocked: set a new one with the token's own tool and its PUK or SO PIN");
+	else if (token->state == KS_TOKEN_LOCKED && !(token->pin_flags & KS_PIN_SET))
+		ks_table_note(table, KS_COLOR_BAD, "it has no PIN yet: set one with the token's own tool");
+	else if (token->state == KS_TOKEN_LOCKED)
+		note_unlock(table, list, token);
+}
+
+static int print_tokens(const struct ks_cli *cli, struct ks_bytes list)
+{
+	static const char *const headings[] = { "TOKEN", "STATE", "KEYS", "SIGNATURES", "MODULE", "MODEL" };
+	KS_CLEANUP(ks_table_deinit) struct ks_table table;
+	struct ks_reader reader = ks_reader(list);
+	struct ks_msg_token_status token;
+
+	ks_table_init(&table, headings, sizeof(headings) / sizeof(*headings));
+	while (ks_record_read(&reader, KS_RECORD(token_status), &token, sizeof(token)) == 1) {
+		ks_table_foreign(&table, KS_COLOR_NONE, token.label);
+		state_cell(&table, &token);
+		ks_table_cell(&table, KS_COLOR_NONE, "%u", (unsigned)token.n_keys);
+		ks_table_cell(&table, KS_COLOR_NONE, "%llu", (unsigned long long)token.signatures);
+		ks_table_foreign(&table, KS_COLOR_NONE, token.module);
+		ks_table_foreign(&table, KS_COLOR_NONE, token.model);
+		note_token(&table, list, &token);
+	}
+	(void)fputc('\n', cli->out);
+	if (table.n_cells == 0 && !table.failed) {
+		(void)fputs("No tokens. Is the card in its reader, and its module ready (above)?\n", cli->out);
+		return 0;
+	}
+	return ks_table_print(&table, cli, "");
+}
+
+enum ks_exit ks_status_print(const struct ks_cli *cli, const struct ks_msg_status_reply *status, bool as_json)
+{
+	if (as_json)
+		return print_json(cli, status);
+	print_agent(cli, status);
+	int r = print_modules(cli, status->modules);
+	if (r == 0)
+		r = print_tokens(cli, status->tokens);
+	return r < 0 ? ks_command_fail_code(cli, r, "status") : KS_EXIT_GOOD;
+}
+
+static enum ks_exit run_status(struct ks_cli *cli, const struct ks_arguments *arguments)
+{
+	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	struct ks_client_error error;
+	struct ks_msg_status request = { 0 };
+	struct ks_msg_status_reply reply;
+
+	int r = ks_client_open(KS_CLIENT_CONTROL, &client, &error);
+	if (r == 0)
+		r = ks_client_call(&client, KS_MSG_STATUS, &request, KS_MSG_STATUS_REPLY, &reply, sizeof(reply), NULL,
+				   &error);
+	if (r < 0)
+		return ks_command_fail(cli, &error);
+	return ks_status_print(cli, &reply, ks_arguments_has(arguments, OPTION_JSON));
+}
+
+const struct ks_command ks_command_status = {
+	.name = "status",
+	.operands = "",
+	.summary = "what the agent, its modules and its tokens are doing",
+	.details = "Shows whether keystay-agent runs and what it has read, each PKCS#11 module with the process that\n"
+		   "holds it, and each token: locked or unlocked and for how long. Where something is to be done, the\n"
+		   "command for it stands below.\n",
+	.options = options,
+	.n_options = N_OPTIONS,
+	.run = run_status,
+};

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_unlock: `keystay unlock` and `keystay lock`.
+ *
+ * One PIN, asked for once, for a token that is named before, goes to the agent once (invariant I6). Nothing here tries a
+ * PIN again; where the token or the agent says that a wrong one could block the token, a person must say yes first.
+ *
+ * Runs in: keystay. The PIN stands in a struct ks_secret from the first byte on, and in the frame that carries it, which
+ * client/ wipes.
+ */
+#include "cli/commands.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#include "cli/prompt.h"
+#include "cli/token_choice.h"
+#include "cli/words.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/process.h"
+#include "lib/base/secret.h"
+#include "lib/base/text.h"
+
+KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
+
+enum { OPTION_PIN_FD, OPTION_FINAL_TRY, OPTION_JSON, N_OPTIONS };
+static const struct ks_option options[N_OPTIONS] = {
+	[OPTION_PIN_FD] = { "pin-fd", 0, "N", "read the PIN from descriptor N, up to a newline; ask nothing" },
+	[OPTION_FINAL_TRY] = { "final-try", 0, NULL, "go on although a wrong PIN would block the token" },
+	[OPTION_JSON] = KS_OPTION_JSON,
+};
+
+/* One unlock under way. */
+struct unlocking {
+	const struct ks_cli *cli;
+	const struct ks_arguments *arguments;
+	struct ks_token_choice token;
+	char shown[4 * 64 + 1]; /* its label, safe to print */
+	bool final_try;
+	int terminal;           /* -1 until it is needed */
+	struct ks_secret *pin;  /* owned */
+};
+
+static void unlocking_deinit(struct unlocking *unlocking)
+{
+	ks_cleanup_close(&unlocking->terminal);
+	ks_secret_free(unlocking->pin);
+}
+
+/* --- which token ------------------------------------------------------------------------------------------------- */
+
+/* name may be that of a key: its token is meant. */
+static enum ks_exit find_by_key(struct unlocking *unlocking, struct ks_bytes tokens, const char *name)
+{
+	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
+	struct ks_client_error error;
+	struct ks_token_choice_problem problem;
+
+	int r = ks_client_get(name, &found, &error);
+	if (r == KS_ERR_UNKNOWN_KEY) {
+		char shown[256];
+		ks_text_escape(ks_bytes_text(name), shown, sizeof(shown));
+		ks_output_error(unlocking->cli, "no token and no key is called \"%s\"; see: keystay status", shown);
+		return KS_EXIT_FAILED;
+	}
+	if (r < 0)
+		return ks_command_fail(unlocking->cli, &error);
+	r = ks_token_choice_find(tokens, found->identity.uri, &unlocking->token, &problem);
+	if (r == 0)
+		return KS_EXIT_GOOD;
+	ks_output_error(unlocking->cli, "%s",
+			r == KS_ERR_NOT_FOUND ? "the token of this key is not there; see: keystay status" : problem.text);
+	return KS_EXIT_FAILED;
+}
+
+static enum ks_exit find_token(struct unlocking *unlocking)
+{
+	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	struct ks_client_error error;
+	struct ks_msg_status request = { 0 };
+	struct ks_msg_status_reply reply;
+	struct ks_token_choice_problem problem;
+	const char *name = unlocking->arguments->n_operands ? unlocking->arguments->operands[0] : "";
+
+	int r = ks_client_open(KS_CLIENT_CONTROL, &client, &error);
+	if (r == 0)
+		r = ks_client_call(&client, KS_MSG_STATUS, &request, KS_MSG_STATUS_REPLY, &reply, sizeof(reply),
+				   "waiting for the agent to look at its tokens", &error);
+	if (r < 0)
+		return ks_command_fail(unlocking->cli, &error);
+	r = ks_token_choice_find(reply.tokens, ks_bytes_text(name), &unlocking->token, &problem);
+	if (r == KS_ERR_NOT_FOUND)
+		return find_by_key(unlocking, reply.tokens, name);
+	if (r < 0) {
+		ks_output_error(unlocking->cli, "%s", problem.text);
+		return KS_EXIT_FAILED;
+	}
+	return KS_EXIT_GOOD;
+}
+
+static enum ks_exit print_unlocked(const struct unlocking *unlocking, bool is_new, uint64_t unlocked_for_s,
+				   uint32_t n_keys)
+{
+	const struct ks_cli *cli = unlocking->cli;
+	char left[KS_WORDS_TIME_MAX];
+
+	if (ks_arguments_has(unlocking->arguments, OPTION_JSON)) {
+		int r = ks_output_json(cli, json_pack("{s:o, s:I, s:I}", "token",
+						      ks_output_json_text(ks_bytes_text(unlocking->token.label)),
+						      "unlocked_for_s", (json_int_t)unlocked_for_s, "keys",
+						      (json_int_t)n_keys));
+		return r < 0 ? ks_command_fail_code(cli, r, "unlock") : KS_EXIT_GOOD;
+	}
+	ks_words_duration(unlocked_for_s, left, sizeof(left));
+	(void)fprintf(cli->out, "Token \"%s\" is unlocked%s%s%s; keys: %u (see: keystay list)\n", unlocking->shown,
+		      is_new ? "" : " already", unlocked_for_s ? " for " : "", unlocked_for_s ? left : "",
+		      (unsigned)n_keys);
+	return KS_EXIT_GOOD;
+}
+
+/* Is there anything to ask for? When not, *ret_result says how to exit. */
+static bool needs_pin(const struct unlocking *unlocking, enum ks_exit *ret_result)
+{
+	const struct ks_token_choice *token = &unlocking->token;
+
+	switch (token->state) {
+	case KS_TOKEN_LOCKED:
+		return true;
+	case KS_TOKEN_UNLOCKED:
+	case KS_TOKEN_OPEN:
+		*ret_result = print_unlocked(unlocking, false, token->unlocked_for_s, token->n_keys);
+		return false;
+	case KS_TOKEN_BLOCKED:
+		ks_output_error(unlocking->cli,
+				"token \"%s\" has blocked its PIN; set a new one with the token's own tool and its PUK or SO "
+				"PIN",
+				unlocking->shown);
+		break;
+	default:
+		ks_output_error(unlocking->cli, "token \"%s\" is not there; insert it, then run this again",
+				unlocking->shown);
+	}
+	*ret_result = KS_EXIT_FAILED;
+	return false;
+}
+
+/* --- asking ------------------------------------------------------------------------------------------------------ */
+
+static enum ks_exit open_terminal(struct unlocking *unlocking)
+{
+	if (unlocking->terminal >= 0)
+		return KS_EXIT_GOOD;
+	if (ks_prompt_open(&unlocking->terminal) == 0)
+		return KS_EXIT_GOOD;
+	ks_output_error(unlocking->cli, "there is no terminal to ask for the PIN of token \"%s\"; give it with --pin-fd",
+			unlocking->shown);
+	return KS_EXIT_FAILED;
+}
+
+/* Explains, and goes on only when somebody who can read says yes, or has said --final-try. */
+static enum ks_exit confirm_final_try(struct unlocking *unlocking, const char *reason)
+{
+	char question[KS_TEXT_MAX + 256];
+	bool yes = false;
+
+	if (ks_arguments_has(unlocking->arguments, OPTION_FINAL_TRY)) {
+		unlocking->final_try = true;
+		return KS_EXIT_GOOD;
+	}
+	if (ks_arguments_has(unlocking->arguments, OPTION_PIN_FD)) {
+		ks_output_error(unlocking->cli,
+				"%s; nothing was tried. If you are sure of the PIN, say so with --final-try", reason);
+		return KS_EXIT_FAILED;
+	}
+	enum ks_exit result = open_terminal(unlocking);
+	if (result != KS_EXIT_GOOD)
+		return result;
+	(void)ks_text_print(question, sizeof(question),
+			    "keystay: %s.\nIf you are not sure of the PIN, stop here. Try it all the same? (yes/no) ", reason);
+	int r = ks_prompt_yes(unlocking->terminal, question, &yes);
+	if (r < 0 || !yes) {
+		ks_output_error(unlocking->cli, "nothing was tried; token \"%s\" stays locked", unlocking->shown);
+		return KS_EXIT_FAILED;
+	}
+	unlocking->final_try = true;
+	return KS_EXIT_GOOD;
+}
+
+static enum ks_exit fail_pin(const struct unlocking *unlocking, int code)
+{
+	if (code == KS_ERR_CANCELLED)
+		ks_output_error(unlocking->cli, "no PIN was given; token \"%s\" stays locked", unlocking->shown);
+	else if (code == KS_ERR_TOO_LARGE)
+		ks_output_error(unlocking->cli, "that is longer than any PIN (%d bytes); nothing was tried", KS_SECRET_MAX);
+	else if (code == KS_ERR_NO_MEMORY || code == KS_ERR_LIMIT)
+		ks_output_error(unlocking->cli, "there is no memory that can be locked for the PIN; see: ulimit -l");
+	else
+		ks_output_error(unlocking->cli, "the PIN could not be read: %s", ks_error_text(code));
+	return KS_EXIT_FAILED;
+}
+
+static enum ks_exit read_pin_fd(struct unlocking *unlocking)
+{
+	const char *text = unlocking->arguments->values[OPTION_PIN_FD];
+	uint64_t number;
+
+	if (ks_text_number(text, INT_MAX, &number) < 0 || fcntl((int)number, F_GETFD) < 0) {
+		ks_output_error(unlocking->cli, "unlock: --pin-fd wants the number of an open descriptor, such as 0");
+		return KS_EXIT_USAGE;
+	}
+	int r = ks_secret_read(unlocking->pin, (int)number, true);
+	if (r == 0 && ks_secret_bytes(unlocking->pin).size == 0)
+		r = KS_ERR_CANCELLED;
+	return r < 0 ? fail_pin(unlocking, r) : KS_EXIT_GOOD;
+}
+
+static enum ks_exit ask_pin(struct unlocking *unlocking)
+{
+	char question[512];
+
+	enum ks_exit result = open_terminal(unlocking);
+	if (result != KS_EXIT_GOOD)
+		return result;
+	(void)ks_text_print(question, sizeof(question), "PIN of token \"%s\": ", unlocking->shown);
+	int r = ks_prompt_pin(unlocking->terminal, question, unlocking->pin);
+	return r < 0 ? fail_pin(unlocking, r) : KS_EXIT_GOOD;
+}
+
+static enum ks_exit get_pin(struct unlocking *unlocking)
+{
+	int r = ks_secret_new(&unlocking->pin);
+
+	if (r < 0)
+		return fail_pin(unlocking, r);
+	if (unlocking->token.pin_flags & KS_PIN_PAD) {
+		/* The reader has keys of its own: the PIN never comes to this computer. */
+		if (!ks_arguments_has(unlocking->arguments, OPTION_JSON))
+			(void)fprintf(unlocking->cli->err, "keystay: enter the PIN of token \"%s\" on its reader\n",
+				      unlocking->shown);
+		return KS_EXIT_GOOD;
+	}
+	return ks_arguments_has(unlocking->arguments, OPTION_PIN_FD) ? read_pin_fd(unlocking) : ask_pin(unlocking);
+}
+
+/* --- unlock ------------------------------------------------------------------------------------------------------ */
+
+/* A connection of its own: a person may take longer to type than an idle one lives. */
+static int send_pin(const struct unlocking *unlocking, struct ks_msg_unlock_reply *ret_reply,
+		    struct ks_client_error *ret_error)
+{
+	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	const char *uri = unlocking->token.uri;
+	struct ks_msg_unlock request = {
+		.token = ks_bytes_text(uri[0] ? uri : unlocking->token.label),
+		.final_try = unlocking->final_try,
+		.pin = ks_secret_bytes(unlocking->pin),
+	};
+
+	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
+	if (r == 0)
+		r = ks_client_call(&client, KS_MSG_UNLOCK, &request, KS_MSG_UNLOCK_REPLY, ret_reply, sizeof(*ret_reply),
+				   "waiting for the token", ret_error);
+	/* The reply's text dies with the connection, and says what we know. */
+	if (r == 0)
+		ret_reply->token = KS_BYTES_NONE;
+	return r;
+}
+
+static enum ks_exit submit(struct unlocking *unlocking)
+{
+	struct ks_client_error error;
+	struct ks_msg_unlock_reply reply;
+
+	int r = send_pin(unlocking, &reply, &error);
+	if (r < 0 && error.code == KS_ERR_PIN_FINAL_TRY && !unlocking->final_try) {
+		/* Refused before the token saw the PIN, so sending it now is still the first time. */
+		enum ks_exit result = confirm_final_try(unlocking, error.text);
+		if (result != KS_EXIT_GOOD)
+			return result;
+		r = send_pin(unlocking, &reply, &error);
+	}
+	if (r < 0)
+		return ks_command_fail(unlocking->cli, &error);
+	return print_unlocked(unlocking, true, reply.unlocked_for_s, reply.n_keys);
+}
+
+static enum ks_exit run_unlock(struct ks_cli *cli, const struct ks_arguments *arguments)
+{
+	KS_CLEANUP(unlocking_deinit)
+	struct unlocking unlocking = { .cli = cli, .arguments = arguments, .terminal = -1 };
+	enum ks_exit result;
+
+	int r = ks_process_harden();
+	if (r < 0)
+		return ks_command_fail_code(cli, r, "unlock: this process could not be protected");
+	result = find_token(&unlocking);
+	if (result != KS_EXIT_GOOD)
+		return result;
+	ks_text_escape(ks_bytes_text(unlocking.token.label), unlocking.shown, sizeof(unlocking.shown));
+	if (!needs_pin(&unlocking, &result))
+		return result;
+	if (unlocking.token.pin_flags & KS_PIN_FINAL_TRY) {
+		char reason[512];
+		(void)ks_text_print(reason, sizeof(reason), "one more wrong PIN blocks token \"%s\" for good",
+				    unlocking.shown);
+		result = confirm_final_try(&unlocking, reason);
+	}
+	if (result == KS_EXIT_GOOD)
+		result = get_pin(&unlocking);
+	return result == KS_EXIT_GOOD ? submit(&unlocking) : result;
+}
+
+const struct ks_command ks_command_unlock = {
+	.name = "unlock",
+	.operands = "[TOKEN]",
+	.summary = "give a token its PIN, once, for all programs",
+	.details = "TOKEN is a label of `keystay status`, a PKCS#11 URI, or the name of one of its keys. It may be left\n"
+		   "out where one token is locked. The PIN is asked for on the terminal and not shown; scripts hand it\n"
+		   "over on a descriptor: keystay unlock corp --pin-fd 3 3<pin-file\n"
+		   "A wrong PIN is never tried again.\n",
+	.options = options,
+	.n_options = N_OPTIONS,
+	.max_operands = 1,
+	.run = run_unlock,
+};
+
+/* --- lock -------------------------------------------------------------------------------------------------------- */
+
+enum { LOCK_JSON, N_LOCK_OPTIONS };
+static const struct ks_option lock_options[N_LOCK_OPTIONS] = {
+	[LOCK_JSON] = KS_OPTION_JSON,
+};
+
+static enum ks_exit run_lock(struct ks_cli *cli, const struct ks_arguments *arguments)
+{
+	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	struct ks_client_error error;
+	struct ks_msg_lock request = { .token = ks_bytes_text(arguments->n_operands ? arguments->operands[0] : "") };
+	struct ks_msg_lock_reply reply;
+
+	int r = ks_client_open(KS_CLIENT_CONTROL, &client, &error);
+	if (r == 0)
+		r = ks_client_call(&client, KS_MSG_LOCK, &request, KS_MSG_LOCK_REPLY, &reply, sizeof(reply),
+				   "waiting for the agent", &error);
+	if (r < 0)
+		return ks_command_fail(cli, &error);
+	if (ks_arguments_has(arguments, LOCK_JSON)) {
+		r = ks_output_json(cli, json_pack("{s:I}", "tokens", (json_int_t)reply.n_tokens));
+		return r < 0 ? ks_command_fail_code(cli, r, "lock") : KS_EXIT_GOOD;
+	}
+	if (reply.n_tokens == 0)
+		(void)fputs("Nothing was unlocked.\n", cli->out);
+	else
+		(void)fprintf(cli->out, "Locked: %u token%s\n", (unsigned)reply.n_tokens, reply.n_tokens == 1 ? "" : "s");
+	return KS_EXIT_GOOD;
+}
+
+const struct ks_command ks_command_lock = {
+	.name = "lock",
+	.operands = "[TOKEN]",
+	.summary = "forget a token's PIN and refuse its keys; all tokens when none is named",
+	.details = "The agent refuses at once; the token is logged out of. TOKEN as for `keystay unlock`.\n",
+	.options = lock_options,
+	.n_options = N_LOCK_OPTIONS,
+	.max_operands = 1,
+	.run = run_lock,
+};

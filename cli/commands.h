@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commands: the rows of main.c's table, and what their tests look at.
+ *
+ * Runs in: keystay.
+ */
+#pragma once
+
+#include "cli/command.h"
+
+extern const struct ks_command ks_command_status; /* cmd_status.c */
+extern const struct ks_command ks_command_list;   /* cmd_keys.c */
+extern const struct ks_command ks_command_show;
+extern const struct ks_command ks_command_cert;
+extern const struct ks_command ks_command_unlock; /* cmd_unlock.c */
+extern const struct ks_command ks_command_lock;
+extern const struct ks_command ks_command_run;    /* cmd_run.c */
+extern const struct ks_command ks_command_env;
+extern const struct ks_command ks_command_config; /* cmd_config.c */
+extern const struct ks_command ks_command_reload;
+
+/* What `keystay status` prints of a reply. */
+enum ks_exit ks_status_print(const struct ks_cli *cli, const struct ks_msg_status_reply *status, bool as_json);

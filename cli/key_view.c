@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* key_view: see key_view.h. Runs in: keystay. */
+#include "cli/key_view.h"
+
+#include <string.h>
+
+#include "cli/shell.h"
+#include "cli/words.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+
+#define FINGERPRINT_SIZE 32u
+#define FINGERPRINT_TEXT (2 * FINGERPRINT_SIZE + 1)
+
+/* The longest sentence about one certificate. */
+#define WARNINGS_MAX ((size_t)1 << 20)
+
+static const char *const headings[] = { "NAME", "TYPE", "TOKEN", "STATE", "EXPIRES", "SUBJECT" };
+
+static const char *const validity_words[] = {
+	[KS_VALIDITY_GOOD] = "good",
+	[KS_VALIDITY_SOON] = "soon",
+	[KS_VALIDITY_EXPIRED] = "expired",
+	[KS_VALIDITY_EARLY] = "early",
+};
+
+static bool has_certificate(const struct ks_msg_identity *identity)
+{
+	return identity->n_certificates > 0;
+}
+
+static enum ks_validity validity_of(const struct ks_cli *cli, const struct ks_msg_identity *identity)
+{
+	return ks_words_validity(identity->not_before, identity->not_after, cli->now_s);
+}
+
+static void fingerprint_of(const struct ks_msg_identity *identity, char out[static FINGERPRINT_TEXT])
+{
+	size_t size = identity->spki_hash.size < FINGERPRINT_SIZE ? identity->spki_hash.size : FINGERPRINT_SIZE;
+
+	ks_text_hex(ks_bytes(identity->spki_hash.data, size), out);
+}
+
+/* --- JSON -------------------------------------------------------------------------------------------------------- */
+
+static json_t *json_of_time(bool known, uint64_t seconds)
+{
+	char text[KS_WORDS_TIME_MAX];
+
+	if (!known)
+		return json_null();
+	ks_words_timestamp(seconds, text, sizeof(text));
+	return json_string(text);
+}
+
+static json_t *json_of(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain)
+{
+	bool known = has_certificate(identity);
+	char fingerprint[FINGERPRINT_TEXT];
+
+	fingerprint_of(identity, fingerprint);
+	json_t *key = json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:s}", "name", ks_output_json_text(identity->name),
+				"type", ks_output_json_text(identity->key_type), "token",
+				ks_output_json_text(identity->token), "module", ks_output_json_text(identity->module),
+				"state", ks_words_token_state(identity->state), "label",
+				ks_output_json_text(identity->label), "uri", ks_output_json_text(identity->uri),
+				"fingerprint", fingerprint);
+	json_t *certificate =
+		json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "certificates", (json_int_t)n_chain, "subject",
+			  known ? ks_output_json_text(identity->subject) : json_null(), "issuer",
+			  known ? ks_output_json_text(identity->issuer) : json_null(), "not_before",
+			  json_of_time(known, identity->not_before), "not_after",
+			  json_of_time(known, identity->not_after), "validity",
+			  known ? json_string(validity_words[validity_of(cli, identity)]) : json_null(), "rules",
+			  ks_output_json_text(identity->rules));
+	if (!key || !certificate || json_object_update(key, certificate) < 0) {
+		json_decref(key);
+		key = NULL;
+	}
+	json_decref(certificate);
+	return key;
+}
+
+/* --- list -------------------------------------------------------------------------------------------------------- */
+
+void ks_key_list_init(struct ks_key_list *list, const struct ks_cli *cli, bool as_json)
+{
+	*list = (struct ks_key_list){ .cli = cli, .as_json = as_json };
+	ks_table_init(&list->table, headings, sizeof(headings) / sizeof(*headings));
+	ks_buffer_init(&list->warnings, WARNINGS_MAX);
+	if (as_json)
+		list->json = json_array();
+}
+
+void ks_key_list_deinit(struct ks_key_list *list)
+{
+	ks_table_deinit(&list->table);
+	ks_buffer_deinit(&list->warnings);
+	json_decref(list->json);
+	list->json = NULL;
+}
+
+static void warn(struct ks_key_list *list, const struct ks_msg_identity *identity, enum ks_validity validity)
+{
+	KS_AUTO_FREE char *name = ks_output_escape(identity->name);
+	char date[KS_WORDS_TIME_MAX];
+	char left[KS_WORDS_TIME_MAX];
+	struct ks_buffer *out = &list->warnings;
+
+	if (!name)
+		return;
+	ks_words_date(validity == KS_VALIDITY_EARLY ? identity->not_before : identity->not_after, date, sizeof(date));
+	if (validity == KS_VALIDITY_EXPIRED) {
+		ks_buffer_printf(out,
+				 "keystay: warning: the certificate of %s has expired on %s, servers will refuse it: put a "
+				 "new one on the token or into certs/, then run: keystay reload\n",
+				 name, date);
+	} else if (validity == KS_VALIDITY_SOON) {
+		ks_words_duration(identity->not_after - list->cli->now_s, left, sizeof(left));
+		ks_buffer_printf(out, "keystay: warning: the certificate of %s expires in %s (%s): renew it in time\n", name,
+				 left, date);
+	} else if (validity == KS_VALIDITY_EARLY) {
+		ks_buffer_printf(out,
+				 "keystay: warning: the certificate of %s does not hold before %s: is this computer's "
+				 "clock right?\n",
+				 name, date);
+	}
+}
+
+static void expires_cell(struct ks_key_list *list, const struct ks_msg_identity *identity)
+{
+	char date[KS_WORDS_TIME_MAX];
+
+	if (!has_certificate(identity)) {
+		ks_table_cell(&list->table, KS_COLOR_NONE, "-");
+		return;
+	}
+	enum ks_validity validity = validity_of(list->cli, identity);
+	ks_words_date(identity->not_after, date, sizeof(date));
+	switch (validity) {
+	case KS_VALIDITY_GOOD:
+		ks_table_cell(&list->table, KS_COLOR_NONE, "%s", date);
+		return;
+	case KS_VALIDITY_SOON:
+		ks_table_cell(&list->table, KS_COLOR_CARE, "%s soon", date);
+		break;
+	case KS_VALIDITY_EXPIRED:
+		ks_table_cell(&list->table, KS_COLOR_BAD, "%s expired", date);
+		break;
+	case KS_VALIDITY_EARLY:
+		ks_table_cell(&list->table, KS_COLOR_CARE, "%s not yet valid", date);
+		break;
+	}
+	warn(list, identity, validity);
+}
+
+static enum ks_color color_of_state(uint32_t state)
+{
+	if (state == KS_TOKEN_UNLOCKED || state == KS_TOKEN_OPEN)
+		return KS_COLOR_GOOD;
+	return state == KS_TOKEN_LOCKED ? KS_COLOR_CARE : KS_COLOR_BAD;
+}
+
+void ks_key_list_add(struct ks_key_list *list, const struct ks_msg_identity *identity)
+{
+	list->n_keys++;
+	if (list->as_json) {
+		(void)json_array_append_new(list->json, json_of(list->cli, identity, identity->n_certificates));
+		return;
+	}
+	ks_table_foreign(&list->table, KS_COLOR_NONE, identity->name);
+	ks_table_foreign(&list->table, KS_COLOR_NONE, identity->key_type);
+	ks_table_foreign(&list->table, KS_COLOR_NONE, identity->token);
+	ks_table_cell(&list->table, color_of_state(identity->state), "%s", ks_words_token_state(identity->state));
+	expires_cell(list, identity);
+	if (has_certificate(identity))
+		ks_table_foreign(&list->table, KS_COLOR_NONE, identity->subject);
+	else
+		ks_table_cell(&list->table, KS_COLOR_CARE, "(no certificate)");
+}
+
+int ks_key_list_print(struct ks_key_list *list)
+{
+	const struct ks_cli *cli = list->cli;
+
+	if (list->as_json)
+		return ks_output_json(cli, KS_STEAL(list->json));
+	if (list->n_keys == 0) {
+		ks_output_error(cli, "there are no keys yet. Look at the modules and tokens: keystay status. A locked token "
+				     "may show its keys only after: keystay unlock");
+		return 0;
+	}
+	int r = ks_table_print(&list->table, cli, "");
+	(void)fflush(cli->out);
+	(void)fwrite(list->warnings.data, 1, list->warnings.size, cli->err);
+	return r;
+}
+
+/* --- show -------------------------------------------------------------------------------------------------------- */
+
+static void line(const struct ks_cli *cli, const char *name, struct ks_bytes value)
+{
+	KS_AUTO_FREE char *shown = ks_output_escape(value);
+
+	(void)fprintf(cli->out, "%-13s %s\n", name, value.size ? (shown ? shown : "?") : "-");
+}
+
+static void show_state(const struct ks_cli *cli, const struct ks_msg_identity *identity)
+{
+	enum ks_color color = color_of_state(identity->state);
+
+	(void)fprintf(cli->out, "%-13s %s%s%s", "State", ks_color_on(cli, color), ks_words_token_state(identity->state),
+		      ks_color_off(cli, color));
+	KS_AUTO_FREE char *name = ks_text_copy(identity->name);
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer word = { 0 };
+	if (identity->state == KS_TOKEN_LOCKED && name) {
+		/* A key's name does as well as its token's, and is sure to be unique. */
+		ks_shell_quote(&word, KS_SHELL_SH, name);
+		KS_AUTO_FREE char *quoted = ks_output_escape(ks_buffer_bytes(&word));
+		(void)fprintf(cli->out, "; unlock with: keystay unlock %s", quoted ? quoted : "?");
+	}
+	(void)fputc('\n', cli->out);
+}
+
+static void show_validity(const struct ks_cli *cli, const struct ks_msg_identity *identity)
+{
+	char from[KS_WORDS_TIME_MAX];
+	char until[KS_WORDS_TIME_MAX];
+	char left[KS_WORDS_TIME_MAX] = "";
+	enum ks_validity validity = validity_of(cli, identity);
+	enum ks_color color = validity == KS_VALIDITY_EXPIRED ? KS_COLOR_BAD :
+			      validity == KS_VALIDITY_GOOD    ? KS_COLOR_NONE :
+								KS_COLOR_CARE;
+
+	ks_words_time(identity->not_before, from, sizeof(from));
+	ks_words_time(identity->not_after, until, sizeof(until));
+	if (validity == KS_VALIDITY_GOOD || validity == KS_VALIDITY_SOON)
+		ks_words_duration(identity->not_after - cli->now_s, left, sizeof(left));
+	(void)fprintf(cli->out, "%-13s %s to %s, %s%s%s%s\n", "Valid", from, until, ks_color_on(cli, color),
+		      validity == KS_VALIDITY_EXPIRED ? "expired" :
+		      validity == KS_VALIDITY_EARLY   ? "not yet" :
+							left,
+		      left[0] ? " left" : "", ks_color_off(cli, color));
+}
+
+static void show_certificate(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain)
+{
+	if (!has_certificate(identity)) {
+		(void)fprintf(cli->out, "%-13s none: put one (PEM) into the folder certs/ beside keystay.conf, then run: "
+					"keystay reload\n",
+			      "Certificate");
+		return;
+	}
+	line(cli, "Subject", identity->subject);
+	line(cli, "Issuer", identity->issuer);
+	show_validity(cli, identity);
+	if (n_chain > 1)
+		(void)fprintf(cli->out, "%-13s its own certificate and %zu of its issuers\n", "Chain", n_chain - 1);
+	else
+		(void)fprintf(cli->out, "%-13s its own certificate alone\n", "Chain");
+}
+
+int ks_key_show(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain, bool as_json)
+{
+	char fingerprint[FINGERPRINT_TEXT];
+
+	if (as_json)
+		return ks_output_json(cli, json_of(cli, identity, n_chain));
+	fingerprint_of(identity, fingerprint);
+	line(cli, "Name", identity->name);
+	line(cli, "Type", identity->key_type);
+	line(cli, "Token", identity->token);
+	show_state(cli, identity);
+	line(cli, "Label", identity->label);
+	line(cli, "Module", identity->module);
+	line(cli, "URI", identity->uri);
+	line(cli, "Fingerprint", ks_bytes_text(fingerprint));
+	show_certificate(cli, identity, n_chain);
+	if (identity->rules.size)
+		line(cli, "Rules", identity->rules);
+	else
+		(void)fprintf(cli->out, "%-13s none: TLS with every server\n", "Rules");
+	return 0;
+}

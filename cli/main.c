@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keystay: the program that people type. It asks keystay-agent and prints what it says.
+ *
+ * Read from the table: each command is one function in the cmd_*.c file of its row. Everything that is shared by them
+ * is in command.c (finding and helping), output.c (tables, JSON, colour) and client/ (the way to the agent).
+ *
+ * Runs in: keystay. Holds a PIN in `unlock` alone. Must never load a PKCS#11 module or sign anything.
+ */
+#include "cli/commands.h"
+#include "lib/base/process.h"
+
+static const struct ks_command *const table[] = {
+	&ks_command_status, /* what the agent, its modules and tokens are doing */
+	&ks_command_list,   /* the keys */
+	&ks_command_show,   /* one key */
+	&ks_command_cert,   /* certificate, chain and key reference as PEM */
+	&ks_command_unlock, /* give a token its PIN */
+	&ks_command_lock,   /* take it back */
+	&ks_command_run,    /* a program that can use the keys */
+	&ks_command_env,    /* the same for a shell */
+	&ks_command_config, /* each setting and where it comes from */
+	&ks_command_reload, /* read the configuration again */
+};
+
+int main(int argc, char **argv)
+{
+	struct ks_cli cli;
+
+	(void)argc;
+	if (ks_process_open_standard() < 0)
+		return KS_EXIT_FAILED;
+	ks_cli_init(&cli);
+	return ks_command_main(&cli, table, sizeof(table) / sizeof(*table), argv);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * openssl_sections: see openssl_sections.h. OpenSSL reads the system's file for us, so what we see is what programs
+ * will see: nested .include, variables and escapes are done with.
+ *
+ * Runs in: keystay.
+ */
+#include "cli/openssl_sections.h"
+
+#include <openssl/conf.h>
+#include <openssl/err.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+
+KS_DEFINE_CLEANUP(CONF *, NCONF_free)
+
+/* Sections that we bring ourselves. */
+#define INIT_SECTION "keystay_init"
+#define PROVIDERS_SECTION "keystay_providers"
+#define DEFAULT_SECTION "keystay_default"
+#define KEYSTAY_SECTION "keystay_provider"
+
+/* Where programs begin to read: all of them, and Node.js. */
+static const char *const entries[] = { "openssl_conf", "nodejs_conf" };
+#define N_ENTRIES (sizeof(entries) / sizeof(*entries))
+
+struct writing {
+	CONF *system; /* NULL: there is none */
+	const char *module;
+	struct ks_buffer *buffer;
+	struct ks_openssl_note *warning;
+};
+
+/* --- reading the system's sections ------------------------------------------------------------------------------- */
+
+static size_t count(const CONF *conf, const char *section)
+{
+	STACK_OF(CONF_VALUE) *values = conf ? NCONF_get_section(conf, section) : NULL;
+
+	return values ? (size_t)sk_CONF_VALUE_num(values) : 0;
+}
+
+static const CONF_VALUE *at(const CONF *conf, const char *section, size_t index)
+{
+	return sk_CONF_VALUE_value(NCONF_get_section(conf, section), (int)index);
+}
+
+/* Inside a provider's section and the list of them "1.name" is another "name": a section can hold two of a kind. */
+static const char *plain_name(const char *name)
+{
+	const char *dot = strchr(name, '.');
+
+	return dot ? dot + 1 : name;
+}
+
+/* What a provider's section says; the last one counts. */
+static const char *setting_of(const CONF *conf, const char *section, const char *name)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; i < count(conf, section); i++) {
+		const CONF_VALUE *value = at(conf, section, i);
+		if (strcmp(plain_name(value->name), name) == 0)
+			found = value->value;
+	}
+	return found;
+}
+
+/* What any other section says, with "name.1" as another "name". NCONF_get_string() would look in [default] as well. */
+static const char *value_of(const CONF *conf, const char *section, const char *name)
+{
+	size_t size = strlen(name);
+
+	for (size_t i = 0; i < count(conf, section); i++) {
+		const CONF_VALUE *value = at(conf, section, i);
+		if (strncmp(value->name, name, size) == 0 && (value->name[size] == '\0' || value->name[size] == '.'))
+			return value->value;
+	}
+	return NULL;
+}
+
+/* activate = anything counts for OpenSSL 3.0 and 3.1; later ones read these words as no, and who writes them means no. */
+static bool is_active(const CONF *conf, const char *section)
+{
+	static const char *const no[] = { "0", "no", "NO", "false", "FALSE", "off", "OFF" };
+	const char *value = setting_of(conf, section, "activate");
+
+	for (size_t i = 0; value && i < sizeof(no) / sizeof(*no); i++) {
+		if (strcmp(value, no[i]) == 0)
+			return false;
+	}
+	return value != NULL;
+}
+
+/* What a provider is called, as OpenSSL sees it. */
+static const char *provider_name(const CONF *conf, const CONF_VALUE *provider)
+{
+	const char *identity = setting_of(conf, provider->value, "identity");
+
+	return identity ? identity : plain_name(provider->name);
+}
+
+static const CONF_VALUE *find_provider(const CONF *conf, const char *providers, const char *name)
+{
+	for (size_t i = 0; i < count(conf, providers); i++) {
+		const CONF_VALUE *provider = at(conf, providers, i);
+		if (strcmp(provider_name(conf, provider), name) == 0)
+			return provider;
+	}
+	return NULL;
+}
+
+/* Goes by names alone ("fips", "fips.so", "wolfprov-fips"): taking an ordinary provider for a FIPS one leaves the system
+ * as it is, the other mistake would undo what the administrator wanted. */
+static bool activates_fips(const CONF *conf, const char *providers)
+{
+	for (size_t i = 0; i < count(conf, providers); i++) {
+		const CONF_VALUE *provider = at(conf, providers, i);
+		const char *module = setting_of(conf, provider->value, "module");
+		const char *slash = module ? strrchr(module, '/') : NULL;
+		const char *file = slash ? slash + 1 : module;
+		if (!is_active(conf, provider->value))
+			continue;
+		if (strcasestr(provider_name(conf, provider), "fips") || (file && strcasestr(file, "fips")))
+			return true;
+	}
+	return false;
+}
+
+/* A query without "?" is a demand that keystay's algorithms do not meet: programs then do not find them. */
+static bool has_demand(const char *query)
+{
+	while (*query) {
+		query += strspn(query, " \t,");
+		if (*query && *query != '?')
+			return true;
+		query += strcspn(query, ",");
+	}
+	return false;
+}
+
+static void look_for_demands(const struct writing *writing, const char *system, const char *init)
+{
+	const char *section = value_of(writing->system, init, "alg_section");
+	const char *query = section ? value_of(writing->system, section, "default_properties") : NULL;
+
+	if (query && has_demand(query))
+		(void)ks_text_print(writing->warning->text, sizeof(writing->warning->text),
+				    "%s says default_properties = %s, which may keep programs from using keystay's keys "
+				    "(they then send no certificate)",
+				    system, query);
+}
+
+/* --- writing ----------------------------------------------------------------------------------------------------- */
+
+static bool is_word(char letter)
+{
+	return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9') ||
+	       letter == '_';
+}
+
+/* Inside double quotes nothing is expanded, and a backslash takes every meaning away. */
+static void put_value(struct ks_buffer *buffer, const char *value)
+{
+	ks_buffer_put_u8(buffer, '"');
+	for (; *value; value++) {
+		if (*value == '"' || *value == '\\')
+			ks_buffer_put_u8(buffer, '\\');
+		ks_buffer_put_u8(buffer, (uint8_t)*value);
+	}
+	ks_buffer_put_u8(buffer, '"');
+}
+
+static void put_section(struct ks_buffer *buffer, const char *name)
+{
+	ks_buffer_put(buffer, ks_bytes_text("\n["));
+	for (; *name; name++) {
+		if (!is_word(*name))
+			ks_buffer_put_u8(buffer, '\\');
+		ks_buffer_put_u8(buffer, (uint8_t)*name);
+	}
+	ks_buffer_put(buffer, ks_bytes_text("]\n"));
+}
+
+/* name as it stands in a configuration: OpenSSL takes nothing out of it. */
+static void put_line(struct ks_buffer *buffer, const char *name, const char *value)
+{
+	ks_buffer_printf(buffer, "%s = ", name);
+	put_value(buffer, value);
+	ks_buffer_put_u8(buffer, '\n');
+}
+
+/* Is this provider's section another one's as well? Activating it would activate both. */
+static bool is_shared(const CONF *conf, const char *providers, const CONF_VALUE *wanted)
+{
+	for (size_t i = 0; i < count(conf, providers); i++) {
+		const CONF_VALUE *provider = at(conf, providers, i);
+		if (provider != wanted && strcmp(provider->value, wanted->value) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void write_default(struct writing *writing, const char *providers)
+{
+	const CONF_VALUE *known = find_provider(writing->system, providers, "default");
+	const char *section = DEFAULT_SECTION;
+
+	if (known && is_active(writing->system, known->value))
+		return;
+	if (known && !is_shared(writing->system, providers, known)) {
+		section = known->value;
+	} else {
+		put_section(writing->buffer, providers);
+		put_line(writing->buffer, known ? known->name : "default", DEFAULT_SECTION);
+	}
+	put_section(writing->buffer, section);
+	put_line(writing->buffer, "activate", "1");
+}
+
+/* A section for keystay that is there already keeps its own module. */
+static void write_keystay(struct writing *writing, const char *providers)
+{
+	const CONF_VALUE *known = find_provider(writing->system, providers, "keystay");
+	const char *section = known ? known->value : KEYSTAY_SECTION;
+
+	put_section(writing->buffer, providers);
+	put_line(writing->buffer, known ? known->name : "keystay", section);
+	put_section(writing->buffer, section);
+	if (!setting_of(writing->system, section, "module"))
+		put_line(writing->buffer, "module", writing->module);
+	/* Without the file (keystay was removed, a program brings its own OpenSSL) programs go on as if we were not. */
+	put_line(writing->buffer, "soft_load", "1");
+	put_line(writing->buffer, "activate", "1");
+}
+
+/* Appends what init needs; returns the section of its providers. */
+static const char *write_init(struct writing *writing, const char *init)
+{
+	const char *providers = value_of(writing->system, init, "providers");
+
+	if (providers && providers[0])
+		return providers;
+	put_section(writing->buffer, init);
+	put_line(writing->buffer, "providers", PROVIDERS_SECTION);
+	return PROVIDERS_SECTION;
+}
+
+static void write_sections(struct writing *writing, const char *system)
+{
+	const char *inits[N_ENTRIES];
+	const char *written[N_ENTRIES] = { NULL };
+
+	put_section(writing->buffer, "default");
+	for (size_t i = 0; i < N_ENTRIES; i++) {
+		inits[i] = value_of(writing->system, "default", entries[i]);
+		if (inits[i] && inits[i][0])
+			continue;
+		inits[i] = i == 0 ? INIT_SECTION : inits[0];
+		put_line(writing->buffer, entries[i], inits[i]);
+	}
+	look_for_demands(writing, system, inits[0]);
+	for (size_t i = 0; i < N_ENTRIES; i++) {
+		if (i > 0 && strcmp(inits[i], inits[0]) == 0)
+			continue;
+		written[i] = write_init(writing, inits[i]);
+		if (i > 0 && strcmp(written[i], written[0]) == 0)
+			continue;
+		if (!activates_fips(writing->system, written[i]))
+			write_default(writing, written[i]);
+		write_keystay(writing, written[i]);
+	}
+}
+
+/* --- the system's file ------------------------------------------------------------------------------------------- */
+
+static int fail_read(const char *system, long line, struct ks_openssl_note *ret_error)
+{
+	unsigned long error = ERR_peek_last_error();
+	const char *reason = ERR_reason_error_string(error);
+
+	if (line > 0)
+		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
+				    "OpenSSL's configuration %s cannot be read: line %ld: %s; correct it, or name another one "
+				    "in OPENSSL_CONF",
+				    system, line, reason ? reason : "unknown error");
+	else
+		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
+				    "OpenSSL's configuration %s cannot be read: %s; correct it, or name another one in "
+				    "OPENSSL_CONF",
+				    system, reason ? reason : "unknown error");
+	ERR_clear_error();
+	return KS_ERR_CONFIG;
+}
+
+static int read_system(const char *system, CONF **ret_conf, struct ks_openssl_note *ret_error)
+{
+	KS_CLEANUP(NCONF_freep) CONF *conf = NULL;
+	long line = 0;
+
+	/* This program must not be configured by the file that it looks at. */
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+		return KS_ERR_INTERNAL;
+	conf = NCONF_new(NULL);
+	if (!conf)
+		return KS_ERR_NO_MEMORY;
+	if (NCONF_load(conf, system, &line) <= 0)
+		return fail_read(system, line, ret_error);
+	ERR_clear_error(); /* a missing .include leaves a word there */
+	*ret_conf = KS_STEAL(conf);
+	return 0;
+}
+
+int ks_openssl_sections_write(const char *system, const char *module, struct ks_buffer *buffer,
+			      struct ks_openssl_note *ret_warning, struct ks_openssl_note *ret_error)
+{
+	KS_CLEANUP(NCONF_freep) CONF *conf = NULL;
+	struct ks_openssl_note warning = { "" };
+	struct writing writing = { .module = module, .buffer = buffer, .warning = &warning };
+
+	if (strchr(module, '\n') || (system && strchr(system, '\n'))) {
+		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
+				    "a path with a line end in it cannot stand in OpenSSL's configuration");
+		return KS_ERR_INVALID;
+	}
+	if (system) {
+		int r = read_system(system, &conf, ret_error);
+		if (r < 0)
+			return r;
+	}
+	writing.system = conf;
+	ks_buffer_printf(buffer, "%s\n%s%s\n", KS_OPENSSL_MARK, KS_OPENSSL_SYSTEM, system ? system : "");
+	if (system) {
+		ks_buffer_put(buffer, ks_bytes_text(".include = "));
+		put_value(buffer, system);
+		ks_buffer_put_u8(buffer, '\n');
+	}
+	write_sections(&writing, system);
+	*ret_warning = warning;
+	return ks_buffer_error(buffer);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* words: see words.h. Runs in: keystay. */
+#include "cli/words.h"
+
+#include <time.h>
+
+#include "lib/base/text.h"
+#include "lib/protocol/message.h"
+
+#define MINUTE_S ((uint64_t)60)
+#define HOUR_S (60 * MINUTE_S)
+#define DAY_S (24 * HOUR_S)
+
+#define SOON_S (30 * DAY_S)
+
+/* The year 9999, the last that RFC 5280 certificates can name; mktime's relatives need not manage more. */
+#define TIME_MAX_S ((uint64_t)253402300799)
+
+const char *ks_words_token_state(uint32_t state)
+{
+	static const char *const words[] = {
+		[KS_TOKEN_LOCKED] = "locked",   [KS_TOKEN_UNLOCKED] = "unlocked", [KS_TOKEN_OPEN] = "open",
+		[KS_TOKEN_BLOCKED] = "blocked", [KS_TOKEN_ABSENT] = "absent",
+	};
+
+	return state < sizeof(words) / sizeof(*words) ? words[state] : "unknown";
+}
+
+const char *ks_words_module_state(uint32_t state)
+{
+	static const char *const words[] = {
+		[KS_MODULE_STARTING] = "starting",
+		[KS_MODULE_READY] = "ready",
+		[KS_MODULE_WAITING] = "waiting",
+		[KS_MODULE_FAILED] = "failed",
+	};
+
+	return state < sizeof(words) / sizeof(*words) ? words[state] : "unknown";
+}
+
+void ks_words_duration(uint64_t seconds, char *out, size_t size)
+{
+	unsigned long days = (unsigned long)(seconds / DAY_S);
+	unsigned long hours = (unsigned long)(seconds % DAY_S / HOUR_S);
+	unsigned long minutes = (unsigned long)(seconds % HOUR_S / MINUTE_S);
+
+	if (days && hours)
+		(void)ks_text_print(out, size, "%lu d %lu h", days, hours);
+	else if (days)
+		(void)ks_text_print(out, size, "%lu d", days);
+	else if (hours && minutes)
+		(void)ks_text_print(out, size, "%lu h %lu min", hours, minutes);
+	else if (hours)
+		(void)ks_text_print(out, size, "%lu h", hours);
+	else if (minutes)
+		(void)ks_text_print(out, size, "%lu min", minutes);
+	else
+		(void)ks_text_print(out, size, "%lu s", (unsigned long)seconds);
+}
+
+static time_t clip(uint64_t seconds)
+{
+	return (time_t)(seconds < TIME_MAX_S ? seconds : TIME_MAX_S);
+}
+
+void ks_words_time(uint64_t seconds, char *out, size_t size)
+{
+	time_t when = clip(seconds);
+	struct tm parts;
+
+	if (!localtime_r(&when, &parts) || strftime(out, size, "%Y-%m-%d %H:%M", &parts) == 0)
+		(void)ks_text_print(out, size, "?");
+}
+
+void ks_words_date(uint64_t seconds, char *out, size_t size)
+{
+	time_t when = clip(seconds);
+	struct tm parts;
+
+	if (!localtime_r(&when, &parts) || strftime(out, size, "%Y-%m-%d", &parts) == 0)
+		(void)ks_text_print(out, size, "?");
+}
+
+void ks_words_timestamp(uint64_t seconds, char *out, size_t size)
+{
+	time_t when = clip(seconds);
+	struct tm parts;
+
+	if (!gmtime_r(&when, &parts) || strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+		(void)ks_text_print(out, size, "?");
+}
+
+enum ks_validity ks_words_validity(uint64_t not_before, uint64_t not_after, uint64_t now)
+{
+	if (now > not_after)
+		return KS_VALIDITY_EXPIRED;
+	if (now < not_before)
+		return KS_VALIDITY_EARLY;
+	uint64_t third = not_after > not_before ? (not_after - not_before) / 3 : 0;
+	return not_after - now < (third < SOON_S ? third : SOON_S) ? KS_VALIDITY_SOON : KS_VALIDITY_GOOD;
+}

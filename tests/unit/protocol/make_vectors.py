@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/protocol-vectors.txt from docs/protocol.md and nothing else.
+
+An implementation of the protocol that was made from the document and shares no code with lib/protocol: that both agree
+on every vector shows that the document says enough. Its output is committed; a test runs it again and compares.
+
+    make_vectors.py docs/protocol.md > docs/protocol-vectors.txt
+    make_vectors.py docs/protocol.md --check docs/protocol-vectors.txt
+"""
+import hashlib
+import re
+import struct
+import sys
+
+NUMBERS = {"bool": ">B", "uint32": ">I", "uint64": ">Q"}
+
+
+def read_tables(document):
+    """{"sign": (5, [(field, type, limit)])}; records have the type None."""
+    specs, current = {}, None
+    for line in document.splitlines():
+        heading = re.match(r"### (?:record (\w+)|(\w+) = (\d+) \(.*\))$", line)
+        row = re.match(r"\| `(\w+)` \| ([^|]+) \| ([^|]*)\|", line)
+        if heading:
+            record, name, number = heading.groups()
+            current = []
+            specs[record or name.lower()] = (int(number) if number else None, current)
+        elif line.startswith("#"):
+            current = None
+        elif row and current is not None:
+            current.append(tuple(column.strip() for column in row.groups()))
+    return specs
+
+
+class Encoder:
+    def __init__(self, document):
+        self.specs = read_tables(document)
+
+    def string(self, data):
+        return struct.pack(">I", len(data)) + data
+
+    def fields(self, struct_name, values):
+        out = b""
+        for name, kind, _ in self.specs[struct_name][1]:
+            value = values[name]
+            if kind in NUMBERS:
+                out += struct.pack(NUMBERS[kind], value)
+            elif kind.startswith("list of "):
+                record = kind.split()[-1]
+                out += self.string(b"".join(self.string(self.fields(record, item)) for item in value))
+            else:
+                out += self.string(value.encode() if isinstance(value, str) else value)
+        return out
+
+    def frame(self, struct_name, values, version=1, id=7):
+        number = self.specs[struct_name][0]
+        return self.string(bytes([number]) + struct.pack(">II", version, id) + self.fields(struct_name, values))
+
+    def lines(self, struct_name, values, prefix=""):
+        for name, kind, _ in self.specs[struct_name][1]:
+            value = values[name]
+            if kind == "bool":
+                yield f"field {prefix}{name} {'true' if value else 'false'}"
+            elif kind in NUMBERS:
+                yield f"field {prefix}{name} {value}"
+            elif kind == "text":
+                yield f'field {prefix}{name} "{value}"'
+            elif kind.startswith("list of "):
+                yield f"field {prefix}{name} records {len(value)}"
+                for i, item in enumerate(value):
+                    yield from self.lines(kind.split()[-1], item, f"{prefix}{name}[{i}].")
+            else:
+                yield f"field {prefix}{name} hex:{value.hex()}"
+
+
+class Writer:
+    def __init__(self, encoder):
+        self.encoder, self.out = encoder, []
+
+    def vector(self, name, about, result, frame, message=None, fields=()):
+        self.out += ["", f"vector {name}", f"about {about}", f"result {result}"]
+        if message:
+            self.out.append(f"message {message}")
+        digits = frame.hex()
+        self.out += [f"frame {digits[i:i + 96]}" for i in range(0, len(digits), 96)] or ["frame"]
+        self.out += fields
+        self.out.append("end")
+
+    def good(self, name, about, message, values, id=7, behind=b""):
+        fields = [f"field version 1", f"field id {id}", *self.encoder.lines(message, values)]
+        frame = self.encoder.frame(message, values, id=id)
+        if behind:
+            frame = struct.pack(">I", len(frame) - 4 + len(behind)) + frame[4:] + behind
+        self.vector(name, about, "ok", frame, message, fields)
+
+    def bad(self, name, about, result, frame, message=None):
+        self.vector(name, about, result, frame, message)
+
+
+# --- values: short, made up, the same in every run -------------------------------------------------------------------
+
+def bytes_of(seed, size):
+    out = b""
+    while len(out) < size:
+        out += hashlib.sha256(f"{seed} {len(out)}".encode()).digest()
+    return out[:size]
+
+
+def p256(seed):
+    return bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004") + bytes_of(seed, 64)
+
+
+def identity(name, **other):
+    spki = p256(name)
+    values = {
+        "name": name, "spki_hash": hashlib.sha256(spki).digest(), "spki": spki, "key_type": "P-256",
+        "uri": f"pkcs11:token=corp;object={name}", "label": name, "token": "corp", "module": "softhsm", "state": 1,
+        "n_certificates": 2, "subject": f"CN={name},O=Example", "issuer": "CN=Example Issuing CA,O=Example",
+        "not_before": 1735689600, "not_after": 1798761599, "rules": "any server",
+    }
+    values.update(other)
+    return values
+
+
+TLS13 = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes_of("transcript", 32)
+NO_LABELS = {"program": "", "tty": "", "term": "", "display": "", "wayland_display": ""}
+SIGN = {"spki_hash": hashlib.sha256(p256("alice")).digest(), "scheme": 0x0403, "input": TLS13, "transcript": b"",
+        "wait_ms": 0xffffffff, **NO_LABELS}
+
+
+def sign_socket(w):
+    w.good("list-first-page", "the first page of a fresh listing", "list", {"generation": 0, "offset": 0})
+    w.good("list-next-page", "64 identities are there, the next ones please", "list",
+           {"generation": 0x1122334455667788, "offset": 64})
+    w.good("list-reply-empty", "no identity at all", "list_reply", {"generation": 1, "total": 0, "identities": []})
+    w.good("list-reply-two", "a key with chain and a locked one without certificate", "list_reply", {
+        "generation": 0xffffffffffffffff, "total": 2, "identities": [
+            identity("alice"),
+            identity("bob", state=0, n_certificates=0, subject="", issuer="", not_before=0, not_after=0, rules="")]})
+    w.good("get-by-name", "by short name", "get", {"name": "alice"})
+    w.good("get-the-only-one", "the empty name", "get", {"name": ""})
+    w.good("get-reply-without-certificate", "an identity and an empty chain", "get_reply",
+           {"identity": [identity("bob", n_certificates=0, subject="", issuer="")], "chain": []})
+    w.good("get-reply-chain-of-two", "leaf and issuer (here: bytes that are no certificates)", "get_reply",
+           {"identity": [identity("alice")],
+            "chain": [{"der": b"\x30\x03\x02\x01\x01"}, {"der": b"\x30\x03\x02\x01\x02"}]})
+    w.good("sign-tls13", "a TLS 1.3 CertificateVerify with ecdsa_secp256r1_sha256", "sign", SIGN, id=8)
+    w.good("sign-with-labels", "all labels, a transcript, and never prompt", "sign",
+           {**SIGN, "transcript": b"\x01\x00\x00\x00", "wait_ms": 0, "program": "curl", "tty": "/dev/pts/3",
+            "term": "xterm-256color", "display": ":0", "wayland_display": "wayland-0"})
+    w.good("sign-reply-unverified", "a signature for a server that was not proven", "sign_reply",
+           {"signature": bytes.fromhex("3006020101020102"), "server": "", "unverified": "no transcript was given"},
+           id=8)
+    w.good("sign-reply-proven", "a signature for a server that was proven", "sign_reply",
+           {"signature": bytes.fromhex("3006020101020102"), "server": "www.corp.example", "unverified": ""})
+    w.good("error-token-locked", "an error reply with its next step", "error",
+           {"code": 50, "text": 'token "corp" is locked; run: keystay unlock corp'}, id=8)
+    w.good("error-without-request", "id 0: the request could not be read", "error",
+           {"code": 20, "text": "the request is not well-formed"}, id=0)
+    w.good("error-unknown-code", "a later release's code reads well and is a refusal", "error",
+           {"code": 4000000000, "text": "die Karte ist müde – bitte neu stecken"})
+
+
+def control_socket(w):
+    w.good("status", "no fields", "status", {})
+    w.good("status-reply", "one module, one token", "status_reply", {
+        "agent_version": "0.1.0", "pid": 4711, "started": 1735689600, "generation": 3, "n_identities": 2,
+        "n_connections": 1, "configuration": "/home/alice/.config/keystay/keystay.conf",
+        "modules": [{"name": "softhsm", "path": "/usr/lib/softhsm/libsofthsm2.so", "state": 1, "pid": 4712,
+                     "restarts": 1, "note": "was killed by signal 9"}],
+        "tokens": [{"module": "softhsm", "label": "corp", "manufacturer": "SoftHSM project", "model": "SoftHSM v2",
+                    "serial": "0123456789abcdef", "uri": "pkcs11:token=corp", "state": 1, "pin_flags": 3, "n_keys": 2,
+                    "unlocked_for_s": 28800, "signatures": 12}]})
+    w.good("status-reply-nothing-there", "neither module nor token", "status_reply", {
+        "agent_version": "", "pid": 1, "started": 0, "generation": 0, "n_identities": 0, "n_connections": 0,
+        "configuration": "", "modules": [], "tokens": []})
+    w.good("unlock", "a PIN; final_try is false", "unlock", {"token": "corp", "final_try": False, "pin": b"1234"})
+    w.good("unlock-final-try", "the only locked token, and the person wants the last try", "unlock",
+           {"token": "", "final_try": True, "pin": bytes([0, 255, 10])})
+    w.good("unlock-reply", "for eight hours", "unlock_reply", {"token": "corp", "unlocked_for_s": 28800, "n_keys": 2})
+    w.good("lock", "all tokens", "lock", {"token": ""})
+    w.good("lock-reply", "one was unlocked", "lock_reply", {"n_tokens": 1})
+    w.good("reload", "no fields", "reload", {})
+    w.good("reload-reply", "what was read", "reload_reply", {"configuration": "/etc/keystay/keystay.conf"})
+
+
+def worker_channel(w):
+    w.good("worker-token", "a token, not asked for", "worker_token", {
+        "token": 1, "label": "corp", "manufacturer": "SoftHSM project", "model": "SoftHSM v2",
+        "serial": "0123456789abcdef", "pin_flags": 3, "pin_min": 4, "pin_max": 255, "logged_in": False}, id=0)
+    w.good("worker-key", "a P-256 key", "worker_key", {
+        "token": 1, "key": 2, "object_id": b"\x01", "label": "alice", "spki": p256("alice"), "private_seen": True,
+        "always_authenticate": False, "decrypts": True}, id=0)
+    w.good("worker-certificate", "beside it", "worker_certificate",
+           {"token": 1, "object_id": b"\x01", "label": "alice", "der": b"\x30\x03\x02\x01\x01"}, id=0)
+    w.good("worker-inventory", "that was all", "worker_inventory", {"all": True}, id=0)
+    w.good("worker-rescan", "no fields", "worker_rescan", {})
+    w.good("worker-rescan-reply", "no fields", "worker_rescan_reply", {})
+    w.good("worker-login", "a kept PIN", "worker_login", {
+        "token": 1, "final_try": False, "unattended": True, "serial": "0123456789abcdef", "pin": b"1234"})
+    w.good("worker-login-reply", "no fields", "worker_login_reply", {})
+    w.good("worker-logout", "token 1", "worker_logout", {"token": 1})
+    w.good("worker-logout-reply", "no fields", "worker_logout_reply", {})
+    w.good("worker-sign", "an Ed25519 signature", "worker_sign",
+           {"token": 1, "key": 2, "scheme": 0x0807, "input": TLS13})
+    w.good("worker-sign-reply", "64 bytes", "worker_sign_reply", {"signature": bytes_of("signature", 64)})
+
+
+def extended(w):
+    w.good("extended-list", "a later release's field behind the last known one is ignored", "list",
+           {"generation": 0, "offset": 0}, behind=b"\x00\x00\x00\x05later")
+    w.good("extended-status", "also where no field is known", "status", {}, behind=b"\x01")
+    encode = w.encoder
+    record = encode.string(encode.fields("certificate", {"der": b"\x30\x00"}) + b"\xff\xff")
+    body = encode.string(encode.string(encode.fields("identity", identity("alice")))) + encode.string(record)
+    frame = encode.string(bytes([4]) + struct.pack(">II", 1, 7) + body)
+    fields = ["field version 1", "field id 7",
+              *encode.lines("get_reply", {"identity": [identity("alice")], "chain": [{"der": b"\x30\x00"}]})]
+    w.vector("extended-record", "and inside a record", "ok", frame, "get_reply", fields)
+
+
+def with_body(kind, body):
+    return struct.pack(">IB", len(body) + 1, kind) + body
+
+
+def bad_frames(w):
+    w.bad("frame-empty", "nothing was received yet", "partial", b"")
+    w.bad("frame-half-a-length", "three bytes of a length", "partial", b"\0\0\0")
+    w.bad("frame-without-its-body", "a length and a type, but no body yet", "partial", b"\0\0\0\x15\x01")
+    w.bad("frame-of-largest-length", "262144 is allowed; its bytes are not here yet", "partial", b"\0\x04\0\0")
+    w.bad("frame-length-0", "a frame without a type", "malformed", b"\0\0\0\0")
+    w.bad("frame-length-above-limit", "262145", "too-large", b"\0\x04\0\x01")
+    w.bad("frame-length-of-4-gib", "refused by the length alone", "too-large", b"\xff\xff\xff\xff")
+    w.bad("frame-in-little-endian", "21 the wrong way round", "too-large", b"\x15\0\0\0\x01")
+
+
+def bad_messages(w):
+    head = struct.pack(">II", 1, 7)
+    encode = w.encoder
+    w.bad("type-0", "is no message", "unknown-message", with_body(0, head))
+    w.bad("type-255", "is not known", "unknown-message", with_body(255, head))
+    w.bad("type-without-body", "a type alone: no head", "malformed", with_body(33, b""), "status")
+    w.bad("head-cut-off", "seven of eight bytes", "malformed", with_body(33, head[:7]), "status")
+    w.bad("version-0", "is not known", "version", with_body(1, struct.pack(">II", 0, 7) + bytes(12)), "list")
+    w.bad("version-2", "nothing behind its head is read", "version", with_body(1, struct.pack(">II", 2, 7) + b"?"),
+          "list")
+    w.bad("number-cut-off", "LIST without the last byte of offset", "malformed", with_body(1, head + bytes(11)), "list")
+    w.bad("field-missing", "GET without its name", "malformed", with_body(3, head), "get")
+    w.bad("string-beyond-frame", "a name of five bytes, four are there", "malformed",
+          with_body(3, head + b"\0\0\0\x05alic"), "get")
+    w.bad("string-above-limit", "a name of 1025 bytes", "too-large", with_body(3, head + encode.string(b"a" * 1025)),
+          "get")
+    w.bad("string-of-4-gib", "a name of 4294967295 bytes", "too-large", with_body(3, head + b"\xff\xff\xff\xff"), "get")
+    for name, about, text in (
+            ("nul", "NUL", b"a\0b"), ("newline", "a control character", b"a\nb"),
+            ("escape", "terminal escape", b"\x1b[2J"),
+            ("del", "DEL", b"\x7f"), ("c1", "U+0085", b"\xc2\x85"), ("latin-1", "no UTF-8", b"M\xfcller"),
+            ("overlong", "'/' in two bytes", b"\xc0\xaf"), ("surrogate", "U+D800", b"\xed\xa0\x80"),
+            ("cut-off", "half a character", b"\xc3"), ("above-unicode", "U+110000", b"\xf4\x90\x80\x80")):
+        w.bad(f"text-with-{name}", about, "malformed", with_body(3, head + encode.string(text)), "get")
+    w.bad("bool-2", "neither 0 nor 1", "malformed", with_body(68, head + b"\x02"), "worker_inventory")
+    w.bad("hash-of-31-bytes", "spki_hash is exactly 32", "malformed",
+          encode.frame("sign", {**SIGN, "spki_hash": bytes(31)}), "sign")
+    w.bad("hash-of-33-bytes", "spki_hash is exactly 32", "too-large",
+          encode.frame("sign", {**SIGN, "spki_hash": bytes(33)}), "sign")
+    w.bad("pin-of-257-bytes", "longer than any token's", "too-large",
+          encode.frame("unlock", {"token": "", "final_try": False, "pin": b"1" * 257}), "unlock")
+    w.bad("list-beyond-frame", "a list of eight bytes, four are there", "malformed",
+          with_body(2, head + bytes(12) + b"\0\0\0\x08" + bytes(4)), "list_reply")
+    w.bad("record-beyond-list", "a record longer than its list", "malformed",
+          with_body(4, head + encode.string(b"") + encode.string(b"\0\0\0\x09\0\0\0\x00")), "get_reply")
+    w.bad("record-length-cut-off", "three bytes where a record should start", "malformed",
+          with_body(4, head + encode.string(b"") + encode.string(b"\0\0\0")), "get_reply")
+    w.bad("record-cut-off", "a certificate record without its field", "malformed",
+          with_body(4, head + encode.string(b"") + encode.string(b"\0\0\0\0")), "get_reply")
+    w.bad("record-with-long-name", "a name of 257 bytes in an identity", "too-large",
+          encode.frame("list_reply", {"generation": 1, "total": 1, "identities": [identity("a" * 257)]}), "list_reply")
+
+
+HEAD = """\
+# SPDX-License-Identifier: Apache-2.0
+# Test vectors of docs/protocol.md, whose section 11 describes this form.
+# Written by tests/unit/protocol/make_vectors.py; change that and docs/protocol.md, not this.
+"""
+
+
+def main(arguments):
+    with open(arguments[0], encoding="utf-8") as document:
+        writer = Writer(Encoder(document.read()))
+    for part in (sign_socket, control_socket, worker_channel, extended, bad_frames, bad_messages):
+        part(writer)
+    text = HEAD + "\n".join(writer.out) + "\n"
+    if arguments[1:2] == ["--check"]:
+        with open(arguments[2], encoding="utf-8") as committed:
+            if committed.read() != text:
+                return f"{arguments[2]} is not what docs/protocol.md and {sys.argv[0]} give; write it again"
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
