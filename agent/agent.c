@@ -30,7 +30,7 @@ struct agent {
 	struct ks_sessions sessions;
 	struct ks_listener listeners[N_LISTENERS];
 	sd_event_source *signals[4];
-	sd_event_source *drain;     /* set while stopping */
+	sd_event_source *drain; /* set while stopping */
 	sd_event_source *drain_timer;
 };
 
@@ -49,7 +49,8 @@ static int adopt_sockets(struct agent *agent, struct ks_listener_error *ret_erro
 		if (which < 0 || agent->listeners[which].fd >= 0) {
 			(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
 					    "systemd handed over a socket named \"%s\"; expected one \"sign\" and one "
-					    "\"control\" (FileDescriptorName=)", names[i]);
+					    "\"control\" (FileDescriptorName=)",
+					    names[i]);
 			error = KS_ERR_INVALID;
 		} else {
 			error = ks_listener_adopt(&agent->listeners[which], SD_LISTEN_FDS_START + i,
@@ -73,7 +74,8 @@ static int bind_missing(struct agent *agent, struct ks_listener_error *ret_error
 		if (error < 0) {
 			(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
 					    "there is no folder for sockets: set XDG_RUNTIME_DIR, or log in so that "
-					    "/run/user/%u exists", (unsigned)geteuid());
+					    "/run/user/%u exists",
+					    (unsigned)geteuid());
 			return error;
 		}
 		error = ks_listener_bind(&agent->listeners[which], path,
@@ -174,7 +176,8 @@ static int watch_signals(struct agent *agent)
 	static const int stops[] = { SIGTERM, SIGINT };
 
 	if (sigemptyset(&set) < 0 || sigaddset(&set, SIGTERM) < 0 || sigaddset(&set, SIGINT) < 0 ||
-	    sigaddset(&set, SIGHUP) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+	    sigaddset(&set, SIGHUP) < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0 ||
+	    signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return KS_ERR_SYSTEM;
 	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
 		if (sd_event_add_signal(agent->event, &agent->signals[i], stops[i], on_stop, agent) < 0)

@@ -66,8 +66,7 @@ static void answer_list(struct ks_request *request)
 	ks_buffer_init(&page, KS_FRAME_MAX);
 	for (size_t i = list.offset; i < total && i - list.offset < KS_LIST_PAGE; i++) {
 		char token_label[65];
-		struct ks_msg_identity identity =
-			describe(state, ks_keyring_at(state->keyring, i), token_label);
+		struct ks_msg_identity identity = describe(state, ks_keyring_at(state->keyring, i), token_label);
 		ks_record_write(&page, KS_RECORD(identity), &identity);
 	}
 	error = ks_buffer_error(&page);
@@ -75,7 +74,8 @@ static void answer_list(struct ks_request *request)
 		ks_request_fail(request, error, NULL);
 		return;
 	}
-	struct ks_msg_list_reply reply = { .generation = state->generation, .total = (uint32_t)total,
+	struct ks_msg_list_reply reply = { .generation = state->generation,
+					   .total = (uint32_t)total,
 					   .identities = ks_buffer_bytes(&page) };
 	ks_request_answer(request, KS_MSG_LIST_REPLY, &reply);
 }

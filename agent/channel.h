@@ -36,12 +36,12 @@ struct ks_channel {
 	void *userdata;
 	struct ks_buffer in;
 	struct ks_buffer out;
-	size_t held;     /* bytes at the start of in that a paused frame occupies */
-	uint32_t mask;   /* what the event loop waits for now */
-	int error;       /* why it ends; 0 = alive */
+	size_t held;   /* bytes at the start of in that a paused frame occupies */
+	uint32_t mask; /* what the event loop waits for now */
+	int error;     /* why it ends; 0 = alive */
 	bool paused;
-	bool at_end;     /* the peer has shut down its sending half */
-	bool busy;       /* inside our own handler: closed() waits for its end */
+	bool at_end; /* the peer has shut down its sending half */
+	bool busy;   /* inside our own handler: closed() waits for its end */
 };
 
 /* Takes fd (made non-blocking here) on success. secret: buffers are wiped, since PINs may pass. */

@@ -41,8 +41,7 @@ static uint32_t count_keys(struct ks_state *state, const struct ks_token *wanted
 		const struct ks_identity *identity = ks_keyring_at(state->keyring, i);
 		for (size_t k = 0; k < identity->n_locations; k++) {
 			const struct ks_location *location = &identity->locations[k];
-			if (location->module < state->n_workers &&
-			    state->workers[location->module] == wanted->worker &&
+			if (location->module < state->n_workers && state->workers[location->module] == wanted->worker &&
 			    location->token == wanted->inventory->number)
 				n++;
 		}
@@ -124,7 +123,7 @@ void ks_control_status(struct ks_request *request)
 struct unlocking {
 	struct ks_waiter waiter; /* first; until the state is settled */
 	struct ks_request *request;
-	struct ks_secret *pin;   /* until it is handed to the login */
+	struct ks_secret *pin; /* until it is handed to the login */
 	struct ks_msg_unlock message;
 	struct ks_unlock_entry *entry;
 	struct ks_token_login *login;
@@ -208,7 +207,8 @@ static bool look_before_login(struct unlocking *unlocking, const struct ks_token
 	if (ks_state_of_token(token) == KS_TOKEN_OPEN) {
 		(void)ks_text_print(text, sizeof(text), "token \"%s\" needs no PIN", label);
 	} else if (ks_worker_state(token->worker) != KS_MODULE_READY) {
-		(void)ks_text_print(text, sizeof(text), "module \"%s\" of token \"%s\" is not running; see: keystay status",
+		(void)ks_text_print(text, sizeof(text),
+				    "module \"%s\" of token \"%s\" is not running; see: keystay status",
 				    ks_worker_name(token->worker), label);
 	} else if (ks_login_is_under_way(unlocking->request->state, token->lock)) {
 		(void)ks_text_print(text, sizeof(text), "token \"%s\" is being unlocked already", label);

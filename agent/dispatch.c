@@ -13,12 +13,9 @@ static const struct handler {
 	enum ks_message_where where;
 	void (*handle)(struct ks_request *request);
 } handlers[] = {
-	{ KS_MSG_LIST, KS_ON_SIGN, ks_catalogue_list },
-	{ KS_MSG_GET, KS_ON_SIGN, ks_catalogue_get },
-	{ KS_MSG_SIGN, KS_ON_SIGN, ks_signing_begin },
-	{ KS_MSG_STATUS, KS_ON_CONTROL, ks_control_status },
-	{ KS_MSG_UNLOCK, KS_ON_CONTROL, ks_control_unlock },
-	{ KS_MSG_LOCK, KS_ON_CONTROL, ks_control_lock },
+	{ KS_MSG_LIST, KS_ON_SIGN, ks_catalogue_list },      { KS_MSG_GET, KS_ON_SIGN, ks_catalogue_get },
+	{ KS_MSG_SIGN, KS_ON_SIGN, ks_signing_begin },       { KS_MSG_STATUS, KS_ON_CONTROL, ks_control_status },
+	{ KS_MSG_UNLOCK, KS_ON_CONTROL, ks_control_unlock }, { KS_MSG_LOCK, KS_ON_CONTROL, ks_control_lock },
 	{ KS_MSG_RELOAD, KS_ON_CONTROL, ks_control_reload },
 };
 
@@ -40,8 +37,8 @@ void ks_dispatch(struct ks_request *request)
 		request->id = 0;
 		ks_request_fail(request, KS_ERR_MALFORMED, "the message of type %u ends before its id", request->type);
 	} else if (version != KS_PROTOCOL_VERSION) {
-		ks_request_fail(request, KS_ERR_VERSION, "protocol version %u is not known; this agent speaks %u", version,
-				KS_PROTOCOL_VERSION);
+		ks_request_fail(request, KS_ERR_VERSION, "protocol version %u is not known; this agent speaks %u",
+				version, KS_PROTOCOL_VERSION);
 	} else if (!handler) {
 		ks_request_fail(request, KS_ERR_UNKNOWN_MESSAGE, "a message of type %u is not known", request->type);
 	} else if (handler->where != request->where) {

@@ -153,7 +153,8 @@ static int remove_stale(const char *path, const struct sockaddr_un *address, str
 	if (probe < 0)
 		return KS_ERR_SYSTEM;
 	if (connect(probe, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno != ECONNREFUSED) {
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text), "another program already listens on %s", path);
+		(void)ks_text_print(ret_error->text, sizeof(ret_error->text), "another program already listens on %s",
+				    path);
 		return KS_ERR_BUSY;
 	}
 	ks_log_info("removing %s, which an agent that has ended left behind", path);
@@ -195,8 +196,8 @@ static int make_folder(const char *path, struct ks_listener_error *ret_error)
 	int error = ks_path_make_private_all(folder);
 	if (error < 0)
 		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
-				    "the folder %s cannot be used for sockets: %s; it must be yours alone (mode 0700)", folder,
-				    ks_error_text(error));
+				    "the folder %s cannot be used for sockets: %s; it must be yours alone (mode 0700)",
+				    folder, ks_error_text(error));
 	return error;
 }
 

@@ -18,12 +18,12 @@ struct ks_listener {
 	enum ks_message_where where;
 	int fd;
 	int lock_fd;
-	char *path;            /* of a socket that we bound and will remove; else NULL */
-	dev_t device;          /* of that file, so that only our own is removed */
+	char *path;   /* of a socket that we bound and will remove; else NULL */
+	dev_t device; /* of that file, so that only our own is removed */
 	ino_t inode;
 	sd_event_source *source;
 	struct ks_sessions *sessions; /* borrowed */
-	bool resting;          /* no descriptor is left: no accept until a session ends */
+	bool resting;                 /* no descriptor is left: no accept until a session ends */
 };
 
 /* What went wrong, in one sentence: "another keystay-agent (pid 4711) already listens on …". */

@@ -48,7 +48,10 @@ struct command_line {
 
 static bool read_level(const char *text, enum ks_log_level *ret_level)
 {
-	static const struct { const char *name; enum ks_log_level level; } levels[] = {
+	static const struct {
+		const char *name;
+		enum ks_log_level level;
+	} levels[] = {
 		{ "error", KS_LOG_ERROR }, { "warning", KS_LOG_WARNING }, { "notice", KS_LOG_NOTICE },
 		{ "info", KS_LOG_INFO },   { "debug", KS_LOG_DEBUG },
 	};
@@ -59,7 +62,8 @@ static bool read_level(const char *text, enum ks_log_level *ret_level)
 			return true;
 		}
 	}
-	(void)fprintf(stderr, "keystay-agent: --log-level takes error, warning, notice, info or debug, not \"%s\"\n", text);
+	(void)fprintf(stderr, "keystay-agent: --log-level takes error, warning, notice, info or debug, not \"%s\"\n",
+		      text);
 	return false;
 }
 
@@ -68,7 +72,8 @@ static bool read_descriptor(const char *text, int *ret_fd)
 	uint64_t number;
 
 	if (ks_text_number(text, INT_MAX, &number) < 0) {
-		(void)fprintf(stderr, "keystay-agent: --ready-fd takes the number of an open descriptor, not \"%s\"\n", text);
+		(void)fprintf(stderr, "keystay-agent: --ready-fd takes the number of an open descriptor, not \"%s\"\n",
+			      text);
 		return false;
 	}
 	*ret_fd = (int)number;
@@ -79,10 +84,14 @@ static bool read_command_line(int argc, char **argv, struct command_line *comman
 {
 	enum { CONFIG = 256, CHECK, PRINT, JSON, READY_FD, LOG_LEVEL, VERSION, HELP };
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, CONFIG },	{ "check-config", no_argument, NULL, CHECK },
-		{ "print-config", no_argument, NULL, PRINT },	{ "json", no_argument, NULL, JSON },
-		{ "ready-fd", required_argument, NULL, READY_FD }, { "log-level", required_argument, NULL, LOG_LEVEL },
-		{ "version", no_argument, NULL, VERSION },	{ "help", no_argument, NULL, HELP },
+		{ "config", required_argument, NULL, CONFIG },
+		{ "check-config", no_argument, NULL, CHECK },
+		{ "print-config", no_argument, NULL, PRINT },
+		{ "json", no_argument, NULL, JSON },
+		{ "ready-fd", required_argument, NULL, READY_FD },
+		{ "log-level", required_argument, NULL, LOG_LEVEL },
+		{ "version", no_argument, NULL, VERSION },
+		{ "help", no_argument, NULL, HELP },
 		{ NULL, 0, NULL, 0 },
 	};
 	bool good = true;
@@ -90,16 +99,34 @@ static bool read_command_line(int argc, char **argv, struct command_line *comman
 
 	while (good && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
-		case CONFIG: command_line->agent.configuration = optarg; break;
-		case CHECK: command_line->action = ACTION_CHECK; break;
-		case PRINT: command_line->action = ACTION_PRINT; break;
-		case JSON: command_line->json = true; break;
-		case READY_FD: good = read_descriptor(optarg, &command_line->agent.ready_fd); break;
-		case LOG_LEVEL: good = read_level(optarg, &command_line->level); break;
-		case VERSION: command_line->action = ACTION_VERSION; break;
+		case CONFIG:
+			command_line->agent.configuration = optarg;
+			break;
+		case CHECK:
+			command_line->action = ACTION_CHECK;
+			break;
+		case PRINT:
+			command_line->action = ACTION_PRINT;
+			break;
+		case JSON:
+			command_line->json = true;
+			break;
+		case READY_FD:
+			good = read_descriptor(optarg, &command_line->agent.ready_fd);
+			break;
+		case LOG_LEVEL:
+			good = read_level(optarg, &command_line->level);
+			break;
+		case VERSION:
+			command_line->action = ACTION_VERSION;
+			break;
 		case HELP:
-		case 'h': command_line->action = ACTION_HELP; break;
-		default: good = false; break;
+		case 'h':
+			command_line->action = ACTION_HELP;
+			break;
+		default:
+			good = false;
+			break;
 		}
 	}
 	if (good && optind < argc) {
@@ -151,7 +178,8 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	ks_log_init("keystay-agent", command_line.level);
 	if (command_line.action == ACTION_HELP || command_line.action == ACTION_VERSION) {
-		(void)printf("%s", command_line.action == ACTION_HELP ? usage_text : "keystay-agent " KEYSTAY_VERSION "\n");
+		(void)printf("%s",
+			     command_line.action == ACTION_HELP ? usage_text : "keystay-agent " KEYSTAY_VERSION "\n");
 		return EXIT_GOOD;
 	}
 	if (ks_settings_read(command_line.agent.configuration, &settings, &problem) < 0) {

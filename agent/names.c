@@ -265,9 +265,10 @@ static void put_base(struct ks_buffer *out, const struct ks_keyring_entry *entry
 		const char *domain = strchr(sources[i], '@');
 		bool is_address = i < 2 && domain && domain > sources[i];
 		put_simple(out, sources[i], is_address ? (size_t)(domain - sources[i]) : strlen(sources[i]));
+		/* An option, or a hidden file, where somebody writes the certificate to one of its name. */
+		while (out->size > 0 && (out->data[0] == '-' || out->data[0] == '.'))
+			ks_buffer_consume(out, 1);
 	}
-	while (out->size > 0 && (out->data[0] == '-' || out->data[0] == '.'))
-		ks_buffer_consume(out, 1);
 	if (out->size == 0)
 		ks_buffer_printf(out, "key");
 }

@@ -27,12 +27,12 @@ struct ks_request_owner {
 
 struct ks_request {
 	const struct ks_request_owner *owner;
-	struct ks_state *state;     /* borrowed: all that the agent knows */
+	struct ks_state *state;      /* borrowed: all that the agent knows */
 	enum ks_message_where where; /* the kind of socket it came by */
 	struct ks_peer peer;
 	uint32_t id;
 	uint8_t type;
-	struct ks_bytes body;       /* borrowed until the answer or the drop */
+	struct ks_bytes body; /* borrowed until the answer or the drop */
 
 	/* Set by a handler that answers later: the client is gone, let go of everything and do not answer. */
 	void (*drop)(struct ks_request *request);

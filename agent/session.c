@@ -211,8 +211,7 @@ static void on_closed(struct ks_channel *channel, int error, void *userdata)
 
 static void on_answer(struct ks_request *request, uint8_t type, const void *message)
 {
-	struct ks_session *session =
-		(struct ks_session *)((char *)request - offsetof(struct ks_session, request));
+	struct ks_session *session = (struct ks_session *)((char *)request - offsetof(struct ks_session, request));
 
 	session->asked = false;
 	ks_channel_answer(&session->channel, type, message);
@@ -230,8 +229,8 @@ int ks_session_new(struct ks_sessions *sessions, int fd, enum ks_message_where w
 	if (!session)
 		return KS_ERR_NO_MEMORY;
 	session->owner = sessions;
-	session->request = (struct ks_request){ .owner = &request_owner, .state = sessions->state, .where = where,
-						.peer = *peer };
+	session->request =
+		(struct ks_request){ .owner = &request_owner, .state = sessions->state, .where = where, .peer = *peer };
 	/* PINs come by the control socket: its buffers are wiped. */
 	int error = ks_channel_init(&session->channel, sessions->state->event, taken, where == KS_ON_CONTROL,
 				    &channel_events, session);

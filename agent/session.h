@@ -24,8 +24,8 @@ struct ks_session {
 	struct ks_sessions *owner;
 	struct ks_channel channel;
 	struct ks_request request;
-	bool asked;              /* a request is under way */
-	sd_event_source *timer;  /* READING, or an answer that is not taken */
+	bool asked;             /* a request is under way */
+	sd_event_source *timer; /* READING, or an answer that is not taken */
 	bool timer_is_for_reply;
 };
 
@@ -33,8 +33,8 @@ struct ks_session {
 struct ks_sessions {
 	struct ks_session ring; /* head */
 	size_t n;
-	size_t max;             /* by descriptors */
-	struct ks_state *state; /* borrowed */
+	size_t max;                   /* by descriptors */
+	struct ks_state *state;       /* borrowed */
 	void (*gone)(void *userdata); /* a session has ended: there is room again */
 	void *userdata;
 };

@@ -37,7 +37,7 @@
 
 static bool is_space(char letter)
 {
-	return letter == ' ' || letter == '\t';
+	return letter == ' ';
 }
 
 bool ks_settings_next_item(const char **cursor, struct ks_bytes *ret_item)
@@ -108,8 +108,7 @@ static bool good_path(const char *value, const char **ret_why)
 {
 	if (value[0] == '~')
 		*ret_why = "~ is not expanded, write the whole path";
-	return value[0] == '/' && value[1] != '\0' && strlen(value) <= PATH_MAX_BYTES &&
-	       ks_text_valid(ks_bytes_text(value));
+	return value[0] == '/' && value[1] != '\0' && strlen(value) <= PATH_MAX_BYTES;
 }
 
 bool ks_settings_name_is_good(const char *name)
@@ -136,7 +135,7 @@ static bool good_text(const char *value, const char **ret_why)
 {
 	(void)ret_why;
 	size_t size = strlen(value);
-	return size > 0 && size <= TEXT_MAX_BYTES && ks_text_valid(ks_bytes_text(value));
+	return size > 0 && size <= TEXT_MAX_BYTES;
 }
 
 /* --- which key --------------------------------------------------------------------------------------------------- */

@@ -60,7 +60,8 @@ struct ks_settings_row {
 	const char *key;
 	const char *expected; /* goes on after "expected " */
 	const char *built_in; /* what holds when no file says it; NULL = nothing */
-	/* Is value of the right form? false may set *ret_why, a static half sentence that tells more. */
+	/* Is value, which is valid text, of the right form? false may set *ret_why, a static half sentence that tells
+	 * more. */
 	bool (*is_good)(const char *value, const char **ret_why);
 	bool hide; /* never shown when it is wrong: somebody may have put a PIN there (invariant I7) */
 };

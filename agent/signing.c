@@ -31,7 +31,7 @@ struct signing {
 	struct ks_msg_sign message; /* borrows from the request's body */
 	sd_event_source *timer;     /* from the first WAITING on */
 	bool timed_out;
-	bool login_tried;           /* a kept PIN is used once for one request */
+	bool login_tried; /* a kept PIN is used once for one request */
 	struct ks_worker_call *call;
 	struct ks_location location; /* of the call */
 };
@@ -41,7 +41,7 @@ struct finding {
 	struct ks_identity *identity;
 	struct ks_signable signable;
 	struct ks_location location;
-	struct ks_token token;
+	struct ks_token token; /* its worker is NULL when no token is there */
 };
 
 enum next_step {
@@ -146,7 +146,8 @@ static int look_at_input(struct signing *signing, struct finding *finding)
 		refuse(signing, identity->name, error, text);
 		return error;
 	}
-	const struct ks_policy_question question = { .key_name = identity->name, .rules = identity->rules,
+	const struct ks_policy_question question = { .key_name = identity->name,
+						     .rules = identity->rules,
 						     .uid = signing->request->peer.uid,
 						     .purpose = KS_PURPOSE_TLS_CLIENT,
 						     .signable = &finding->signable };
@@ -157,26 +158,33 @@ static int look_at_input(struct signing *signing, struct finding *finding)
 	return error;
 }
 
-static void refuse_token(struct signing *signing, const struct finding *finding, const struct ks_token *token)
+static void refuse_token(struct signing *signing, const struct finding *finding)
 {
 	char text[KS_TEXT_MAX], word[1100];
 	const char *name = finding->identity->name;
+	const struct ks_token *token = &finding->token;
 
-	if (!token) {
-		(void)ks_text_print(text, sizeof(text), "the token of key \"%s\" is not there; plug it in, or see: "
-				    "keystay status", name);
+	if (!token->worker) {
+		(void)ks_text_print(text, sizeof(text),
+				    "the token of key \"%s\" is not there; plug it in, or see: "
+				    "keystay status",
+				    name);
 		refuse(signing, name, KS_ERR_TOKEN_ABSENT, text);
 		return;
 	}
 	ks_state_token_word(token, word, sizeof(word));
 	if (ks_worker_state(token->worker) != KS_MODULE_READY) {
-		(void)ks_text_print(text, sizeof(text), "token \"%s\" cannot be used: module \"%s\" is not running: %s; "
-				    "see: keystay status", token->inventory->label, ks_worker_name(token->worker),
+		(void)ks_text_print(text, sizeof(text),
+				    "token \"%s\" cannot be used: module \"%s\" is not running: %s; "
+				    "see: keystay status",
+				    token->inventory->label, ks_worker_name(token->worker),
 				    ks_worker_note(token->worker));
 		refuse(signing, name, KS_ERR_MODULE_FAILED, text);
 	} else if (ks_state_of_token(token) == KS_TOKEN_BLOCKED) {
-		(void)ks_text_print(text, sizeof(text), "token \"%s\" has blocked its PIN after too many wrong ones; "
-				    "unblock it with its SO PIN or PUK", token->inventory->label);
+		(void)ks_text_print(text, sizeof(text),
+				    "token \"%s\" has blocked its PIN after too many wrong ones; "
+				    "unblock it with its SO PIN or PUK",
+				    token->inventory->label);
 		refuse(signing, name, KS_ERR_PIN_BLOCKED, text);
 	} else {
 		(void)ks_text_print(text, sizeof(text), "token \"%s\" is locked; run: keystay unlock %s",
@@ -221,27 +229,26 @@ static void log_in_again(struct signing *signing, const struct ks_token *token)
 /* One public key may be on several tokens: the first that can sign now is taken, else one that soon can. */
 static enum next_step look_at_tokens(struct signing *signing, struct finding *finding)
 {
-	struct ks_token soon = { 0 }, any = { 0 };
+	bool soon = false;
 
 	for (size_t i = 0; i < finding->identity->n_locations; i++) {
 		struct ks_token token;
 		if (!ks_state_token_of(signing->request->state, &finding->identity->locations[i], &token))
 			continue;
 		enum token_use use = use_of(signing, &token);
-		if (use == TOKEN_USE_NOW) {
-			finding->location = finding->identity->locations[i];
-			finding->token = token;
+		if (soon && use != TOKEN_USE_NOW)
+			continue;
+		finding->location = finding->identity->locations[i];
+		finding->token = token;
+		if (use == TOKEN_USE_NOW)
 			return STEP_SIGN;
-		}
-		if (use == TOKEN_USE_SOON && !soon.worker)
-			soon = token;
-		any = token;
+		soon = use == TOKEN_USE_SOON;
 	}
-	if (soon.worker && !signing->timed_out) {
-		log_in_again(signing, &soon);
+	if (soon && !signing->timed_out) {
+		log_in_again(signing, &finding->token);
 		return STEP_WAIT;
 	}
-	refuse_token(signing, finding, any.worker ? &any : NULL);
+	refuse_token(signing, finding);
 	return STEP_REFUSED;
 }
 
@@ -303,7 +310,7 @@ static void refuse_outcome(struct signing *signing, const struct finding *findin
 	if (error == KS_ERR_TOKEN_LOCKED) {
 		finding->token.inventory->logged_in = false;
 		ks_state_news(signing->request->state);
-		refuse_token(signing, finding, &finding->token);
+		refuse_token(signing, finding);
 		return;
 	}
 	(void)ks_text_print(sentence, sizeof(sentence), "key \"%s\" on token \"%s\": %s", finding->identity->name,
@@ -355,7 +362,7 @@ static void on_signed(int error, const char *text, struct ks_bytes reply, void *
 	if (found < 0 || look_at_input(signing, &finding) < 0)
 		return;
 	if (!ks_state_token_of(signing->request->state, &signing->location, &finding.token)) {
-		refuse_token(signing, &finding, NULL);
+		refuse_token(signing, &finding);
 		return;
 	}
 	if (error < 0 && may_try_again(signing, &finding, error)) {
@@ -365,7 +372,7 @@ static void on_signed(int error, const char *text, struct ks_bytes reply, void *
 	} else if (error < 0) {
 		refuse_outcome(signing, &finding, error, text);
 	} else if (use_of(signing, &finding.token) != TOKEN_USE_NOW) {
-		refuse_token(signing, &finding, &finding.token);
+		refuse_token(signing, &finding);
 	} else {
 		check_and_release(signing, &finding, reply);
 	}

@@ -280,7 +280,8 @@ static void bring_up_to_date(struct ks_state *state)
 
 int ks_state_init(struct ks_state *state, sd_event *event, const char *configuration, struct ks_settings *settings)
 {
-	*state = (struct ks_state){ .event = event, .configuration = configuration,
+	*state = (struct ks_state){ .event = event,
+				    .configuration = configuration,
 				    .started_s = ks_clock_wall_s(),
 				    /* A client that knew another agent must not take our list for its. */
 				    .generation = ks_clock_wall_s() << 20 };

@@ -29,9 +29,9 @@ struct ks_waiter {
 };
 
 struct ks_state {
-	sd_event *event;              /* borrowed */
-	const char *configuration;    /* file of --config, or NULL; borrowed */
-	char *worker_program;         /* keystay-token, owned */
+	sd_event *event;           /* borrowed */
+	const char *configuration; /* file of --config, or NULL; borrowed */
+	char *worker_program;      /* keystay-token, owned */
 	struct ks_settings *settings;
 	struct ks_overlay overlay;
 	struct ks_worker **workers;
@@ -46,8 +46,8 @@ struct ks_state {
 	bool settled;
 	bool news_pending;
 	uint64_t started_s;
-	char reload_problem[1024];     /* of the last reload, "" when it was good */
-	unsigned n_connections;        /* told by agent.c, for status */
+	char reload_problem[1024]; /* of the last reload, "" when it was good */
+	unsigned n_connections;    /* told by agent.c, for status */
 };
 
 /* Takes settings. Workers are started; nothing blocks. */

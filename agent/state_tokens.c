@@ -13,8 +13,10 @@
 static bool fill_token(struct ks_state *state, struct ks_worker *worker, struct ks_inventory_token *inventory,
 		       struct ks_token *ret_token)
 {
-	const struct ks_token_id id = { .module = ks_worker_name(worker), .manufacturer = inventory->manufacturer,
-					.model = inventory->model, .serial = inventory->serial,
+	const struct ks_token_id id = { .module = ks_worker_name(worker),
+					.manufacturer = inventory->manufacturer,
+					.model = inventory->model,
+					.serial = inventory->serial,
 					.label = inventory->label };
 	struct ks_unlock_entry *entry = ks_unlock_entry(&state->unlock, &id);
 
@@ -59,7 +61,10 @@ enum ks_token_state ks_state_of_token(const struct ks_token *token)
 static struct ks_uri uri_of(const struct ks_token *token)
 {
 	struct ks_uri uri = { 0 };
-	const struct { enum ks_uri_attribute attribute; const char *text; } parts[] = {
+	const struct {
+		enum ks_uri_attribute attribute;
+		const char *text;
+	} parts[] = {
 		{ KS_URI_TOKEN, token->inventory->label },
 		{ KS_URI_MANUFACTURER, token->inventory->manufacturer },
 		{ KS_URI_MODEL, token->inventory->model },
@@ -168,7 +173,8 @@ static int explain(const struct search *search, const struct ks_state *state, ch
 	const char *names = (const char *)search->names.data;
 
 	if (state->n_workers == 0)
-		(void)ks_text_print(why, why_size, "no PKCS#11 module is configured; add a [module] section to keystay.conf "
+		(void)ks_text_print(why, why_size,
+				    "no PKCS#11 module is configured; add a [module] section to keystay.conf "
 				    "(man keystay.conf) and run: keystay reload");
 	else if (size == 0)
 		(void)ks_text_print(why, why_size, "no token is present; see: keystay status");
@@ -232,7 +238,8 @@ bool ks_state_lock(struct ks_state *state, const struct ks_token *token)
 
 	if (token->inventory->logged_in) {
 		struct ks_worker_call *call;
-		int error = ks_worker_logout(token->worker, token->inventory->number, on_logged_out, token->worker, &call);
+		int error =
+			ks_worker_logout(token->worker, token->inventory->number, on_logged_out, token->worker, &call);
 		if (error < 0)
 			ks_log_debug("token \"%s\": no logout was sent: %s", token->inventory->label,
 				     ks_error_text(error));

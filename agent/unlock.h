@@ -26,9 +26,9 @@ struct ks_token_id {
 struct ks_unlock_entry {
 	char *module, *manufacturer, *model, *serial, *label; /* owned */
 	bool unlocked;
-	bool once;               /* unlock-for = 0: good for one signature */
-	struct ks_secret *pin;   /* kept for another login, or NULL */
-	uint64_t until_boot_ms;  /* on the boot clock; 0 = no end by time */
+	bool once;              /* unlock-for = 0: good for one signature */
+	struct ks_secret *pin;  /* kept for another login, or NULL */
+	uint64_t until_boot_ms; /* on the boot clock; 0 = no end by time */
 	sd_event_source *timer;
 	uint64_t n_signatures;
 	struct ks_unlock *owner;

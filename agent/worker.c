@@ -246,8 +246,10 @@ static int on_start_deadline(sd_event_source *source, uint64_t usec, void *userd
  * configuration: one that names keystay would call back into us (DESIGN section 8; unset still reads the system's). */
 static bool passes_on(const char *variable)
 {
-	static const char *const dropped[] = { "LD_", "OPENSSL_", "GCONV_PATH=", "LOCPATH=", "MALLOC_", "GLIBC_",
-					       "KEYSTAY_SOCK=", "KEYSTAY_CONTROL_SOCK=", "NOTIFY_SOCKET=", "LISTEN_" };
+	static const char *const dropped[] = {
+		"LD_",    "OPENSSL_",      "GCONV_PATH=",           "LOCPATH=",       "MALLOC_",
+		"GLIBC_", "KEYSTAY_SOCK=", "KEYSTAY_CONTROL_SOCK=", "NOTIFY_SOCKET=", "LISTEN_"
+	};
 
 	for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
 		if (strncmp(variable, dropped[i], strlen(dropped[i])) == 0)
@@ -278,16 +280,23 @@ static int spawn(struct ks_worker *worker, int channel_fd, int log_fd)
 {
 	char sessions[16];
 	(void)ks_text_print(sessions, sizeof(sessions), "%u", worker->sessions);
-	char *argv[] = { worker->program, (char[]){ "--module" }, worker->name,
+	char *argv[] = { worker->program,
+			 (char[]){ "--module" },
+			 worker->name,
 			 worker->p11_kit ? (char[]){ "--p11-kit" } : (char[]){ "--path" },
 			 worker->p11_kit ? worker->p11_kit : worker->path,
-			 (char[]){ "--sessions" }, sessions, NULL };
+			 (char[]){ "--sessions" },
+			 sessions,
+			 NULL };
 	KS_AUTO_FREE char **environment = make_environment();
 	if (!environment)
 		return KS_ERR_NO_MEMORY;
 	const struct ks_process_fd fds[] = { { log_fd, 1 }, { log_fd, 2 }, { channel_fd, CHANNEL_FD } };
-	const struct ks_process_spec spec = { .path = worker->program, .argv = argv, .envp = environment,
-					      .fds = fds, .n_fds = sizeof(fds) / sizeof(fds[0]) };
+	const struct ks_process_spec spec = { .path = worker->program,
+					      .argv = argv,
+					      .envp = environment,
+					      .fds = fds,
+					      .n_fds = sizeof(fds) / sizeof(fds[0]) };
 	int error = ks_process_spawn(&spec, &worker->pid, &worker->pidfd);
 	if (error < 0)
 		worker->pid = 0;

@@ -84,11 +84,11 @@ struct ks_worker_login {
 	uint32_t token;
 	const char *serial; /* of the token that the PIN was given for */
 	bool final_try;
-	bool unattended;    /* a kept PIN */
+	bool unattended;             /* a kept PIN */
 	const struct ks_secret *pin; /* borrowed during the call of ks_worker_login() only */
 };
-int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *login, ks_worker_done *done,
-		    void *userdata, struct ks_worker_call **ret_call) KS_WARN_UNUSED;
+int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *login, ks_worker_done *done, void *userdata,
+		    struct ks_worker_call **ret_call) KS_WARN_UNUSED;
 
 int ks_worker_logout(struct ks_worker *worker, uint32_t token, ks_worker_done *done, void *userdata,
 		     struct ks_worker_call **ret_call) KS_WARN_UNUSED;

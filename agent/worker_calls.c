@@ -131,8 +131,12 @@ static struct ks_worker_call *call_new(struct ks_worker *worker, uint8_t reply_t
 	if (!call)
 		return NULL;
 	worker->next_id = worker->next_id == UINT32_MAX ? 1 : worker->next_id + 1; /* 0 = unasked */
-	*call = (struct ks_worker_call){ .worker = worker, .id = worker->next_id, .reply_type = reply_type,
-					 .deadline_after_ms = deadline_ms, .done = done, .userdata = userdata };
+	*call = (struct ks_worker_call){ .worker = worker,
+					 .id = worker->next_id,
+					 .reply_type = reply_type,
+					 .deadline_after_ms = deadline_ms,
+					 .done = done,
+					 .userdata = userdata };
 	return call;
 }
 
@@ -180,8 +184,8 @@ static bool can_ask(const struct ks_worker *worker)
 	return worker->state == KS_MODULE_READY && worker->has_channel;
 }
 
-int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *login, ks_worker_done *done,
-		    void *userdata, struct ks_worker_call **ret_call)
+int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *login, ks_worker_done *done, void *userdata,
+		    struct ks_worker_call **ret_call)
 {
 	if (!can_ask(worker))
 		return KS_ERR_BUSY;
@@ -189,7 +193,8 @@ int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *logi
 		call_new(worker, KS_MSG_WORKER_LOGIN_REPLY, KS_WORKER_LOGIN_DEADLINE_MS, done, userdata);
 	if (!call)
 		return KS_ERR_NO_MEMORY;
-	struct ks_msg_worker_login message = { .token = login->token, .final_try = login->final_try,
+	struct ks_msg_worker_login message = { .token = login->token,
+					       .final_try = login->final_try,
 					       .unattended = login->unattended,
 					       .serial = ks_bytes_text(login->serial),
 					       .pin = ks_secret_bytes(login->pin) };

@@ -47,7 +47,8 @@ struct ks_worker {
 	uint64_t started_ms;
 	uint64_t backoff_ms;
 	sd_event_source *backoff_timer;
-	sd_event_source *start_timer; /* until the first inventory; then, until a process that closed its channel ends */
+	sd_event_source
+		*start_timer; /* until the first inventory; then, until a process that closed its channel ends */
 
 	pid_t pid;
 	int pidfd;

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules of agent/listener.h: who may have a socket's name. */
+#include "agent/listener.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/base/text.h"
+
+struct fixture {
+	char folder[64];
+	char path[128];
+	char lock_path[160];
+};
+
+static int setup(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	assert_non_null(fixture);
+	(void)ks_text_print(fixture->folder, sizeof(fixture->folder), "/tmp/keystay-test-XXXXXX");
+	assert_non_null(mkdtemp(fixture->folder));
+	(void)ks_text_print(fixture->path, sizeof(fixture->path), "%s/agent.sock", fixture->folder);
+	(void)ks_text_print(fixture->lock_path, sizeof(fixture->lock_path), "%s.lock", fixture->path);
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	(void)unlink(fixture->path);
+	(void)unlink(fixture->lock_path);
+	(void)rmdir(fixture->folder);
+	free(fixture);
+	return 0;
+}
+
+static bool exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* A socket of somebody who knows nothing of our lock. */
+static int make_foreign(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+static void test_listener_binds_for_its_owner_alone_and_cleans_up(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct ks_listener listener;
+	struct ks_listener_error problem;
+	struct stat status;
+
+	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem), 0);
+	assert_int_equal(stat(fixture->path, &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	ks_listener_deinit(&listener);
+	assert_false(exists(fixture->path));
+}
+
+static void test_listener_refuses_a_second_agent_and_names_its_pid(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct ks_listener first, second;
+	struct ks_listener_error problem;
+	char pid[32];
+
+	assert_int_equal(ks_listener_bind(&first, fixture->path, KS_ON_SIGN, &problem), 0);
+	assert_int_equal(ks_listener_bind(&second, fixture->path, KS_ON_SIGN, &problem), KS_ERR_BUSY);
+	(void)ks_text_print(pid, sizeof(pid), "(pid %d)", (int)getpid());
+	assert_non_null(strstr(problem.text, pid));
+	assert_true(exists(fixture->path)); /* the first one's is still there */
+	ks_listener_deinit(&first);
+}
+
+static void test_listener_takes_over_a_stale_socket(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct ks_listener listener;
+	struct ks_listener_error problem;
+
+	(void)close(make_foreign(fixture->path));
+	assert_true(exists(fixture->path));
+	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem), 0);
+	ks_listener_deinit(&listener);
+}
+
+static void test_listener_never_steals_a_live_socket(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct ks_listener listener;
+	struct ks_listener_error problem;
+	int foreign = make_foreign(fixture->path);
+
+	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem), KS_ERR_BUSY);
+	assert_non_null(strstr(problem.text, "already listens"));
+	assert_true(exists(fixture->path));
+	(void)close(foreign);
+}
+
+static void test_listener_leaves_a_file_that_is_no_socket_alone(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct ks_listener listener;
+	struct ks_listener_error problem;
+	FILE *file = fopen(fixture->path, "w");
+
+	assert_non_null(file);
+	(void)fclose(file);
+	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem), KS_ERR_BUSY);
+	assert_non_null(strstr(problem.text, "in the way"));
+	assert_true(exists(fixture->path));
+}
+
+static void test_listener_does_not_remove_a_socket_that_replaced_its_own(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct ks_listener listener;
+	struct ks_listener_error problem;
+
+	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem), 0);
+	assert_int_equal(unlink(fixture->path), 0);
+	int foreign = make_foreign(fixture->path);
+	ks_listener_deinit(&listener);
+	assert_true(exists(fixture->path));
+	(void)close(foreign);
+}
+
+static void test_listener_refuses_a_folder_that_is_open_to_others(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct ks_listener listener;
+	struct ks_listener_error problem;
+
+	assert_int_equal(chmod(fixture->folder, 0777), 0);
+	assert_true(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem) < 0);
+	assert_non_null(strstr(problem.text, "0700"));
+	assert_false(exists(fixture->path));
+}
+
+static void test_listener_refuses_a_path_that_is_too_long(void **state)
+{
+	struct ks_listener listener;
+	struct ks_listener_error problem;
+	char path[256];
+
+	(void)state;
+	memset(path, 'x', sizeof(path));
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	assert_int_equal(ks_listener_bind(&listener, path, KS_ON_SIGN, &problem), KS_ERR_INVALID);
+	assert_non_null(strstr(problem.text, "too long"));
+}
+
+static void test_listener_adopts_only_listening_stream_sockets(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct ks_listener listener;
+	struct ks_listener_error problem;
+	int datagram = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int good = make_foreign(fixture->path);
+
+	assert_int_equal(ks_listener_adopt(&listener, datagram, KS_ON_SIGN, &problem), KS_ERR_INVALID);
+	assert_int_equal(ks_listener_adopt(&listener, good, KS_ON_SIGN, &problem), 0);
+	ks_listener_deinit(&listener);
+	assert_true(exists(fixture->path)); /* systemd's, not ours to remove */
+	(void)close(datagram);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_listener_binds_for_its_owner_alone_and_cleans_up),
+		CASE(test_listener_refuses_a_second_agent_and_names_its_pid),
+		CASE(test_listener_takes_over_a_stale_socket),
+		CASE(test_listener_never_steals_a_live_socket),
+		CASE(test_listener_leaves_a_file_that_is_no_socket_alone),
+		CASE(test_listener_does_not_remove_a_socket_that_replaced_its_own),
+		CASE(test_listener_refuses_a_folder_that_is_open_to_others),
+		CASE(test_listener_refuses_a_path_that_is_too_long),
+		CASE(test_listener_adopts_only_listening_stream_sockets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules of agent/settings.h: what is wrong in keystay.conf is said with file, line, key, what was expected and what was
+ * found. Each row of the table is a test of its own, named by what it holds.
+ */
+#include "agent/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/settings_private.h"
+
+#define KEY "[key \"k\"]\nmatch = pkcs11:object=k\n"
+
+/* text is a user's file called "f". error: all that is said. */
+struct mistake {
+	const char *name;
+	const char *text;
+	const char *error;
+};
+
+static const struct mistake mistakes[] = {
+	/* sections */
+	{ "section_unknown", "[agnet]\n",
+	  "f:1: expected a section [agent], [module \"NAME\"], [key \"NAME\"] or [enforce], found \"[agnet]\"; "
+	  "did you mean \"agent\"?" },
+	{ "section_unknown_without_a_guess", "[certificates]\nfolder = /x\n",
+	  "f:1: expected a section [agent], [module \"NAME\"], [key \"NAME\"] or [enforce], found \"[certificates]\"" },
+	{ "section_agent_with_a_name", "[agent \"x\"]\nunlock-for = nonsense\n",
+	  "f:1: [agent]: expected no name, found \"x\"" },
+	{ "section_module_without_a_name", "[module]\npath = /m.so\n",
+	  "f:1: [module \"NAME\"]: expected a name, found none" },
+	{ "section_key_without_a_name", "[key]\n", "f:1: [key \"NAME\"]: expected a name, found none" },
+	{ "section_name_with_a_slash", "[key \"a/b\"]\n",
+	  "f:1: [key \"NAME\"]: expected a name of 1 to 64 bytes without \"/\" and control characters, not beginning "
+	  "with \"-\", found \"a/b\"" },
+	{ "section_name_like_an_option", "[module \"-x\"]\n",
+	  "f:1: [module \"NAME\"]: expected a name of 1 to 64 bytes without \"/\" and control characters, not "
+	  "beginning with \"-\", found \"-x\"" },
+	{ "section_name_of_65_bytes", "[key \"1234567890123456789012345678901234567890123456789012345678901234X\"]\n",
+	  "f:1: [key \"NAME\"]: expected a name of 1 to 64 bytes without \"/\" and control characters, not beginning "
+	  "with \"-\", found \"1234567890123456789012345678901234567890123456789012345678901234X\"" },
+	{ "section_twice_in_a_file", "[agent]\nunlock-for = 1h\n\n[agent]\nkeep-pin = yes\n",
+	  "f:4: [agent]: expected once in a file, found again (first in line 1)" },
+	{ "key_section_twice_in_a_file", KEY "[key \"k\"]\nmodule = m\n",
+	  "f:3: [key \"NAME\"]: expected once in a file, found again with the name \"k\" (first in line 1)" },
+	{ "enforce_in_a_users_file", "[enforce]\nunlock-for = 1h\n",
+	  "f:1: [enforce]: expected in files of the administrator only (/etc/keystay), found in a user's" },
+
+	/* keys */
+	{ "key_unknown_in_agent", "[agent]\nunlock_for = 8h\n",
+	  "f:2: unlock_for: expected unlock-for or keep-pin in [agent], found \"unlock_for\"; did you mean "
+	  "\"unlock-for\"?" },
+	{ "key_unknown_in_module", "[module \"m\"]\npath = /m.so\npin = 1234\n",
+	  "f:3: pin: expected path, p11-kit or sessions in [module \"NAME\"], found \"pin\"" },
+	{ "key_unknown_in_key", KEY "server = a.example\n",
+	  "f:3: server: expected match, module, spki, issuer, eku, template, servers, server-ca, server-spki, confirm, "
+	  "max-rate, hours, users, groups or allow in [key \"NAME\"], found \"server\"; did you mean \"servers\"?" },
+	{ "key_of_another_section", "[agent]\npath = /m.so\n",
+	  "f:2: path: expected unlock-for or keep-pin in [agent], found \"path\"" },
+	{ "key_in_capitals", "[agent]\nKeep-Pin = yes\n",
+	  "f:2: Keep-Pin: expected unlock-for or keep-pin in [agent], found \"Keep-Pin\"; did you mean \"keep-pin\"?" },
+	{ "key_twice_in_a_section", "[agent]\nunlock-for = 1h\nunlock-for = 2h\n",
+	  "f:3: unlock-for: expected once in a section, found again (first in line 2)" },
+
+	/* [agent] */
+	{ "unlock_for_without_a_unit", "[agent]\nunlock-for = 8\n",
+	  "f:2: unlock-for: expected a time such as 8h, 30m or 2d, at most 3650d, or 0 (one signature), found \"8\"" },
+	{ "unlock_for_negative", "[agent]\nunlock-for = -1h\n",
+	  "f:2: unlock-for: expected a time such as 8h, 30m or 2d, at most 3650d, or 0 (one signature), found "
+	  "\"-1h\"" },
+	{ "unlock_for_longer_than_ten_years", "[agent]\nunlock-for = 3651d\n",
+	  "f:2: unlock-for: expected a time such as 8h, 30m or 2d, at most 3650d, or 0 (one signature), found "
+	  "\"3651d\"" },
+	{ "unlock_for_past_64_bits", "[agent]\nunlock-for = 99999999999999999999d\n",
+	  "f:2: unlock-for: expected a time such as 8h, 30m or 2d, at most 3650d, or 0 (one signature), found "
+	  "\"99999999999999999999d\"" },
+	{ "unlock_for_empty", "[agent]\nunlock-for =\n",
+	  "f:2: unlock-for: expected a time such as 8h, 30m or 2d, at most 3650d, or 0 (one signature), found \"\"" },
+	{ "keep_pin_neither_yes_nor_no", "[agent]\nkeep-pin = true\n",
+	  "f:2: keep-pin: expected yes or no, found \"true\"" },
+
+	/* [module] */
+	{ "module_without_a_file", "[module \"m\"]\nsessions = 2\n",
+	  "f:1: [module \"m\"]: expected path = FILE or p11-kit = NAME, found neither" },
+	{ "module_empty", "[module \"m\"]\n",
+	  "f:1: [module \"m\"]: expected path = FILE or p11-kit = NAME, found neither" },
+	{ "module_with_two_files", "[module \"m\"]\npath = /m.so\np11-kit = m\n",
+	  "f:3: p11-kit: expected either path or p11-kit in [module \"m\"], found both (path in line 2)" },
+	{ "module_path_relative", "[module \"m\"]\npath = m.so\n",
+	  "f:2: path: expected the absolute path of a PKCS#11 module, found \"m.so\"" },
+	{ "module_path_from_home", "[module \"m\"]\npath = ~/m.so\n",
+	  "f:2: path: expected the absolute path of a PKCS#11 module, found \"~/m.so\" (~ is not expanded, write the "
+	  "whole path)" },
+	{ "module_path_root", "[module \"m\"]\npath = /\n",
+	  "f:2: path: expected the absolute path of a PKCS#11 module, found \"/\"" },
+	{ "module_p11_kit_with_a_path", "[module \"m\"]\np11-kit = ../evil\n",
+	  "f:2: p11-kit: expected the name of a module that p11-kit knows, found \"../evil\"" },
+	{ "module_sessions_zero", "[module \"m\"]\npath = /m.so\nsessions = 0\n",
+	  "f:3: sessions: expected a number from 1 to 64, found \"0\"" },
+	{ "module_sessions_65", "[module \"m\"]\npath = /m.so\nsessions = 65\n",
+	  "f:3: sessions: expected a number from 1 to 64, found \"65\"" },
+	{ "module_sessions_not_a_number", "[module \"m\"]\npath = /m.so\nsessions = many\n",
+	  "f:3: sessions: expected a number from 1 to 64, found \"many\"" },
+
+	/* [key]: which */
+	{ "key_that_chooses_nothing", "[key \"k\"]\nconfirm = no\n",
+	  "f:1: [key \"k\"]: expected match, module, spki, issuer, eku or template, found none of them" },
+	{ "key_match_without_scheme", "[key \"k\"]\nmatch = token=corp\n",
+	  "f:2: match: expected a PKCS#11 URI such as pkcs11:token=corp;object=alice (it does not begin with pkcs11:)" },
+	{ "key_match_of_a_slot", "[key \"k\"]\nmatch = pkcs11:slot-id=3\n",
+	  "f:2: match: expected a PKCS#11 URI such as pkcs11:token=corp;object=alice (slots, libraries and vendor "
+	  "attributes (x-…) cannot be matched, leave them out)" },
+	{ "key_module_that_is_not_there", "[key \"k\"]\nmodule = softhsm\n",
+	  "f:2: module: expected the name of a [module] section (there is none), found \"softhsm\"" },
+	{ "key_module_misspelt",
+	  "[module \"softhsm\"]\npath = /s.so\n[module \"opensc\"]\npath = /o.so\n[key \"k\"]\nmodule = softhms\n",
+	  "f:6: module: expected the name of a [module] section (\"softhsm\", \"opensc\"), found \"softhms\"; did you "
+	  "mean \"softhsm\"?" },
+	{ "key_spki_too_short", "[key \"k\"]\nspki = abcdef\n",
+	  "f:2: spki: expected 8 to 64 hex digits, an even number: the start of the public key's SHA-256, found "
+	  "\"abcdef\"" },
+	{ "key_spki_odd", "[key \"k\"]\nspki = abcdef012\n",
+	  "f:2: spki: expected 8 to 64 hex digits, an even number: the start of the public key's SHA-256, found "
+	  "\"abcdef012\"" },
+	{ "key_spki_too_long",
+	  "[key \"k\"]\nspki = 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00\n",
+	  "f:2: spki: expected 8 to 64 hex digits, an even number: the start of the public key's SHA-256, found "
+	  "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00\"" },
+	{ "key_spki_not_hex", "[key \"k\"]\nspki = abcdefgh\n",
+	  "f:2: spki: expected 8 to 64 hex digits, an even number: the start of the public key's SHA-256, found "
+	  "\"abcdefgh\"" },
+	{ "key_issuer_empty", "[key \"k\"]\nissuer =\n",
+	  "f:2: issuer: expected an issuer name or a pattern such as *O=Corp*, found \"\"" },
+	{ "key_eku_by_another_name", "[key \"k\"]\neku = serverAuth\n",
+	  "f:2: eku: expected clientAuth or a dotted number such as 1.3.6.1.4.1.311.20.2.2, found \"serverAuth\"" },
+	{ "key_eku_with_a_hole", "[key \"k\"]\neku = 1.3..6\n",
+	  "f:2: eku: expected clientAuth or a dotted number such as 1.3.6.1.4.1.311.20.2.2, found \"1.3..6\"" },
+	{ "key_eku_ending_in_a_dot", "[key \"k\"]\neku = 1.3.\n",
+	  "f:2: eku: expected clientAuth or a dotted number such as 1.3.6.1.4.1.311.20.2.2, found \"1.3.\"" },
+
+	/* [key]: rules */
+	{ "key_servers_with_a_port", KEY "servers = a.example:443\n",
+	  "f:3: servers: expected host names or patterns such as *.corp.example, with commas between them, found "
+	  "\"a.example:443\"" },
+	{ "key_servers_with_a_url", KEY "servers = https://a.example\n",
+	  "f:3: servers: expected host names or patterns such as *.corp.example, with commas between them, found "
+	  "\"https://a.example\"" },
+	{ "key_servers_with_an_empty_item", KEY "servers = a.example,,b.example\n",
+	  "f:3: servers: expected host names or patterns such as *.corp.example, with commas between them, found "
+	  "\"a.example,,b.example\"" },
+	{ "key_servers_with_a_dot_at_the_end", KEY "servers = a.example.\n",
+	  "f:3: servers: expected host names or patterns such as *.corp.example, with commas between them, found "
+	  "\"a.example.\"" },
+	{ "key_server_ca_relative", KEY "server-ca = ca.pem\n",
+	  "f:3: server-ca: expected the absolute path of a PEM file, found \"ca.pem\"" },
+	{ "key_server_spki_short", KEY "server-spki = abcdef01\n",
+	  "f:3: server-spki: expected SHA-256 hashes of 64 hex digits, with commas between them, found \"abcdef01\"" },
+	{ "key_confirm_yes", KEY "confirm = yes\n", "f:3: confirm: expected no, first-use or always, found \"yes\"" },
+	{ "key_max_rate_without_a_unit", KEY "max-rate = 10\n",
+	  "f:3: max-rate: expected a number per s, m, h or d, such as 10/m, found \"10\"" },
+	{ "key_max_rate_zero", KEY "max-rate = 0/m\n",
+	  "f:3: max-rate: expected a number per s, m, h or d, such as 10/m, found \"0/m\"" },
+	{ "key_max_rate_per_week", KEY "max-rate = 10/w\n",
+	  "f:3: max-rate: expected a number per s, m, h or d, such as 10/m, found \"10/w\"" },
+	{ "key_hours_past_midnight", KEY "hours = 08:00-25:00\n",
+	  "f:3: hours: expected times such as 08:00-18:00 or Mon-Fri 08:00-18:00, with commas between them, found "
+	  "\"08:00-25:00\"" },
+	{ "key_hours_of_no_day", KEY "hours = Mon-Foo 08:00-18:00\n",
+	  "f:3: hours: expected times such as 08:00-18:00 or Mon-Fri 08:00-18:00, with commas between them, found "
+	  "\"Mon-Foo 08:00-18:00\"" },
+	{ "key_users_with_a_space", KEY "users = alice bob\n",
+	  "f:3: users: expected user names or numbers, with commas between them, found \"alice bob\"" },
+	{ "key_groups_empty", KEY "groups =\n",
+	  "f:3: groups: expected group names or numbers, with commas between them, found \"\"" },
+	{ "key_allow_unknown", KEY "allow = tls, everything\n",
+	  "f:3: allow: expected tls, or tls, digest, found \"tls, everything\"" },
+	{ "key_allow_digest_alone", KEY "allow = digest\n",
+	  "f:3: allow: expected tls, or tls, digest, found \"digest\" (a key that may sign digests may sign for TLS as "
+	  "well)" },
+	{ "key_allow_twice", KEY "allow = tls, tls\n", "f:3: allow: expected tls, or tls, digest, found \"tls, tls\"" },
+	{ "key_servers_with_digest", KEY "servers = a.example\nallow = tls, digest\n",
+	  "f:4: allow: expected tls, since servers (f:3) cannot be proven for a bare digest, found \"tls, digest\"" },
+	{ "key_server_ca_with_digest", KEY "allow = tls, digest\nserver-ca = /ca.pem\n",
+	  "f:3: allow: expected tls, since server-ca (f:4) cannot be proven for a bare digest, found \"tls, digest\"" },
+
+	{ "values_with_a_tab", KEY "servers = a.example,\tb.example\n",
+	  "f:3: servers: expected host names or patterns such as *.corp.example, with commas between them, found "
+	  "\"a.example,\\x09b.example\"" },
+
+	/* several */
+	{ "all_mistakes_and_not_just_the_first",
+	  "[agent]\nkeep-pin = maybe\nunlock = 1h\n[module \"m\"]\npath = m.so\n[key \"k\"]\n[kye \"l\"]\n",
+	  "f:2: keep-pin: expected yes or no, found \"maybe\"\n"
+	  "f:3: unlock: expected unlock-for or keep-pin in [agent], found \"unlock\"; did you mean \"unlock-for\"?\n"
+	  "f:5: path: expected the absolute path of a PKCS#11 module, found \"m.so\"\n"
+	  "f:7: expected a section [agent], [module \"NAME\"], [key \"NAME\"] or [enforce], found \"[kye]\"; did you "
+	  "mean \"key\"?\n"
+	  "f:6: [key \"k\"]: expected match, module, spki, issuer, eku or template, found none of them" },
+	{ "control_characters_only_escaped", "[agent]\nkeep-pin = \"\xe2\x80\xae\\\\x\"\n",
+	  "f:2: keep-pin: expected yes or no, found \"\\xe2\\x80\\xae\\\\x\"" },
+};
+
+#define N_MISTAKES (sizeof(mistakes) / sizeof(mistakes[0]))
+
+static int read_text(const char *text, struct ks_settings_error *error)
+{
+	KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = NULL;
+	const struct ks_settings_source source = { .file = "f", .text = text, .size = strlen(text) };
+
+	int r = ks_settings_read_memory(&source, 1, &settings, error);
+	assert_true(r == 0 || !settings);
+	return r;
+}
+
+static void check_mistake(void **state)
+{
+	const struct mistake *mistake = *state;
+	struct ks_settings_error error;
+
+	assert_int_equal(read_text(mistake->text, &error), KS_ERR_CONFIG);
+	assert_string_equal(error.text, mistake->error);
+}
+
+/* Invariant I7: a PIN that somebody wrote into a URI is in the file, and must not come into a log as well. */
+static void test_settings_refuses_a_pin_without_showing_it(void **state)
+{
+	(void)state;
+	static const char *const values[] = {
+		"pkcs11:token=corp?pin-value=4711",
+		"pkcs11:token=corp;pin-value=4711",
+		"pkcs11:token=corp?pin-source=file:/4711",
+		"pkcs11:token=4711#?pin-value=4711",
+	};
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		struct ks_settings_error error;
+		char text[256];
+		(void)snprintf(text, sizeof(text), "[key \"k\"]\nmatch = \"%s\"\n", values[i]);
+		assert_int_equal(read_text(text, &error), KS_ERR_CONFIG);
+		assert_null(strstr(error.text, "4711"));
+		assert_non_null(strstr(error.text, "f:2: match: expected a PKCS#11 URI"));
+	}
+	struct ks_settings_error error;
+	assert_int_equal(read_text("[key \"k\"]\nmatch = pkcs11:token=corp?pin-value=4711\n", &error), KS_ERR_CONFIG);
+	assert_non_null(strstr(error.text, "pin-value"));
+}
+
+static void test_settings_does_not_show_a_pin_in_a_line_that_is_no_setting(void **state)
+{
+	(void)state;
+	struct ks_settings_error error;
+	assert_int_equal(read_text("[key \"k\"]\nmatch = \"pkcs11:token=corp?pin-value=4711\n", &error), KS_ERR_CONFIG);
+	assert_memory_equal(error.text, "f:2: expected ", 14);
+	assert_null(strstr(error.text, "4711"));
+}
+
+/* What the syntax reader says is its own; that it is among the rest, once, with file and line, is ours. */
+static void test_settings_says_mistakes_of_syntax_beside_others(void **state)
+{
+	(void)state;
+	KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = NULL;
+	struct ks_settings_error error;
+	static const char broken[] = "[agent]\n\n[agent\n";
+	static const char wrong[] = "[agent]\nkeep-pin = maybe\n[key \"k\"]\nmodule = of-the-broken-file\n";
+	const struct ks_settings_source sources[] = {
+		{ .file = "broken", .text = broken, .size = strlen(broken) },
+		{ .file = "wrong", .text = wrong, .size = strlen(wrong) },
+	};
+
+	assert_int_equal(ks_settings_read_memory(sources, 2, &settings, &error), KS_ERR_CONFIG);
+	assert_null(settings);
+	assert_memory_equal(error.text, "broken:3: ", 10);
+	assert_non_null(strstr(error.text, "\nwrong:2: keep-pin: expected yes or no"));
+	/* The module may stand in what could not be read: nothing is said of it. */
+	assert_null(strstr(error.text, "wrong:4"));
+}
+
+static void test_settings_counts_mistakes_that_do_not_fit(void **state)
+{
+	(void)state;
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
+	struct ks_settings_error error;
+
+	for (unsigned i = 0; i < 200; i++)
+		ks_buffer_printf(&text, "[unknown-section-%u]\n", i);
+	ks_buffer_put_u8(&text, '\0');
+	assert_int_equal(read_text((const char *)text.data, &error), KS_ERR_CONFIG);
+	size_t n_lines = 1;
+	for (const char *at = error.text; *at; at++)
+		n_lines += *at == '\n' ? 1 : 0;
+	unsigned n_more = 0;
+	const char *last = strrchr(error.text, '\n');
+	assert_non_null(last);
+	assert_int_equal(sscanf(last, "\nand %u more problems", &n_more), 1);
+	assert_int_equal(n_lines - 1 + n_more, 200);
+	assert_true(strlen(error.text) > sizeof(error.text) / 2);
+}
+
+static void test_settings_limits_the_number_of_sections(void **state)
+{
+	(void)state;
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
+	struct ks_settings_error error;
+
+	for (unsigned i = 0; i < 33; i++)
+		ks_buffer_printf(&text, "[module \"%u\"]\npath = /m.so\n", i);
+	ks_buffer_put_u8(&text, '\0');
+	assert_int_equal(read_text((const char *)text.data, &error), KS_ERR_CONFIG);
+	assert_string_equal(error.text,
+			    "f:65: [module \"NAME\"]: expected at most 32 such sections in all files, found one more");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest others[] = {
+		cmocka_unit_test(test_settings_refuses_a_pin_without_showing_it),
+		cmocka_unit_test(test_settings_does_not_show_a_pin_in_a_line_that_is_no_setting),
+		cmocka_unit_test(test_settings_says_mistakes_of_syntax_beside_others),
+		cmocka_unit_test(test_settings_counts_mistakes_that_do_not_fit),
+		cmocka_unit_test(test_settings_limits_the_number_of_sections),
+	};
+	static struct CMUnitTest tests[N_MISTAKES + sizeof(others) / sizeof(others[0])];
+	static char names[N_MISTAKES][96];
+
+	memcpy(tests, others, sizeof(others));
+	for (size_t i = 0; i < N_MISTAKES; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "test_settings_refuses_%s", mistakes[i].name);
+		tests[sizeof(others) / sizeof(others[0]) + i] = (struct CMUnitTest){
+			.name = names[i],
+			.test_func = check_mistake,
+			.initial_state = (void *)(uintptr_t)&mistakes[i],
+		};
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
