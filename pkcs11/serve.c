@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * serve: see serve.h.
+ *
+ * Runs in: keystay-token. The main thread reads requests. It does logins, logouts and inventories itself, alone with the
+ * module; signatures go to threads:
+ *
+ *	main thread:  read frame -> SIGN -------> queue -> thread: [read lock]  sign -> reply
+ *	                         -> LOGIN ... --> [write lock]  do it, tell the inventory -> reply
+ *
+ * Deadlines are the agent's affair: what hangs here is killed with the process.
+ */
+#include "pkcs11/serve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+#include "lib/protocol/limits.h"
+#include "lib/protocol/message.h"
+#include "pkcs11/queue.h"
+#include "pkcs11/report.h"
+#include "pkcs11/sign.h"
+#include "pkcs11/user.h"
+#include "pkcs11/wire.h"
+
+/* The agent sends as many signatures at once as we have sessions, at most KS_SESSIONS_MAX. */
+#define JOBS_MAX (2 * KS_SESSIONS_MAX)
+
+struct ks_serve {
+	struct ks_module module; /* a copy: threads may outlive whoever loaded it */
+	struct ks_wire wire;
+	struct ks_digest *digests;
+	struct ks_tokens tokens;
+	struct ks_queue *queue;
+	pthread_rwlock_t lock; /* read: sign; write: everything that changes tokens */
+};
+
+struct sign_job {
+	struct ks_queue_job head; /* first */
+	struct ks_msg_worker_sign message; /* its input stands behind */
+	uint8_t input[];
+};
+
+/* --- signing, in threads ----------------------------------------------------------------------------------------- */
+
+static int sign(struct ks_serve *serve, const struct ks_msg_worker_sign *message, struct ks_buffer *signature,
+		struct ks_problem *problem)
+{
+	struct ks_token *token = ks_tokens_find(&serve->tokens, message->token);
+	if (!token)
+		return ks_problem_set(problem, KS_ERR_TOKEN_ABSENT, "the token is not there any more");
+	struct ks_key *key = ks_keys_find(&token->keys, message->key);
+	if (!key)
+		return ks_problem_set(problem, KS_ERR_UNKNOWN_KEY, "%s does not have this key any more", token->whose);
+	const struct ks_scheme *scheme = ks_scheme_find(message->scheme);
+	if (!scheme)
+		return ks_problem_set(problem, KS_ERR_INPUT_SCHEME, "%s: signature scheme 0x%04x is unknown or too weak",
+				      token->whose, message->scheme);
+	const struct ks_sign_request request = {
+		.digests = serve->digests,
+		.sessions = &token->sessions,
+		.mechanisms = &token->mechanisms,
+		.token_label = token->label,
+		.login_required = ks_token_needs_login(token),
+		.key = key,
+		.scheme = scheme,
+		.input = message->input,
+	};
+	return ks_sign(&request, signature, problem);
+}
+
+static int answer_sign(struct ks_serve *serve, const struct sign_job *job)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer signature = { 0 };
+	struct ks_problem problem = { 0 };
+
+	(void)pthread_rwlock_rdlock(&serve->lock);
+	int r = sign(serve, &job->message, &signature, &problem);
+	(void)pthread_rwlock_unlock(&serve->lock);
+	if (r < 0)
+		return ks_wire_send_problem(&serve->wire, job->message.id, &problem);
+	const struct ks_msg_worker_sign_reply reply = { KS_MESSAGE_HEAD(job->message.id),
+							.signature = ks_buffer_bytes(&signature) };
+	return ks_wire_send(&serve->wire, KS_MSG_WORKER_SIGN_REPLY, &reply);
+}
+
+static void run_sign_job(struct ks_queue_job *head, void *userdata)
+{
+	KS_AUTO_FREE struct sign_job *job = (struct sign_job *)head;
+
+	/* Nobody is left to read it, as the main thread will see for itself. */
+	if (answer_sign(userdata, job) < 0)
+		ks_log_debug("a signature could not be sent to the agent");
+}
+
+/* --- requests, in the main thread -------------------------------------------------------------------------------- */
+
+/* A handler answers by itself and returns 0, or returns what it said in problem, or an error of the channel without
+ * having said anything, which ends the process. */
+static int take_sign(struct ks_serve *serve, const void *message, struct ks_problem *problem)
+{
+	const struct ks_msg_worker_sign *request = message;
+	KS_AUTO_FREE struct sign_job *job = malloc(sizeof(*job) + request->input.size);
+
+	if (!job)
+		return ks_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+	job->message = *request;
+	if (request->input.size > 0)
+		memcpy(job->input, request->input.data, request->input.size);
+	job->message.input = ks_bytes(job->input, request->input.size);
+	int r = ks_queue_put(serve->queue, &job->head);
+	if (r < 0)
+		return ks_problem_set(problem, r, "the signature cannot be queued: %s", ks_error_text(r));
+	(void)KS_STEAL(job);
+	return 0;
+}
+
+/* Takes the PIN out of the receive buffer, where nothing of it stays. */
+static int take_pin(struct ks_serve *serve, struct ks_bytes pin, struct ks_secret **ret_secret, struct ks_problem *problem)
+{
+	KS_CLEANUP(ks_secret_freep) struct ks_secret *secret = NULL;
+	uint8_t *source = ks_wire_own(&serve->wire, pin);
+
+	int r = ks_secret_new(&secret);
+	if (r == 0)
+		r = ks_secret_take(secret, source, pin.size);
+	else
+		ks_secret_wipe(source, pin.size);
+	if (r < 0)
+		return ks_problem_set(problem, r, "the PIN cannot be kept in locked memory; is the limit of locked memory "
+				      "(ulimit -l) very low?");
+	*ret_secret = KS_STEAL(secret);
+	return 0;
+}
+
+static int login(struct ks_serve *serve, const struct ks_msg_worker_login *message, const struct ks_secret *pin,
+		 struct ks_problem *problem)
+{
+	struct ks_token *token = ks_tokens_find(&serve->tokens, message->token);
+	bool submitted = false;
+
+	if (!token)
+		return ks_problem_set(problem, KS_ERR_TOKEN_ABSENT, "the token is not there any more");
+	const struct ks_user_login user = { .pin = pin,
+					    .serial = message->serial,
+					    .final_try = message->final_try,
+					    .unattended = message->unattended };
+	int r = ks_user_login(token, &user, &submitted, problem);
+	/* A wrong PIN changes the token's flags, which people want to see. */
+	if (submitted || !token->present) {
+		int told = ks_report_token(&serve->wire, &serve->tokens, token);
+		if (told < 0)
+			return told;
+	}
+	return r;
+}
+
+static int take_login(struct ks_serve *serve, const void *message, struct ks_problem *problem)
+{
+	const struct ks_msg_worker_login *request = message;
+	KS_CLEANUP(ks_secret_freep) struct ks_secret *pin = NULL;
+	const struct ks_msg_worker_login_reply reply = { KS_MESSAGE_HEAD(request->id) };
+
+	int r = take_pin(serve, request->pin, &pin, problem);
+	if (r < 0)
+		return r;
+	(void)pthread_rwlock_wrlock(&serve->lock);
+	r = login(serve, request, pin, problem);
+	(void)pthread_rwlock_unlock(&serve->lock);
+	return r < 0 ? r : ks_wire_send(&serve->wire, KS_MSG_WORKER_LOGIN_REPLY, &reply);
+}
+
+static int logout(struct ks_serve *serve, uint32_t number, struct ks_problem *problem)
+{
+	struct ks_token *token = ks_tokens_find(&serve->tokens, number);
+
+	if (!token)
+		return 0; /* it has gone, and its login with it */
+	int r = ks_user_logout(token, problem);
+	int told = ks_report_token(&serve->wire, &serve->tokens, token);
+	return told < 0 ? told : r;
+}
+
+static int take_logout(struct ks_serve *serve, const void *message, struct ks_problem *problem)
+{
+	const struct ks_msg_worker_logout *request = message;
+	const struct ks_msg_worker_logout_reply reply = { KS_MESSAGE_HEAD(request->id) };
+
+	(void)pthread_rwlock_wrlock(&serve->lock);
+	int r = logout(serve, request->token, problem);
+	(void)pthread_rwlock_unlock(&serve->lock);
+	return r < 0 ? r : ks_wire_send(&serve->wire, KS_MSG_WORKER_LOGOUT_REPLY, &reply);
+}
+
+static int take_rescan(struct ks_serve *serve, const void *message, struct ks_problem *problem)
+{
+	(void)problem;
+	const struct ks_msg_worker_rescan *request = message;
+	const struct ks_msg_worker_rescan_reply reply = { KS_MESSAGE_HEAD(request->id) };
+
+	(void)pthread_rwlock_wrlock(&serve->lock);
+	int r = ks_report_all(&serve->wire, &serve->tokens);
+	(void)pthread_rwlock_unlock(&serve->lock);
+	return r < 0 ? r : ks_wire_send(&serve->wire, KS_MSG_WORKER_RESCAN_REPLY, &reply);
+}
+
+static const struct handler {
+	uint8_t type;
+	size_t size;
+	int (*take)(struct ks_serve *serve, const void *message, struct ks_problem *problem);
+} handlers[] = {
+	{ KS_MSG_WORKER_SIGN, sizeof(struct ks_msg_worker_sign), take_sign },
+	{ KS_MSG_WORKER_LOGIN, sizeof(struct ks_msg_worker_login), take_login },
+	{ KS_MSG_WORKER_LOGOUT, sizeof(struct ks_msg_worker_logout), take_logout },
+	{ KS_MSG_WORKER_RESCAN, sizeof(struct ks_msg_worker_rescan), take_rescan },
+};
+
+union request {
+	struct ks_msg_worker_sign sign;
+	struct ks_msg_worker_login login;
+	struct ks_msg_worker_logout logout;
+	struct ks_msg_worker_rescan rescan;
+};
+
+static int dispatch(struct ks_serve *serve, const struct ks_frame *frame, struct ks_problem *problem)
+{
+	union request request;
+
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+		if (handlers[i].type != frame->type)
+			continue;
+		int r = ks_message_read(frame->type, frame->body, &request, handlers[i].size);
+		if (r < 0)
+			return ks_problem_set(problem, r, "a request cannot be read: %s", ks_error_text(r));
+		return handlers[i].take(serve, &request, problem);
+	}
+	return ks_problem_set(problem, KS_ERR_UNKNOWN_MESSAGE, "a message of type %u is not known here", frame->type);
+}
+
+/* Exactly one answer to each request. */
+static int answer(struct ks_serve *serve, const struct ks_frame *frame)
+{
+	struct ks_problem problem = { 0 };
+	uint32_t version, id;
+
+	if (!ks_message_head(frame->body, &version, &id))
+		return KS_ERR_MALFORMED;
+	int r = dispatch(serve, frame, &problem);
+	if (r < 0 && problem.error != 0)
+		r = ks_wire_send_problem(&serve->wire, id, &problem);
+	return r;
+}
+
+/* --- life -------------------------------------------------------------------------------------------------------- */
+
+/* Waiting logins come before further signatures, or a busy client could put off a logout for ever. */
+static int lock_init(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attributes;
+
+	if (pthread_rwlockattr_init(&attributes) != 0)
+		return KS_ERR_SYSTEM;
+	(void)pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	int error = pthread_rwlock_init(lock, &attributes);
+	(void)pthread_rwlockattr_destroy(&attributes);
+	return error == 0 ? 0 : KS_ERR_SYSTEM;
+}
+
+/* What fails here ends the process, so nothing is undone. */
+static int start(struct ks_serve *serve, int fd, unsigned n_sessions)
+{
+	unsigned n_threads = serve->module.threads ? n_sessions : 1;
+
+	int r = lock_init(&serve->lock);
+	if (r == 0)
+		r = ks_wire_init(&serve->wire, fd);
+	if (r == 0)
+		r = ks_digest_new(&serve->digests);
+	if (r == 0)
+		r = ks_queue_new(n_threads, JOBS_MAX, run_sign_job, serve, &serve->queue);
+	if (r == 0)
+		ks_tokens_init(&serve->tokens, &serve->module, n_sessions);
+	return r;
+}
+
+int ks_serve_new(const struct ks_module *module, int fd, unsigned n_sessions, struct ks_serve **ret_serve)
+{
+	struct ks_serve *serve = calloc(1, sizeof(*serve));
+	if (!serve)
+		return KS_ERR_NO_MEMORY;
+	serve->module = *module;
+	int r = start(serve, fd, n_sessions);
+	if (r < 0) {
+		free(serve);
+		return r;
+	}
+	*ret_serve = serve;
+	return 0;
+}
+
+int ks_serve_run(struct ks_serve *serve)
+{
+	struct ks_frame frame;
+
+	(void)pthread_rwlock_wrlock(&serve->lock);
+	int r = ks_report_all(&serve->wire, &serve->tokens);
+	(void)pthread_rwlock_unlock(&serve->lock);
+	while (r == 0) {
+		r = ks_wire_read(&serve->wire, &frame);
+		if (r == 0)
+			r = answer(serve, &frame);
+	}
+	return r;
+}
+
+void ks_serve_quiesce(struct ks_serve *serve)
+{
+	ks_queue_stop(serve->queue);
+	(void)pthread_rwlock_wrlock(&serve->lock);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sign: one signature: from a TLS signature scheme and its input to the bytes that TLS carries.
+ *
+ * Runs in: keystay-token, in several threads at once. Hashes where the token does not, finds the mechanism that the
+ * token understands, and throws every session away in which something failed. Whether the input may be signed was
+ * decided by the agent, which also verifies what comes out.
+ */
+#pragma once
+
+#include "lib/base/buffer.h"
+#include "pkcs11/digest.h"
+#include "pkcs11/key.h"
+#include "pkcs11/mechanism.h"
+#include "pkcs11/session.h"
+
+struct ks_sign_request {
+	const struct ks_digest *digests;
+	struct ks_sessions *sessions;
+	const struct ks_mechanisms *mechanisms;
+	const char *token_label;
+	bool login_required; /* by the token, for private keys */
+	struct ks_key *key;
+	const struct ks_scheme *scheme;
+	struct ks_bytes input;
+};
+
+/* Appends the signature: ECDSA as DER, all others as the token gives them. TOKEN_LOCKED: the user is not logged in.
+ * MECHANISM: the token has no way to make this scheme. */
+int ks_sign(const struct ks_sign_request *request, struct ks_buffer *signature, struct ks_problem *problem)
+	KS_WARN_UNUSED;

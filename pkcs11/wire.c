@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wire: see wire.h. Runs in: keystay-token. */
+#include "pkcs11/wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+#include "lib/protocol/limits.h"
+#include "lib/protocol/message.h"
+
+#define READ_SIZE 8192u
+
+int ks_wire_init(struct ks_wire *wire, int fd)
+{
+	*wire = (struct ks_wire){ .fd = fd };
+	ks_buffer_init(&wire->in, KS_FRAME_MAX + KS_FRAME_HEADER + READ_SIZE);
+	wire->in.secret = true;
+	return pthread_mutex_init(&wire->writing, NULL) == 0 ? 0 : KS_ERR_SYSTEM;
+}
+
+void ks_wire_deinit(struct ks_wire *wire)
+{
+	(void)pthread_mutex_destroy(&wire->writing);
+	ks_buffer_deinit(&wire->in);
+}
+
+/* The descriptor blocks, unless somebody else has changed that. */
+static bool wait_for(int fd, short events)
+{
+	struct pollfd wait = { .fd = fd, .events = events };
+
+	return poll(&wait, 1, -1) >= 0 || errno == EINTR;
+}
+
+/* Waits for at least one byte and takes what is there. */
+static int receive(struct ks_wire *wire, size_t size)
+{
+	uint8_t *room = ks_buffer_reserve(&wire->in, size);
+	if (!room)
+		return ks_buffer_error(&wire->in);
+	for (;;) {
+		/* Without room for control data: descriptors that come along are closed by the kernel. */
+		ssize_t n = recv(wire->fd, room, size, 0);
+		if (n > 0) {
+			ks_buffer_grow(&wire->in, (size_t)n);
+			return 0;
+		}
+		if (n == 0 || (errno != EINTR && errno != EAGAIN))
+			return KS_ERR_CLOSED;
+		if (errno == EAGAIN && !wait_for(wire->fd, POLLIN))
+			return KS_ERR_CLOSED;
+	}
+}
+
+int ks_wire_read(struct ks_wire *wire, struct ks_frame *ret_frame)
+{
+	ks_buffer_consume(&wire->in, wire->held);
+	wire->held = 0;
+	for (;;) {
+		enum ks_frame_state state;
+		struct ks_frame frame;
+		size_t whole = 0;
+		int r = ks_frame_read(ks_buffer_bytes(&wire->in), &state, &frame, &whole);
+		if (r < 0)
+			return r;
+		if (state == KS_FRAME_WHOLE) {
+			wire->held = whole;
+			*ret_frame = frame;
+			return 0;
+		}
+		size_t missing = whole > wire->in.size ? whole - wire->in.size : 0;
+		r = receive(wire, missing > READ_SIZE ? missing : READ_SIZE);
+		if (r < 0)
+			return r;
+	}
+}
+
+uint8_t *ks_wire_own(struct ks_wire *wire, struct ks_bytes bytes)
+{
+	return bytes.size > 0 ? wire->in.data + (bytes.data - wire->in.data) : wire->in.data;
+}
+
+static int write_all(int fd, struct ks_bytes bytes)
+{
+	while (bytes.size > 0) {
+		ssize_t n = send(fd, bytes.data, bytes.size, MSG_NOSIGNAL);
+		if (n > 0) {
+			bytes.data += n;
+			bytes.size -= (size_t)n;
+		} else if (errno != EINTR && (errno != EAGAIN || !wait_for(fd, POLLOUT))) {
+			return KS_ERR_CLOSED;
+		}
+	}
+	return 0;
+}
+
+int ks_wire_write(struct ks_wire *wire, struct ks_buffer *buffer)
+{
+	int r = ks_buffer_error(buffer);
+	if (r < 0)
+		return r;
+	(void)pthread_mutex_lock(&wire->writing);
+	r = write_all(wire->fd, ks_buffer_bytes(buffer));
+	(void)pthread_mutex_unlock(&wire->writing);
+	ks_buffer_reset(buffer);
+	return r;
+}
+
+int ks_wire_send(struct ks_wire *wire, uint8_t type, const void *message)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer buffer = { 0 };
+
+	ks_message_write(&buffer, type, message);
+	return ks_wire_write(wire, &buffer);
+}
+
+int ks_wire_send_problem(struct ks_wire *wire, uint32_t id, const struct ks_problem *problem)
+{
+	char text[KS_TEXT_MAX];
+	struct ks_bytes said = ks_bytes_text(problem->text);
+
+	/* A module's own words may be in it, or half a character where it was cut. */
+	if (!ks_text_valid(said)) {
+		ks_text_escape(said, text, sizeof(text));
+		said = ks_bytes_text(text);
+	}
+	const struct ks_msg_error message = { KS_MESSAGE_HEAD(id),
+					      .code = (uint32_t)-(problem->error < 0 ? problem->error : KS_ERR_INTERNAL),
+					      .text = said };
+	return ks_wire_send(wire, KS_MSG_ERROR, &message);
+}
