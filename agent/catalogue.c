@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/settled.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
@@ -114,58 +115,12 @@ static void answer_get(struct ks_request *request)
 	ks_request_answer(request, KS_MSG_GET_REPLY, &reply);
 }
 
-/* --- a first client may come before the workers have told their tokens ------------------------------------------- */
-
-struct waiting {
-	struct ks_waiter waiter; /* first, so that the waiter is the waiting */
-	struct ks_request *request;
-	void (*answer)(struct ks_request *request);
-};
-
-static void on_drop(struct ks_request *request)
-{
-	struct waiting *waiting = request->pending;
-
-	ks_state_wait_no_more(&waiting->waiter);
-	free(waiting);
-}
-
-static void on_news(struct ks_waiter *waiter)
-{
-	struct waiting *waiting = (struct waiting *)waiter;
-	struct ks_request *request = waiting->request;
-	void (*answer)(struct ks_request *) = waiting->answer;
-
-	if (!ks_state_is_settled(request->state))
-		return;
-	on_drop(request);
-	answer(request);
-}
-
-/* The state settles at its deadline at the latest, so this needs none of its own. */
-static void when_settled(struct ks_request *request, void (*answer)(struct ks_request *request))
-{
-	if (ks_state_is_settled(request->state)) {
-		answer(request);
-		return;
-	}
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
-	if (!waiting) {
-		ks_request_fail(request, KS_ERR_NO_MEMORY, NULL);
-		return;
-	}
-	*waiting = (struct waiting){ .waiter.changed = on_news, .request = request, .answer = answer };
-	request->pending = waiting;
-	request->drop = on_drop;
-	ks_state_wait(request->state, &waiting->waiter);
-}
-
 void ks_catalogue_list(struct ks_request *request)
 {
-	when_settled(request, answer_list);
+	ks_settled_then(request, answer_list);
 }
 
 void ks_catalogue_get(struct ks_request *request)
 {
-	when_settled(request, answer_get);
+	ks_settled_then(request, answer_get);
 }

@@ -17,12 +17,18 @@
 /* A list page and the message after it; a peer that does not read gets no more. */
 #define OUT_LIMIT (2u * KS_FRAME_MAX + 64u)
 
+/* A client that asks and asks and does not read its answers waits in its own socket, not in our memory. */
+static bool may_take(const struct ks_channel *channel)
+{
+	return !channel->paused && !(channel->in_turns && channel->out.size > 0);
+}
+
 static void set_mask(struct ks_channel *channel)
 {
 	/* EPOLLHUP and EPOLLERR are always told. A paused channel does not ask for input, or a client that sends ahead
 	 * would keep the loop spinning. */
 	uint32_t mask = 0;
-	if (!channel->paused && !channel->at_end)
+	if (may_take(channel) && !channel->at_end)
 		mask |= EPOLLIN;
 	if (channel->out.size > 0)
 		mask |= EPOLLOUT;
@@ -77,7 +83,7 @@ static void fill(struct ks_channel *channel)
 
 static void deliver(struct ks_channel *channel)
 {
-	while (!channel->paused && channel->error == 0) {
+	while (may_take(channel) && channel->error == 0) {
 		struct ks_frame frame;
 		enum ks_frame_state state;
 		size_t used;
@@ -123,9 +129,11 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 	struct ks_channel *channel = userdata;
 
 	channel->busy = true;
-	if (revents & EPOLLOUT)
+	if (revents & EPOLLOUT) {
 		flush(channel);
-	if ((revents & EPOLLIN) && channel->error == 0 && !channel->paused) {
+		deliver(channel);
+	}
+	if ((revents & EPOLLIN) && channel->error == 0 && may_take(channel)) {
 		fill(channel);
 		deliver(channel);
 	} else if (revents & (EPOLLHUP | EPOLLERR)) {
@@ -137,8 +145,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 	return 0;
 }
 
-int ks_channel_init(struct ks_channel *channel, sd_event *event, int fd, bool secret,
-		    const struct ks_channel_events *events, void *userdata)
+int ks_channel_init(struct ks_channel *channel, sd_event *event, int fd, const struct ks_channel_events *events,
+		    void *userdata)
 {
 	int flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
@@ -146,13 +154,17 @@ int ks_channel_init(struct ks_channel *channel, sd_event *event, int fd, bool se
 	*channel = (struct ks_channel){ .fd = fd, .events = events, .userdata = userdata, .mask = EPOLLIN };
 	ks_buffer_init(&channel->in, KS_FRAME_MAX + READ_SIZE + KS_FRAME_HEADER);
 	ks_buffer_init(&channel->out, OUT_LIMIT);
-	channel->in.secret = secret;
-	channel->out.secret = secret;
 	if (sd_event_add_io(event, &channel->source, fd, EPOLLIN, on_io, channel) < 0) {
 		channel->fd = -1;
 		return KS_ERR_SYSTEM;
 	}
 	return 0;
+}
+
+void ks_channel_keep_secrets(struct ks_channel *channel)
+{
+	channel->in.secret = true;
+	channel->out.secret = true;
 }
 
 void ks_channel_deinit(struct ks_channel *channel)

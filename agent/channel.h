@@ -40,13 +40,17 @@ struct ks_channel {
 	uint32_t mask; /* what the event loop waits for now */
 	int error;     /* why it ends; 0 = alive */
 	bool paused;
-	bool at_end; /* the peer has shut down its sending half */
-	bool busy;   /* inside our own handler: closed() waits for its end */
+	bool in_turns; /* no further frame while the peer has not taken the last answer */
+	bool at_end;   /* the peer has shut down its sending half */
+	bool busy;     /* inside our own handler: closed() waits for its end */
 };
 
-/* Takes fd (made non-blocking here) on success. secret: buffers are wiped, since PINs may pass. */
-int ks_channel_init(struct ks_channel *channel, sd_event *event, int fd, bool secret,
-		    const struct ks_channel_events *events, void *userdata) KS_WARN_UNUSED;
+/* Takes fd (made non-blocking here) on success. */
+int ks_channel_init(struct ks_channel *channel, sd_event *event, int fd, const struct ks_channel_events *events,
+		    void *userdata) KS_WARN_UNUSED;
+
+/* PINs may pass: the buffers are wiped. */
+void ks_channel_keep_secrets(struct ks_channel *channel);
 void ks_channel_deinit(struct ks_channel *channel);
 
 /* Sends one message (lib/protocol/message.h) or queues what the socket does not take at once. A message that cannot be

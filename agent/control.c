@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/login.h"
+#include "agent/settled.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
@@ -89,7 +90,7 @@ static void escape_lines(const char *text, char *out, size_t size)
 	ks_text_escape(ks_bytes_text(line), out, size);
 }
 
-void ks_control_status(struct ks_request *request)
+static void answer_status(struct ks_request *request)
 {
 	struct ks_state *state = request->state;
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer modules = { 0 };
@@ -116,6 +117,11 @@ void ks_control_status(struct ks_request *request)
 		.tokens = ks_buffer_bytes(&tokens),
 	};
 	ks_request_answer(request, KS_MSG_STATUS_REPLY, &reply);
+}
+
+void ks_control_status(struct ks_request *request)
+{
+	ks_settled_then(request, answer_status);
 }
 
 /* --- unlock ------------------------------------------------------------------------------------------------------ */

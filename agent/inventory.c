@@ -182,6 +182,18 @@ static int token_of(struct ks_inventory *inventory, uint32_t number, struct ks_i
 	return 0;
 }
 
+/* Takes key on success. */
+static int append_key(struct ks_inventory_token *token, const struct ks_inventory_key *key, size_t size)
+{
+	void *grown = with_room(token->keys, token->n_keys, sizeof(*token->keys));
+	if (!grown)
+		return KS_ERR_NO_MEMORY;
+	token->keys = grown;
+	token->keys[token->n_keys++] = *key;
+	token->n_bytes += size;
+	return 0;
+}
+
 static int take_key(struct ks_inventory *inventory, struct ks_bytes body)
 {
 	struct ks_msg_worker_key message;
@@ -200,11 +212,6 @@ static int take_key(struct ks_inventory *inventory, struct ks_bytes body)
 		token->n_unreadable++;
 		return 0;
 	}
-	void *grown = with_room(token->keys, token->n_keys, sizeof(*token->keys));
-	if (!grown)
-		return KS_ERR_NO_MEMORY;
-	token->keys = grown;
-
 	struct ks_inventory_key key = {
 		.number = message.key,
 		.id_size = message.object_id.size,
@@ -220,12 +227,23 @@ static int take_key(struct ks_inventory *inventory, struct ks_bytes body)
 	key.label = ks_text_copy(message.label);
 	if (r == 0 && !key.label)
 		r = KS_ERR_NO_MEMORY;
-	if (r < 0) {
+	if (r == 0)
+		r = append_key(token, &key, size);
+	if (r < 0)
 		key_deinit(&key);
-		return r;
-	}
+	return r;
+}
+
+/* Takes certificate on success. */
+static int append_certificate(struct ks_inventory_token *token, const struct ks_inventory_certificate *certificate,
+			      size_t size)
+{
+	void *grown = with_room(token->certificates, token->n_certificates, sizeof(*token->certificates));
+	if (!grown)
+		return KS_ERR_NO_MEMORY;
+	token->certificates = grown;
+	token->certificates[token->n_certificates++] = *certificate;
 	token->n_bytes += size;
-	token->keys[token->n_keys++] = key;
 	return 0;
 }
 
@@ -242,10 +260,6 @@ static int take_certificate(struct ks_inventory *inventory, struct ks_bytes body
 	size_t size = message.object_id.size + message.label.size + message.der.size;
 	if (!token || !has_room(inventory, size))
 		return 0;
-	void *grown = with_room(token->certificates, token->n_certificates, sizeof(*token->certificates));
-	if (!grown)
-		return KS_ERR_NO_MEMORY;
-	token->certificates = grown;
 	struct ks_inventory_certificate certificate = { .id_size = message.object_id.size };
 	r = ks_certificate_new(message.der, &certificate.certificate);
 	if (r < 0 && r != KS_ERR_NO_MEMORY) {
@@ -257,13 +271,11 @@ static int take_certificate(struct ks_inventory *inventory, struct ks_bytes body
 	certificate.label = ks_text_copy(message.label);
 	if (r == 0 && !certificate.label)
 		r = KS_ERR_NO_MEMORY;
-	if (r < 0) {
+	if (r == 0)
+		r = append_certificate(token, &certificate, size);
+	if (r < 0)
 		certificate_deinit(&certificate);
-		return r;
-	}
-	token->n_bytes += size;
-	token->certificates[token->n_certificates++] = certificate;
-	return 0;
+	return r;
 }
 
 /* --- the end of a report ----------------------------------------------------------------------------------------- */

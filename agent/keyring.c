@@ -109,7 +109,7 @@ static int add_other_form(struct ks_keyring *keyring, struct ks_keyring_entry *e
 {
 	const struct ks_spki *spki = &entry->identity.spki;
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer der = { 0 };
-	uint8_t hash[32];
+	uint8_t hash[32] = { 0 };
 	int r;
 
 	if (spki->algorithm == KS_KEY_RSA)

@@ -182,7 +182,7 @@ static int unknown(const struct ks_keyring *keyring, struct ks_bytes name, char 
 		return KS_ERR_UNKNOWN_KEY;
 	}
 	ks_text_escape(name, shown, sizeof(shown));
-	if (name.size < sizeof(typed))
+	if (name.size > 0 && name.size < sizeof(typed))
 		memcpy(typed, name.data, name.size);
 	for (size_t i = 0; i < keyring->n; i++)
 		ks_spelling_offer(&spelling, keyring->entries[i]->identity.name);
@@ -196,6 +196,7 @@ static int unknown(const struct ks_keyring *keyring, struct ks_bytes name, char 
 
 /* --- by name ----------------------------------------------------------------------------------------------------- */
 
+/* name is not empty. */
 static struct ks_keyring_entry *find_name(const struct ks_keyring *keyring, struct ks_bytes name)
 {
 	size_t begin = 0;
@@ -204,10 +205,11 @@ static struct ks_keyring_entry *find_name(const struct ks_keyring *keyring, stru
 	while (begin < end) {
 		size_t middle = begin + (end - begin) / 2;
 		struct ks_keyring_entry *entry = keyring->entries[middle];
-		struct ks_bytes other = ks_bytes_text(entry->identity.name);
-		int order = memcmp(name.data, other.data, name.size < other.size ? name.size : other.size);
+		const char *other = entry->identity.name;
+		size_t size = strlen(other);
+		int order = memcmp(name.data, other, name.size < size ? name.size : size);
 		if (order == 0)
-			order = name.size < other.size ? -1 : name.size > other.size;
+			order = name.size < size ? -1 : name.size > size;
 		if (order == 0)
 			return entry;
 		if (order < 0)
@@ -336,10 +338,15 @@ int ks_keyring_by_name(struct ks_keyring *keyring, struct ks_bytes name, struct 
 		       size_t why_size)
 {
 	struct ks_keyring_entry *entry = NULL;
-	if (why_size > 0)
-		why[0] = '\0';
+	char nothing[1];
+	/* Room for at least the end of a text, so that nobody below has to think of there being none. */
+	if (why_size == 0) {
+		why = nothing;
+		why_size = sizeof(nothing);
+	}
+	why[0] = '\0';
 	int r = find(keyring, name, &entry, why, why_size);
-	if (r < 0 && why_size > 0 && why[0] == '\0')
+	if (r < 0 && why[0] == '\0')
 		(void)ks_text_print(why, why_size, "%s", ks_error_text(r));
 	if (r < 0)
 		return r;

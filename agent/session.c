@@ -231,11 +231,12 @@ int ks_session_new(struct ks_sessions *sessions, int fd, enum ks_message_where w
 	session->owner = sessions;
 	session->request =
 		(struct ks_request){ .owner = &request_owner, .state = sessions->state, .where = where, .peer = *peer };
-	/* PINs come by the control socket: its buffers are wiped. */
-	int error = ks_channel_init(&session->channel, sessions->state->event, taken, where == KS_ON_CONTROL,
-				    &channel_events, session);
+	int error = ks_channel_init(&session->channel, sessions->state->event, taken, &channel_events, session);
 	if (error < 0)
 		return error;
+	session->channel.in_turns = true;
+	if (where == KS_ON_CONTROL)
+		ks_channel_keep_secrets(&session->channel);
 	(void)KS_STEAL_FD(taken);
 	put_last(session);
 	(void)KS_STEAL(session);

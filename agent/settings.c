@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * settings: see settings.h. Here: from the words of all files to sections whose values are well-formed, merged key by
- * key, with every problem of every file reported.
+ * settings: see settings.h. Here: the life of settings, and the steps by which they are made (settings_private.h tells
+ * them).
  *
  * Runs in: keystay-agent. Opens no file (settings_files.c does).
  */
@@ -11,13 +11,8 @@
 #include <string.h>
 
 #include "agent/settings_private.h"
-#include "agent/spelling.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
-#include "lib/protocol/limits.h"
-
-/* Of a wrong value, as much as is needed to find it. */
-#define SHOWN_MAX 80u
 
 /* --- problems ---------------------------------------------------------------------------------------------------- */
 
@@ -27,338 +22,32 @@
 void ks_settings_report_add(struct ks_settings_report *report, const struct ks_settings_origin *origin,
 			    const char *what, const char *format, ...)
 {
+	char where[1024] = "";
 	char line[1024];
-	char *text = report->error->text;
-	size_t size = sizeof(report->error->text) - REPORT_TAIL;
-	size_t start = report->used;
+	char *text = report->error->text + report->used;
+	size_t size = sizeof(report->error->text) - REPORT_TAIL - report->used;
 	va_list args;
 
 	va_start(args, format);
-	int n = vsnprintf(line, sizeof(line), format, args);
+	(void)vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
+	if (origin)
+		(void)ks_text_print(where, sizeof(where), "%s:%u: ", origin->file, origin->line);
 	report->n_problems++;
-	bool fits = n >= 0;
-	if (fits && report->n_left_out == 0) {
-		const char *between = start > 0 ? "\n" : "";
-		if (origin)
-			fits = ks_text_print(text + start, size - start, "%s%s:%u: %s%s%s", between, origin->file,
-					     origin->line, what ? what : "", what ? ": " : "", line);
-		else
-			fits = ks_text_print(text + start, size - start, "%s%s%s%s", between, what ? what : "",
-					     what ? ": " : "", line);
-	}
-	/* One that is cut would say half of it; the first one is shown whatever its length. */
-	if (report->n_left_out == 0 && (fits || start == 0)) {
-		report->used = start + strlen(text + start);
+	/* One that is cut would say half of it; only the first one is shown whatever its length. */
+	bool is_first = report->used == 0;
+	if (report->n_left_out == 0 && (ks_text_print(text, size, "%s%s%s%s%s", is_first ? "" : "\n", where,
+						      what ? what : "", what ? ": " : "", line) ||
+					is_first)) {
+		report->used += strlen(text);
 		return;
 	}
 	report->n_left_out++;
-	(void)ks_text_print(text + start, REPORT_TAIL, "\nand %zu more problem%s", report->n_left_out,
+	(void)ks_text_print(text, REPORT_TAIL, "\nand %zu more problem%s", report->n_left_out,
 			    report->n_left_out == 1 ? "" : "s");
 }
 
-static void show(const char *value, char out[SHOWN_MAX])
-{
-	ks_text_escape(ks_bytes_text(value), out, SHOWN_MAX);
-}
-
-/* "did you mean" as the end of a sentence, or nothing. */
-static const char *hint(const struct ks_spelling *spelling, char *out, size_t size)
-{
-	out[0] = '\0';
-	if (spelling->best)
-		(void)ks_text_print(out, size, "; did you mean \"%s\"?", spelling->best);
-	return out;
-}
-
-/* --- sections ---------------------------------------------------------------------------------------------------- */
-
-static const struct ks_settings_table *table_of(const char *section)
-{
-	for (size_t i = 0; i < KS_SETTINGS_N_KINDS; i++) {
-		if (strcmp(ks_settings_tables[i].section, section) == 0)
-			return &ks_settings_tables[i];
-	}
-	return NULL;
-}
-
-static struct ks_settings_section *find_section(const struct ks_settings_sections *sections, const char *name)
-{
-	for (size_t i = sections->n; i > 0; i--) {
-		if (strcmp(sections->at[i - 1].name, name) == 0)
-			return &sections->at[i - 1];
-	}
-	return NULL;
-}
-
-static struct ks_settings_section *add_section(struct ks_settings_sections *sections)
-{
-	if (sections->n == sections->capacity) {
-		size_t capacity = sections->capacity ? sections->capacity * 2 : 8;
-		void *grown = reallocarray(sections->at, capacity, sizeof(*sections->at));
-		if (!grown)
-			return NULL;
-		sections->at = grown;
-		sections->capacity = capacity;
-	}
-	return &sections->at[sections->n++];
-}
-
-static void report_unknown_section(struct ks_settings_report *report, const struct ks_settings_origin *origin,
-				   const char *section)
-{
-	char found[SHOWN_MAX];
-	char meant[SHOWN_MAX];
-	struct ks_spelling spelling = { .word = section };
-
-	show(section, found);
-	for (size_t i = 0; i < KS_SETTINGS_N_KINDS; i++)
-		ks_spelling_offer(&spelling, ks_settings_tables[i].section);
-	ks_settings_report_add(
-		report, origin, NULL,
-		"expected a section [agent], [module \"NAME\"], [key \"NAME\"] or [enforce], found \"[%s]\"%s", found,
-		hint(&spelling, meant, sizeof(meant)));
-}
-
-/* Is the head of a section as its kind wants it? */
-static bool check_head(const struct ks_settings_table *table, const char *name, const struct ks_settings_origin *origin,
-		       bool may_enforce, struct ks_settings_report *report)
-{
-	char found[SHOWN_MAX];
-
-	show(name, found);
-	if (!table->named && name[0] != '\0') {
-		ks_settings_report_add(report, origin, table->written, "expected no name, found \"%s\"", found);
-		return false;
-	}
-	if (table->named && name[0] == '\0') {
-		ks_settings_report_add(report, origin, table->written, "expected a name, found none");
-		return false;
-	}
-	if (table->named && !ks_settings_name_is_good(name)) {
-		ks_settings_report_add(report, origin, table->written,
-				       "expected " KS_SETTINGS_NAME_EXPECTED ", found \"%s\"", found);
-		return false;
-	}
-	if (table == &ks_settings_tables[KS_SETTINGS_ENFORCE] && !may_enforce) {
-		ks_settings_report_add(report, origin, table->written,
-				       "expected in files of the administrator only (/etc/keystay), found in a user's");
-		return false;
-	}
-	return true;
-}
-
-struct merge {
-	struct ks_settings_private *private;
-	struct ks_settings_report *report;
-	const struct ks_settings_table *table; /* of the section that is being read; NULL = pass its entries over */
-	struct ks_settings_section *section;
-};
-
-/* The section of this head, made when it is new. 0 and NULL when there must be no more of them. */
-static int take_section(struct merge *merge, const char *name, const struct ks_settings_origin *origin,
-			struct ks_settings_section **ret_section)
-{
-	enum ks_settings_kind kind = (enum ks_settings_kind)(merge->table - ks_settings_tables);
-	struct ks_settings_private *private = merge->private;
-	struct ks_settings_section *section;
-
-	*ret_section = NULL;
-	if (!merge->table->named) {
-		section = kind == KS_SETTINGS_AGENT ? &private->agent : &private->enforce;
-	} else {
-		struct ks_settings_sections *sections = kind == KS_SETTINGS_MODULE ? &private->modules : &private->keys;
-		size_t limit = kind == KS_SETTINGS_MODULE ? KS_MODULES_MAX : KS_KEY_SECTIONS_MAX;
-		section = find_section(sections, name);
-		if (!section && sections->n == limit) {
-			ks_settings_report_add(merge->report, origin, merge->table->written,
-					       "expected at most %zu such sections in all files, found one more",
-					       limit);
-			return 0;
-		}
-		if (!section) {
-			section = add_section(sections);
-			if (!section)
-				return KS_ERR_NO_MEMORY;
-			*section = (struct ks_settings_section){ .kind = kind, .name = name };
-		}
-	}
-	*ret_section = section;
-	return 0;
-}
-
-static int take_head(struct merge *merge, const struct ks_ini_entry *entry, bool may_enforce)
-{
-	const struct ks_settings_origin origin = { entry->file, entry->line };
-
-	merge->section = NULL;
-	merge->table = table_of(entry->section);
-	if (!merge->table) {
-		report_unknown_section(merge->report, &origin, entry->section);
-		return 0;
-	}
-	if (!check_head(merge->table, entry->name, &origin, may_enforce, merge->report))
-		return 0;
-	int r = take_section(merge, entry->name, &origin, &merge->section);
-	if (r < 0 || !merge->section)
-		return r;
-
-	/* Two sections of one name in one file: a copy whose name was forgotten. In two files: the way to override. */
-	struct ks_settings_section *section = merge->section;
-	if (section->latest.file && strcmp(section->latest.file, entry->file) == 0) {
-		ks_settings_report_add(merge->report, &origin, merge->table->written,
-				       "expected once in a file, found again%s%s%s (first in line %u)",
-				       section->name[0] ? " with the name \"" : "", section->name,
-				       section->name[0] ? "\"" : "", section->latest.line);
-		section->spoiled = true;
-		merge->section = NULL;
-		return 0;
-	}
-	section->latest = origin;
-	if (!section->origin.file)
-		section->origin = origin;
-	return 0;
-}
-
-/* --- values ------------------------------------------------------------------------------------------------------ */
-
-static void report_unknown_key(const struct merge *merge, const struct ks_settings_origin *origin, const char *key)
-{
-	const struct ks_settings_table *table = merge->table;
-	char found[SHOWN_MAX];
-	char meant[SHOWN_MAX];
-	char known[256] = "";
-	struct ks_spelling spelling = { .word = key };
-	size_t used = 0;
-
-	show(key, found);
-	for (size_t i = 0; i < table->n_rows; i++) {
-		const char *between = i == 0 ? "" : i + 1 == table->n_rows ? " or " : ", ";
-		ks_spelling_offer(&spelling, table->rows[i].key);
-		(void)ks_text_print(known + used, sizeof(known) - used, "%s%s", between, table->rows[i].key);
-		used += strlen(known + used);
-	}
-	ks_settings_report_add(merge->report, origin, found, "expected %s in %s, found \"%s\"%s", known, table->written,
-			       found, hint(&spelling, meant, sizeof(meant)));
-}
-
-static bool check_value(const struct ks_settings_row *row, const char *value, const struct ks_settings_origin *origin,
-			struct ks_settings_report *report)
-{
-	char found[SHOWN_MAX];
-	const char *why = NULL;
-
-	/* Valid text also where a tab would do no harm: values go into messages, which take nothing else. */
-	if (ks_text_valid(ks_bytes_text(value)) && row->is_good(value, &why))
-		return true;
-	show(value, found);
-	ks_settings_report_add(report, origin, row->key, "expected %s%s%s%s%s%s%s", row->expected,
-			       row->hide ? "" : ", found \"", row->hide ? "" : found, row->hide ? "" : "\"",
-			       why ? " (" : "", why ? why : "", why ? ")" : "");
-	return false;
-}
-
-/* path and p11-kit are one choice: a later file that makes it replaces an earlier one that made it otherwise. */
-static void choose_module_file(struct ks_settings_section *section, size_t row)
-{
-	size_t other = row == KS_MODULE_PATH ? KS_MODULE_P11_KIT : KS_MODULE_PATH;
-	struct ks_settings_value *value = &section->values[other];
-
-	if (value->text && strcmp(value->origin.file, section->values[row].origin.file) != 0)
-		*value = (struct ks_settings_value){ 0 };
-}
-
-static void take_value(struct merge *merge, const struct ks_ini_entry *entry)
-{
-	const struct ks_settings_origin origin = { entry->file, entry->line };
-	const struct ks_settings_table *table = merge->table;
-	size_t row = 0;
-
-	while (row < table->n_rows && strcmp(table->rows[row].key, entry->key) != 0)
-		row++;
-	if (row == table->n_rows) {
-		report_unknown_key(merge, &origin, entry->key);
-		merge->section->spoiled = true;
-		return;
-	}
-	struct ks_settings_value *value = &merge->section->values[row];
-	if (value->text && strcmp(value->origin.file, entry->file) == 0) {
-		ks_settings_report_add(merge->report, &origin, entry->key,
-				       "expected once in a section, found again (first in line %u)",
-				       value->origin.line);
-		return;
-	}
-	if (!check_value(&table->rows[row], entry->value, &origin, merge->report)) {
-		merge->section->spoiled = true;
-		return;
-	}
-	*value = (struct ks_settings_value){ .text = entry->value, .origin = origin };
-	if (merge->section->kind == KS_SETTINGS_MODULE && row != KS_MODULE_SESSIONS)
-		choose_module_file(merge->section, row);
-}
-
-const char *ks_settings_effective(const struct ks_settings_section *section, size_t row)
-{
-	const char *text = section->values[row].text;
-	return text ? text : ks_settings_tables[section->kind].rows[row].built_in;
-}
-
-/* --- all of it --------------------------------------------------------------------------------------------------- */
-
-/* The reader shows the wrong line, which it cannot understand; what if it holds a PIN (invariant I7)? */
-static void hide_pin(char *text)
-{
-	char *found = strstr(text, ", found ");
-	if (found && strcasestr(found, "pin"))
-		*found = '\0';
-}
-
-/* Where each source's entries begin, so that all files are parsed, and their mistakes found, before any is used. */
-static int parse_all(struct ks_settings_private *private, const struct ks_settings_source *sources, size_t n_sources,
-		     size_t *ends, struct ks_settings_report *report)
-{
-	for (size_t i = 0; i < n_sources; i++) {
-		struct ks_ini_error error = { 0 };
-		int r = ks_ini_parse(&private->ini, sources[i].file, sources[i].text, sources[i].size, &error);
-		if (r == KS_ERR_NO_MEMORY)
-			return r;
-		if (r < 0) {
-			hide_pin(error.text);
-			ks_settings_report_add(report, NULL, NULL, "%s", error.text);
-			report->incomplete = true;
-		}
-		ends[i] = private->ini.n_entries;
-	}
-	return 0;
-}
-
-int ks_settings_merge(struct ks_settings *settings, const struct ks_settings_source *sources, size_t n_sources,
-		      struct ks_settings_report *report)
-{
-	struct ks_settings_private *private = settings->private;
-	KS_AUTO_FREE size_t *ends = calloc(n_sources + 1, sizeof(*ends));
-	if (!ends)
-		return KS_ERR_NO_MEMORY;
-	int r = parse_all(private, sources, n_sources, ends, report);
-	if (r < 0)
-		return r;
-
-	struct merge merge = { .private = private, .report = report };
-	size_t source = 0;
-	for (size_t i = 0; i < private->ini.n_entries; i++) {
-		const struct ks_ini_entry *entry = &private->ini.entries[i];
-		while (i >= ends[source])
-			source++;
-		if (!entry->key) {
-			r = take_head(&merge, entry, sources[source].may_enforce);
-			if (r < 0)
-				return r;
-		} else if (merge.section) {
-			take_value(&merge, entry);
-		}
-	}
-	return 0;
-}
+/* --- life -------------------------------------------------------------------------------------------------------- */
 
 static struct ks_settings *settings_new(void)
 {
@@ -374,37 +63,6 @@ static struct ks_settings *settings_new(void)
 	settings->private->enforce = (struct ks_settings_section){ .kind = KS_SETTINGS_ENFORCE, .name = "" };
 	settings->private->others = (struct ks_settings_section){ .kind = KS_SETTINGS_KEY, .name = "" };
 	return settings;
-}
-
-int ks_settings_build(const struct ks_settings_source *sources, size_t n_sources, struct ks_settings_report *report,
-		      struct ks_settings **ret_settings)
-{
-	KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = settings_new();
-	if (!settings)
-		return KS_ERR_NO_MEMORY;
-
-	int r = ks_settings_merge(settings, sources, n_sources, report);
-	if (r < 0)
-		return r;
-	if (!report->incomplete)
-		ks_settings_check(settings, report);
-	if (report->n_problems > 0)
-		return KS_ERR_CONFIG;
-	r = ks_settings_enforce(settings);
-	if (r == 0)
-		r = ks_settings_type(settings);
-	if (r < 0)
-		return r;
-	*ret_settings = KS_STEAL(settings);
-	return 0;
-}
-
-int ks_settings_read_memory(const struct ks_settings_source *sources, size_t n_sources,
-			    struct ks_settings **ret_settings, struct ks_settings_error *ret_error)
-{
-	struct ks_settings_report report = { .error = ret_error };
-	ret_error->text[0] = '\0';
-	return ks_settings_build(sources, n_sources, &report, ret_settings);
 }
 
 static void key_deinit(struct ks_settings_key *key)
@@ -457,4 +115,43 @@ void ks_settings_free(struct ks_settings *settings)
 	if (settings->private)
 		private_free(settings->private);
 	free(settings);
+}
+
+/* --- making ------------------------------------------------------------------------------------------------------ */
+
+const char *ks_settings_effective(const struct ks_settings_section *section, size_t row)
+{
+	const char *text = section->values[row].text;
+	return text ? text : ks_settings_tables[section->kind].rows[row].built_in;
+}
+
+int ks_settings_build(const struct ks_settings_source *sources, size_t n_sources, struct ks_settings_report *report,
+		      struct ks_settings **ret_settings)
+{
+	KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = settings_new();
+	if (!settings)
+		return KS_ERR_NO_MEMORY;
+
+	int r = ks_settings_merge(settings, sources, n_sources, report);
+	if (r < 0)
+		return r;
+	if (!report->incomplete)
+		ks_settings_check(settings, report);
+	if (report->n_problems > 0)
+		return KS_ERR_CONFIG;
+	r = ks_settings_enforce(settings);
+	if (r == 0)
+		r = ks_settings_type(settings);
+	if (r < 0)
+		return r;
+	*ret_settings = KS_STEAL(settings);
+	return 0;
+}
+
+int ks_settings_read_memory(const struct ks_settings_source *sources, size_t n_sources,
+			    struct ks_settings **ret_settings, struct ks_settings_error *ret_error)
+{
+	struct ks_settings_report report = { .error = ret_error };
+	ret_error->text[0] = '\0';
+	return ks_settings_build(sources, n_sources, &report, ret_settings);
 }

@@ -44,19 +44,6 @@ static void narrow(struct ks_settings_private *private, struct ks_settings_secti
 	*value = (struct ks_settings_value){ .text = text, .origin = bound->origin, .enforced = true };
 }
 
-/* Takes text into private's keeping. */
-static int keep_text(struct ks_settings_private *private, char *text)
-{
-	void *grown = text ? reallocarray(private->texts, private->n_texts + 1, sizeof(*private->texts)) : NULL;
-	if (!grown) {
-		free(text);
-		return KS_ERR_NO_MEMORY;
-	}
-	private->texts = grown;
-	private->texts[private->n_texts++] = text;
-	return 0;
-}
-
 /* --- servers ----------------------------------------------------------------------------------------------------- */
 
 static void lower_copy(struct ks_bytes item, char out[HOST_MAX])
@@ -137,14 +124,12 @@ static int narrow_servers(struct ks_settings_private *private, struct ks_setting
 		all = put_inside(&list, pattern, bound->text) && all;
 	if (all)
 		return 0;
-	ks_buffer_put_u8(&list, '\0');
-	int r = ks_buffer_error(&list);
-	if (r < 0)
-		return r;
-	r = keep_text(private, ks_text_copy(ks_bytes(list.data, list.size - 1)));
-	if (r == 0)
-		narrow(private, section, KS_RULED_SERVERS, private->texts[private->n_texts - 1], bound);
-	return r;
+	char *text = ks_buffer_steal_text(&list);
+	if (!text)
+		return KS_ERR_NO_MEMORY;
+	private->texts[private->n_texts++] = text;
+	narrow(private, section, KS_RULED_SERVERS, text, bound);
+	return 0;
 }
 
 /* --- the others -------------------------------------------------------------------------------------------------- */
@@ -195,6 +180,9 @@ int ks_settings_enforce(struct ks_settings *settings)
 {
 	struct ks_settings_private *private = settings->private;
 
+	private->texts = calloc(private->keys.n + 1, sizeof(*private->texts)); /* one for each key, at most */
+	if (!private->texts)
+		return KS_ERR_NO_MEMORY;
 	narrow_agent(private);
 	for (size_t i = 0; i < private->keys.n; i++) {
 		int r = narrow_key(private, &private->keys.at[i]);

@@ -3,9 +3,9 @@
  * settings_private: what the files settings*.c share; nobody else includes it, but for tests and the fuzz target, which
  * read configurations from memory.
  *
- * The way of a value, in one direction: settings_files.c (which files, may they be trusted) → settings.c (words of all
- * files, merged by section and key, each checked by settings_table.c) → settings_check.c (do they go together?) →
- * settings_enforce.c (narrowed) → settings_typed.c and settings_rules.c (struct ks_settings) → settings_print.c.
+ * The way of a value, in one direction: settings_files.c (which files, may they be trusted) → settings_merge.c (words
+ * of all files, merged by section and key, each checked by settings_table.c) → settings_check.c (do they go together?)
+ * → settings_enforce.c (narrowed) → settings_typed.c and settings_rules.c (struct ks_settings) → settings_print.c.
  */
 #pragma once
 
@@ -41,9 +41,8 @@ struct ks_settings_section {
 };
 
 struct ks_settings_sections {
-	struct ks_settings_section *at;
+	struct ks_settings_section *at; /* owned */
 	size_t n;
-	size_t capacity;
 };
 
 struct ks_settings_private {

@@ -313,8 +313,13 @@ static void refuse_outcome(struct signing *signing, const struct finding *findin
 		refuse_token(signing, finding);
 		return;
 	}
-	(void)ks_text_print(sentence, sizeof(sentence), "key \"%s\" on token \"%s\": %s", finding->identity->name,
-			    finding->token.inventory->label, text[0] ? text : ks_error_text(error));
+	/* A worker names key and token itself; what others say of it does not. */
+	if (strncmp(text, "key \"", 5) == 0 || strncmp(text, "token \"", 7) == 0)
+		(void)ks_text_print(sentence, sizeof(sentence), "%s", text);
+	else
+		(void)ks_text_print(sentence, sizeof(sentence), "key \"%s\" on token \"%s\": %s",
+				    finding->identity->name, finding->token.inventory->label,
+				    text[0] ? text : ks_error_text(error));
 	refuse(signing, finding->identity->name, error, sentence);
 }
 

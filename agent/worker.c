@@ -317,10 +317,10 @@ static int launch(struct ks_worker *worker)
 	error = spawn(worker, theirs, log_write);
 	if (error < 0)
 		return error;
-	/* PINs pass this way, so the channel wipes its buffers. */
-	error = ks_channel_init(&worker->channel, worker->event, ours, true, &channel_events, worker);
+	error = ks_channel_init(&worker->channel, worker->event, ours, &channel_events, worker);
 	if (error < 0)
 		return error;
+	ks_channel_keep_secrets(&worker->channel);
 	(void)KS_STEAL_FD(ours);
 	worker->has_channel = true;
 	if (sd_event_add_io(worker->event, &worker->pid_source, worker->pidfd, EPOLLIN, on_exit_of_child, worker) < 0)

@@ -45,10 +45,13 @@ static bool has_all_calls(const CK_FUNCTION_LIST *calls)
 	       calls->C_FindObjectsFinal && calls->C_SignInit && calls->C_Sign;
 }
 
-/* p11-kit asks for a module that locks by itself (CKF_OS_LOCKING_OK). One that cannot is used without threads. */
+/* Not by p11_kit_module_initialize(): for a module that is loaded unmanaged it passes no arguments, which by PKCS#11
+ * 2.40 section 5.4 promises that one thread alone will call, and SoftHSM then leaves out its locks. */
 static CK_RV initialize(struct ks_module *module)
 {
-	CK_RV rv = p11_kit_module_initialize(module->calls);
+	CK_C_INITIALIZE_ARGS arguments = { .flags = CKF_OS_LOCKING_OK };
+
+	CK_RV rv = module->calls->C_Initialize(&arguments);
 	if (rv != CKR_CANT_LOCK)
 		return rv;
 	module->threads = false;

@@ -58,7 +58,7 @@ static int setup(void **state)
 	assert_non_null(fixture);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	assert_true(sd_event_new(&fixture->event) >= 0);
-	assert_int_equal(ks_channel_init(&fixture->channel, fixture->event, pair[0], false, &events, fixture), 0);
+	assert_int_equal(ks_channel_init(&fixture->channel, fixture->event, pair[0], &events, fixture), 0);
 	fixture->peer = pair[1];
 	*state = fixture;
 	return 0;
@@ -260,6 +260,27 @@ static void test_channel_queues_what_the_peer_does_not_take(void **state)
 	assert_false(ks_channel_is_sending(&fixture->channel));
 }
 
+static void test_channel_in_turns_takes_no_frame_before_its_answer_was_taken(void **state)
+{
+	struct fixture *fixture = *state;
+	static char text[KS_TEXT_MAX];
+	struct ks_msg_error message = { KS_MESSAGE_HEAD(1), .code = 5, .text = ks_bytes(text, sizeof(text)) };
+	uint8_t bytes[65536];
+
+	memset(text, 'x', sizeof(text));
+	fixture->channel.in_turns = true;
+	while (!ks_channel_is_sending(&fixture->channel))
+		ks_channel_send(&fixture->channel, KS_MSG_ERROR, &message);
+	say(fixture, frame_a, sizeof(frame_a));
+	settle(fixture);
+	assert_int_equal(fixture->n_frames, 0);
+	while (fixture->n_frames == 0) {
+		if (recv(fixture->peer, bytes, sizeof(bytes), MSG_DONTWAIT) <= 0)
+			assert_true(sd_event_run(fixture->event, 0) > 0);
+	}
+	assert_int_equal(fixture->n_frames, 1);
+}
+
 static size_t count_descriptors(void)
 {
 	size_t n = 0;
@@ -310,6 +331,7 @@ int main(void)
 		CASE(test_channel_ends_with_the_error_of_its_user),
 		CASE(test_channel_takes_the_largest_frame),
 		CASE(test_channel_queues_what_the_peer_does_not_take),
+		CASE(test_channel_in_turns_takes_no_frame_before_its_answer_was_taken),
 		CASE(test_channel_keeps_no_descriptor_that_a_peer_passes),
 	};
 

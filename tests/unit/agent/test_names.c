@@ -64,34 +64,35 @@ static void test_names_are_simple_labels(void **state)
 		"9a",        "alice@corp.example",
 		"web_1.2+3", "_x",
 		"abcdef0",   "Zo\xc3\xab",
-		"deadbeefx", "1234567890123456789012345678901234567890123456789012345678901234" + 1
+		"deadbeefx", "x123456789012345678901234567890123456789012345678901234567890123",
 	};
-	static const char *const bad[] = { "",
-					   "-a",
-					   ".a",
-					   "a b",
-					   "a/b",
-					   "a;b",
-					   "a'b",
-					   "a$b",
-					   "pkcs11:a",
-					   "a\\b",
-					   "a*",
-					   "deadbeef",
-					   "0123456789ABCDEF",
-					   "\xe2\x80\xae"
-					   "a",
-					   "a\xcc\x81",
-					   "\xce\xb1",
-					   "a\xc3\x97",
-					   "a\xff",
-					   "\xc3",
-					   "a\nb",
-					   "1234567890123456789012345678901234567890123456789012345678901234x" };
+	static const char *const bad[] = {
+		"",
+		"-a",
+		".a",
+		"a b",
+		"a/b",
+		"a;b",
+		"a'b",
+		"a$b",
+		"a\\b",
+		"a*",
+		"a\nb",
+		"pkcs11:a",
+		"deadbeef",
+		"0123456789ABCDEF",
+		"\xe2\x80\xaexa",
+		"a\xcc\x81",
+		"\xce\xb1",
+		"a\xc3\x97",
+		"a\xff",
+		"\xc3",
+		"x1234567890123456789012345678901234567890123456789012345678901234",
+	};
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		/* The long row of digits would be a fingerprint. */
-		bool is_good = i + 1 < sizeof(good) / sizeof(good[0]);
-		assert_int_equal(ks_names_is_simple(good[i]), is_good);
+		if (!ks_names_is_simple(good[i]))
+			print_error("not taken: %s\n", good[i]);
+		assert_true(ks_names_is_simple(good[i]));
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		if (ks_names_is_simple(bad[i]))

@@ -113,7 +113,8 @@ static const struct mistake mistakes[] = {
 	{ "key_that_chooses_nothing", "[key \"k\"]\nconfirm = no\n",
 	  "f:1: [key \"k\"]: expected match, module, spki, issuer, eku or template, found none of them" },
 	{ "key_match_without_scheme", "[key \"k\"]\nmatch = token=corp\n",
-	  "f:2: match: expected a PKCS#11 URI such as pkcs11:token=corp;object=alice (it does not begin with pkcs11:)" },
+	  "f:2: match: expected a PKCS#11 URI such as pkcs11:token=corp;object=alice (it does not begin with "
+	  "pkcs11:)" },
 	{ "key_match_of_a_slot", "[key \"k\"]\nmatch = pkcs11:slot-id=3\n",
 	  "f:2: match: expected a PKCS#11 URI such as pkcs11:token=corp;object=alice (slots, libraries and vendor "
 	  "attributes (x-…) cannot be matched, leave them out)" },
