@@ -341,7 +341,9 @@ static bool may_load(struct ks_worker *worker)
 	int error = ks_path_check_trusted(worker->path, &resolved, &problem);
 	if (error == 0)
 		return true;
-	(void)ks_text_print(worker->note, sizeof(worker->note), "%s %s", problem.path, problem.text);
+	char file[sizeof(worker->note) / 2];
+	ks_text_escape(ks_bytes_text(problem.path), file, sizeof(file));
+	(void)ks_text_print(worker->note, sizeof(worker->note), "%s %s", file, problem.text);
 	ks_log_error("module \"%s\" is not loaded: %s", worker->name, worker->note);
 	return false;
 }

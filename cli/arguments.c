@@ -81,7 +81,8 @@ static int take_long(struct walk *walk, const char *text)
 			return take_option(walk, i, equals ? equals + 1 : NULL);
 	}
 	char copy[NAME_MAX_SIZE];
-	(void)ks_text_print(copy, sizeof(copy), "%.*s", (int)(name.size < sizeof(copy) ? name.size : sizeof(copy)), text);
+	(void)ks_text_print(copy, sizeof(copy), "%.*s", (int)(name.size < sizeof(copy) ? name.size : sizeof(copy)),
+			    text);
 	return fail_unknown(walk, copy);
 }
 

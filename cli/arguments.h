@@ -27,7 +27,7 @@ struct ks_arguments {
 	const char *values[KS_OPTIONS_MAX]; /* by row of the table: NULL = not given, "" for a switch; borrowed */
 	char **operands;                    /* NULL-terminated, inside argv */
 	size_t n_operands;
-	bool help;                          /* --help or -h was given */
+	bool help; /* --help or -h was given */
 };
 
 /* What is wrong with the command line, for a person. */

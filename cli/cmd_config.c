@@ -46,8 +46,9 @@ const struct ks_command ks_command_config = {
 	.name = "config",
 	.operands = "",
 	.summary = "each setting, with the file and line it comes from",
-	.details = "Prints what keystay-agent makes of keystay.conf and its drop-ins (man keystay.conf). To test a file\n"
-		   "before it is used: keystay-agent --check-config\n",
+	.details = "Prints what keystay-agent makes of keystay.conf and its drop-ins (man\n"
+		   "keystay.conf). To test a file before it is used: keystay-agent\n"
+		   "--check-config\n",
 	.options = config_options,
 	.n_options = N_CONFIG_OPTIONS,
 	.run = run_config,
@@ -74,7 +75,9 @@ static enum ks_exit run_reload(struct ks_cli *cli, const struct ks_arguments *ar
 	if (r < 0)
 		return ks_command_fail(cli, &error);
 	if (ks_arguments_has(arguments, RELOAD_JSON)) {
-		r = ks_output_json(cli, json_pack("{s:o}", "configuration", ks_output_json_text(reply.configuration)));
+		json_t *object = json_object();
+		ks_output_json_put(&object, "configuration", ks_output_json_text(reply.configuration));
+		r = ks_output_json(cli, object);
 		return r < 0 ? ks_command_fail_code(cli, r, "reload") : KS_EXIT_GOOD;
 	}
 	KS_AUTO_FREE char *configuration = ks_output_escape(reply.configuration);
@@ -86,7 +89,8 @@ const struct ks_command ks_command_reload = {
 	.name = "reload",
 	.operands = "",
 	.summary = "have the agent read its configuration and certs/ again",
-	.details = "When there is a mistake in the new configuration, the agent says where, and keeps the old one.\n",
+	.details = "When there is a mistake in the new configuration, the agent says where, and\n"
+		   "keeps the old one.\n",
 	.options = reload_options,
 	.n_options = N_RELOAD_OPTIONS,
 	.run = run_reload,

@@ -50,8 +50,9 @@ const struct ks_command ks_command_list = {
 	.name = "list",
 	.operands = "",
 	.summary = "the keys that there are",
-	.details = "One line for each key: its short name (which every other command takes), its type, its token, whether\n"
-		   "that is unlocked, and until when its certificate holds.\n",
+	.details = "One line for each key: its short name (which every other command takes), its\n"
+		   "type, its token, whether that is unlocked, and until when its certificate\n"
+		   "holds.\n",
 	.options = list_options,
 	.n_options = N_LIST_OPTIONS,
 	.run = run_list,
@@ -93,8 +94,8 @@ static enum ks_exit run_show(struct ks_cli *cli, const struct ks_arguments *argu
 }
 
 #define NAME_DETAILS                                                                                                   \
-	"NAME is a short name of `keystay list`, the first 8 or more digits of a fingerprint, or a PKCS#11 URI. It\n"  \
-	"may be left out where there is one key.\n"
+	"NAME is a short name of `keystay list`, the first 8 or more digits of a\n"                                    \
+	"fingerprint, or a PKCS#11 URI. It may be left out where there is one key.\n"
 
 const struct ks_command ks_command_show = {
 	.name = "show",
@@ -169,8 +170,8 @@ static enum ks_exit run_cert(struct ks_cli *cli, const struct ks_arguments *argu
 	KS_AUTO_FREE char *name = ks_output_escape(found->identity.name);
 	if (r == KS_ERR_NO_CERTIFICATE) {
 		ks_output_error(cli,
-				"key \"%s\" has no certificate yet; put it (PEM) into the folder certs/ beside keystay.conf, "
-				"such as ~/.config/keystay/certs/, then run: keystay reload",
+				"key \"%s\" has no certificate yet; put it (PEM) into the folder certs/ beside "
+				"keystay.conf, such as ~/.config/keystay/certs/, then run: keystay reload",
 				name ? name : "?");
 		return KS_EXIT_FAILED;
 	}
@@ -183,9 +184,10 @@ const struct ks_command ks_command_cert = {
 	.name = "cert",
 	.operands = "[NAME]",
 	.summary = "certificate, chain and key reference in one PEM file",
-	.details = "The file holds nothing secret: where the key would be, it has a reference that leads to the agent.\n"
-		   "Programs that use OpenSSL take it as certificate and as key, when they run with `keystay run` or\n"
-		   "after `eval \"$(keystay env)\"`:\n"
+	.details = "The file holds nothing secret: where the key would be, it has a reference\n"
+		   "that leads to the agent. Programs that use OpenSSL take it as certificate\n"
+		   "and as key, when they run with `keystay run` or after `eval \"$(keystay\n"
+		   "env)\"`:\n"
 		   "\n"
 		   "  keystay cert alice -o alice.pem\n"
 		   "  keystay run -- curl --cert alice.pem https://www.example.org/\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_run: `keystay run -- CMD` and `keystay env`: the two variables with which programs that use OpenSSL find the keys.
+ * cmd_run: `keystay run -- CMD` and `keystay env`: two variables with which programs that use OpenSSL find the keys.
  *
  * Neither asks the agent: it may be started, stopped and restarted while programs run. What it has to say when it is
  * needed and not there, the provider says.
@@ -39,8 +39,9 @@ static enum ks_exit make_environment(const struct ks_cli *cli, struct environmen
 
 	int r = ks_path_sign_socket(&environment->sign_socket);
 	if (r < 0) {
-		ks_output_error(cli, "it is not known where keystay-agent listens: set XDG_RUNTIME_DIR, or KEYSTAY_SOCK to "
-				     "the absolute path of its socket");
+		ks_output_error(cli,
+				"it is not known where keystay-agent listens: set XDG_RUNTIME_DIR, or KEYSTAY_SOCK "
+				"to the absolute path of its socket");
 		return KS_EXIT_FAILED;
 	}
 	r = ks_openssl_conf_prepare(&environment->openssl_conf, &warning, &error);
@@ -61,7 +62,8 @@ static const struct ks_option env_options[N_ENV_OPTIONS] = {
 	[ENV_JSON] = KS_OPTION_JSON,
 };
 
-static enum ks_exit print_for_shell(const struct ks_cli *cli, const struct environment *environment, enum ks_shell shell)
+static enum ks_exit print_for_shell(const struct ks_cli *cli, const struct environment *environment,
+				    enum ks_shell shell)
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
 
@@ -82,7 +84,8 @@ static enum ks_exit run_env(struct ks_cli *cli, const struct ks_arguments *argum
 
 	if (wanted && !ks_shell_find(wanted, &shell)) {
 		KS_AUTO_FREE char *shown = ks_output_escape(ks_bytes_text(wanted));
-		ks_output_error(cli, "env: the shell \"%s\" is not known; there are sh, csh and fish", shown ? shown : "?");
+		ks_output_error(cli, "env: the shell \"%s\" is not known; there are sh, csh and fish",
+				shown ? shown : "?");
 		return KS_EXIT_USAGE;
 	}
 	enum ks_exit result = make_environment(cli, &environment);
@@ -90,9 +93,10 @@ static enum ks_exit run_env(struct ks_cli *cli, const struct ks_arguments *argum
 		return result;
 	if (!ks_arguments_has(arguments, ENV_JSON))
 		return print_for_shell(cli, &environment, shell);
-	int r = ks_output_json(cli, json_pack("{s:o, s:o}", "openssl_conf",
-					      ks_output_json_text(ks_bytes_text(environment.openssl_conf)), "keystay_sock",
-					      ks_output_json_text(ks_bytes_text(environment.sign_socket))));
+	json_t *object = json_object();
+	ks_output_json_put(&object, "openssl_conf", ks_output_json_text(ks_bytes_text(environment.openssl_conf)));
+	ks_output_json_put(&object, "keystay_sock", ks_output_json_text(ks_bytes_text(environment.sign_socket)));
+	int r = ks_output_json(cli, object);
 	return r < 0 ? ks_command_fail_code(cli, r, "env") : KS_EXIT_GOOD;
 }
 
@@ -106,8 +110,9 @@ const struct ks_command ks_command_env = {
 		   "  eval `keystay env --shell csh`   (csh, tcsh)\n"
 		   "  keystay env --shell fish | source\n"
 		   "\n"
-		   "programs that are started from this shell and use OpenSSL can use the keys. OPENSSL_CONF names a\n"
-		   "configuration that includes the system's own and adds keystay's provider.\n",
+		   "programs that are started from this shell and use OpenSSL can use the keys.\n"
+		   "OPENSSL_CONF names a configuration that includes the system's own and adds\n"
+		   "keystay's provider.\n",
 	.options = env_options,
 	.n_options = N_ENV_OPTIONS,
 	.run = run_env,
@@ -137,11 +142,13 @@ const struct ks_command ks_command_run = {
 	.name = "run",
 	.operands = "[--] COMMAND [ARGUMENT]...",
 	.summary = "run a program that can use the keys",
-	.details = "The program gets two more variables, OPENSSL_CONF and KEYSTAY_SOCK, and nothing else changes for it:\n"
+	.details = "The program gets two more variables, OPENSSL_CONF and KEYSTAY_SOCK, and\n"
+		   "nothing else changes for it:\n"
 		   "\n"
 		   "  keystay run -- curl --cert alice.pem https://www.example.org/\n"
 		   "\n"
-		   "It exits as the program does, with 127 when there is no such program and 126 when it cannot be run.\n",
+		   "It exits as the program does, with 127 when there is no such program and 126\n"
+		   "when it cannot be run.\n",
 	.options = NULL,
 	.n_options = 0,
 	.min_operands = 1,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_status: `keystay status`, for the person who wants to know why something does not work: what runs, what it reads,
- * which tokens are there, and for each trouble the next step.
+ * cmd_status: `keystay status`, for the person who wants to know why something does not work: what runs, what it has
+ * read, which tokens are there, and for each trouble the next step.
  *
  * Runs in: keystay.
  */
@@ -19,18 +19,28 @@ static const struct ks_option options[N_OPTIONS] = {
 
 /* --- JSON -------------------------------------------------------------------------------------------------------- */
 
+static json_t *number(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
 static json_t *json_of_module(const struct ks_msg_module_status *module)
 {
-	return json_pack("{s:o, s:o, s:s, s:I, s:I, s:o}", "name", ks_output_json_text(module->name), "path",
-			 ks_output_json_text(module->path), "state", ks_words_module_state(module->state), "pid",
-			 (json_int_t)module->pid, "restarts", (json_int_t)module->restarts, "note",
-			 ks_output_json_text(module->note));
+	json_t *object = json_object();
+
+	ks_output_json_put(&object, "name", ks_output_json_text(module->name));
+	ks_output_json_put(&object, "path", ks_output_json_text(module->path));
+	ks_output_json_put(&object, "state", json_string(ks_words_module_state(module->state)));
+	ks_output_json_put(&object, "pid", number(module->pid));
+	ks_output_json_put(&object, "restarts", number(module->restarts));
+	ks_output_json_put(&object, "note", ks_output_json_text(module->note));
+	return object;
 }
 
 static const struct {
 	uint32_t flag;
-	const char *word;  /* in JSON */
-	const char *note;  /* in the table; NULL = not worth a line there */
+	const char *word; /* in JSON */
+	const char *note; /* in the table; NULL = not worth a line there */
 } pin_flags[] = {
 	{ KS_PIN_NEEDED, "needed", NULL },
 	{ KS_PIN_SET, "set", NULL },
@@ -56,36 +66,67 @@ static json_t *json_of_pin_flags(uint32_t flags)
 
 static json_t *json_of_token(const struct ks_msg_token_status *token)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:I, s:I, s:I}", "label",
-			 ks_output_json_text(token->label), "module", ks_output_json_text(token->module), "manufacturer",
-			 ks_output_json_text(token->manufacturer), "model", ks_output_json_text(token->model), "serial",
-			 ks_output_json_text(token->serial), "uri", ks_output_json_text(token->uri), "state",
-			 ks_words_token_state(token->state), "pin", json_of_pin_flags(token->pin_flags), "keys",
-			 (json_int_t)token->n_keys, "unlocked_for_s", (json_int_t)token->unlocked_for_s, "signatures",
-			 (json_int_t)token->signatures);
+	json_t *object = json_object();
+
+	ks_output_json_put(&object, "label", ks_output_json_text(token->label));
+	ks_output_json_put(&object, "module", ks_output_json_text(token->module));
+	ks_output_json_put(&object, "manufacturer", ks_output_json_text(token->manufacturer));
+	ks_output_json_put(&object, "model", ks_output_json_text(token->model));
+	ks_output_json_put(&object, "serial", ks_output_json_text(token->serial));
+	ks_output_json_put(&object, "uri", ks_output_json_text(token->uri));
+	ks_output_json_put(&object, "state", json_string(ks_words_token_state(token->state)));
+	ks_output_json_put(&object, "pin", json_of_pin_flags(token->pin_flags));
+	ks_output_json_put(&object, "keys", number(token->n_keys));
+	ks_output_json_put(&object, "unlocked_for_s", number(token->unlocked_for_s));
+	ks_output_json_put(&object, "signatures", number(token->signatures));
+	return object;
+}
+
+static json_t *json_of_agent(const struct ks_msg_status_reply *status)
+{
+	json_t *object = json_object();
+	char started[KS_WORDS_TIME_MAX];
+
+	ks_words_timestamp(status->started, started, sizeof(started));
+	ks_output_json_put(&object, "version", ks_output_json_text(status->agent_version));
+	ks_output_json_put(&object, "pid", number(status->pid));
+	ks_output_json_put(&object, "started", json_string(started));
+	return object;
+}
+
+static json_t *json_of_modules(struct ks_bytes list)
+{
+	json_t *modules = json_array();
+	struct ks_reader reader = ks_reader(list);
+	struct ks_msg_module_status module;
+
+	while (ks_record_read(&reader, KS_RECORD(module_status), &module, sizeof(module)) == 1)
+		(void)json_array_append_new(modules, json_of_module(&module));
+	return modules;
+}
+
+static json_t *json_of_tokens(struct ks_bytes list)
+{
+	json_t *tokens = json_array();
+	struct ks_reader reader = ks_reader(list);
+	struct ks_msg_token_status token;
+
+	while (ks_record_read(&reader, KS_RECORD(token_status), &token, sizeof(token)) == 1)
+		(void)json_array_append_new(tokens, json_of_token(&token));
+	return tokens;
 }
 
 static enum ks_exit print_json(const struct ks_cli *cli, const struct ks_msg_status_reply *status)
 {
-	json_t *modules = json_array();
-	json_t *tokens = json_array();
-	struct ks_reader module_list = ks_reader(status->modules);
-	struct ks_reader token_list = ks_reader(status->tokens);
-	struct ks_msg_module_status module;
-	struct ks_msg_token_status token;
-	char started[KS_WORDS_TIME_MAX];
+	json_t *object = json_object();
 
-	while (ks_record_read(&module_list, KS_RECORD(module_status), &module, sizeof(module)) == 1)
-		(void)json_array_append_new(modules, json_of_module(&module));
-	while (ks_record_read(&token_list, KS_RECORD(token_status), &token, sizeof(token)) == 1)
-		(void)json_array_append_new(tokens, json_of_token(&token));
-	ks_words_timestamp(status->started, started, sizeof(started));
-	int r = ks_output_json(cli, json_pack("{s:{s:o, s:I, s:s}, s:o, s:I, s:I, s:o, s:o}", "agent", "version",
-					      ks_output_json_text(status->agent_version), "pid", (json_int_t)status->pid,
-					      "started", started, "configuration",
-					      ks_output_json_text(status->configuration), "keys",
-					      (json_int_t)status->n_identities, "connections",
-					      (json_int_t)status->n_connections, "modules", modules, "tokens", tokens));
+	ks_output_json_put(&object, "agent", json_of_agent(status));
+	ks_output_json_put(&object, "configuration", ks_output_json_text(status->configuration));
+	ks_output_json_put(&object, "keys", number(status->n_identities));
+	ks_output_json_put(&object, "connections", number(status->n_connections));
+	ks_output_json_put(&object, "modules", json_of_modules(status->modules));
+	ks_output_json_put(&object, "tokens", json_of_tokens(status->tokens));
+	int r = ks_output_json(cli, object);
 	return r < 0 ? ks_command_fail_code(cli, r, "status") : KS_EXIT_GOOD;
 }
 
@@ -281,9 +322,9 @@ const struct ks_command ks_command_status = {
 	.name = "status",
 	.operands = "",
 	.summary = "what the agent, its modules and its tokens are doing",
-	.details = "Shows whether keystay-agent runs and what it has read, each PKCS#11 module with the process that\n"
-		   "holds it, and each token: locked or unlocked and for how long. Where something is to be done, the\n"
-		   "command for it stands below.\n",
+	.details = "Shows whether keystay-agent runs and what it has read, each PKCS#11 module\n"
+		   "with the process that holds it, and each token: locked or unlocked and for\n"
+		   "how long. Where something is to be done, the command for it stands below.\n",
 	.options = options,
 	.n_options = N_OPTIONS,
 	.run = run_status,

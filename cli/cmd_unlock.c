@@ -2,11 +2,11 @@
 /*
  * cmd_unlock: `keystay unlock` and `keystay lock`.
  *
- * One PIN, asked for once, for a token that is named before, goes to the agent once (invariant I6). Nothing here tries a
- * PIN again; where the token or the agent says that a wrong one could block the token, a person must say yes first.
+ * One PIN, asked for once, for a token that is named before, goes to the agent once (invariant I6). Nothing here tries
+ * a PIN again; where the token or the agent says that a wrong one could block the token, a person must say yes first.
  *
- * Runs in: keystay. The PIN stands in a struct ks_secret from the first byte on, and in the frame that carries it, which
- * client/ wipes.
+ * Runs in: keystay. The PIN stands in a struct ks_secret from the first byte on, and in the frame that carries it,
+ * which client/ wipes.
  */
 #include "cli/commands.h"
 
@@ -38,8 +38,8 @@ struct unlocking {
 	struct ks_token_choice token;
 	char shown[4 * 64 + 1]; /* its label, safe to print */
 	bool final_try;
-	int terminal;           /* -1 until it is needed */
-	struct ks_secret *pin;  /* owned */
+	int terminal;          /* -1 until it is needed */
+	struct ks_secret *pin; /* owned */
 };
 
 static void unlocking_deinit(struct unlocking *unlocking)
@@ -70,28 +70,42 @@ static enum ks_exit find_by_key(struct unlocking *unlocking, struct ks_bytes tok
 	if (r == 0)
 		return KS_EXIT_GOOD;
 	ks_output_error(unlocking->cli, "%s",
-			r == KS_ERR_NOT_FOUND ? "the token of this key is not there; see: keystay status" : problem.text);
+			r == KS_ERR_NOT_FOUND ? "the token of this key is not there; see: keystay status" :
+						problem.text);
 	return KS_EXIT_FAILED;
+}
+
+/* All tokens that the agent sees, copied: the connection must not stay open while a person thinks. */
+static int get_tokens(struct ks_buffer *tokens, struct ks_client_error *ret_error)
+{
+	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	struct ks_msg_status request = { 0 };
+	struct ks_msg_status_reply reply;
+
+	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
+	if (r == 0)
+		r = ks_client_call(&client, KS_MSG_STATUS, &request, KS_MSG_STATUS_REPLY, &reply, sizeof(reply),
+				   "waiting for the agent to look at its tokens", ret_error);
+	if (r == 0)
+		ks_buffer_put(tokens, reply.tokens);
+	return r;
 }
 
 static enum ks_exit find_token(struct unlocking *unlocking)
 {
-	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer tokens = { 0 };
 	struct ks_client_error error;
-	struct ks_msg_status request = { 0 };
-	struct ks_msg_status_reply reply;
 	struct ks_token_choice_problem problem;
 	const char *name = unlocking->arguments->n_operands ? unlocking->arguments->operands[0] : "";
 
-	int r = ks_client_open(KS_CLIENT_CONTROL, &client, &error);
-	if (r == 0)
-		r = ks_client_call(&client, KS_MSG_STATUS, &request, KS_MSG_STATUS_REPLY, &reply, sizeof(reply),
-				   "waiting for the agent to look at its tokens", &error);
-	if (r < 0)
+	if (get_tokens(&tokens, &error) < 0)
 		return ks_command_fail(unlocking->cli, &error);
-	r = ks_token_choice_find(reply.tokens, ks_bytes_text(name), &unlocking->token, &problem);
+	int r = ks_buffer_error(&tokens);
+	if (r < 0)
+		return ks_command_fail_code(unlocking->cli, r, "unlock");
+	r = ks_token_choice_find(ks_buffer_bytes(&tokens), ks_bytes_text(name), &unlocking->token, &problem);
 	if (r == KS_ERR_NOT_FOUND)
-		return find_by_key(unlocking, reply.tokens, name);
+		return find_by_key(unlocking, ks_buffer_bytes(&tokens), name);
 	if (r < 0) {
 		ks_output_error(unlocking->cli, "%s", problem.text);
 		return KS_EXIT_FAILED;
@@ -106,10 +120,11 @@ static enum ks_exit print_unlocked(const struct unlocking *unlocking, bool is_ne
 	char left[KS_WORDS_TIME_MAX];
 
 	if (ks_arguments_has(unlocking->arguments, OPTION_JSON)) {
-		int r = ks_output_json(cli, json_pack("{s:o, s:I, s:I}", "token",
-						      ks_output_json_text(ks_bytes_text(unlocking->token.label)),
-						      "unlocked_for_s", (json_int_t)unlocked_for_s, "keys",
-						      (json_int_t)n_keys));
+		json_t *object = json_object();
+		ks_output_json_put(&object, "token", ks_output_json_text(ks_bytes_text(unlocking->token.label)));
+		ks_output_json_put(&object, "unlocked_for_s", json_integer((json_int_t)unlocked_for_s));
+		ks_output_json_put(&object, "keys", json_integer((json_int_t)n_keys));
+		int r = ks_output_json(cli, object);
 		return r < 0 ? ks_command_fail_code(cli, r, "unlock") : KS_EXIT_GOOD;
 	}
 	ks_words_duration(unlocked_for_s, left, sizeof(left));
@@ -133,8 +148,8 @@ static bool needs_pin(const struct unlocking *unlocking, enum ks_exit *ret_resul
 		return false;
 	case KS_TOKEN_BLOCKED:
 		ks_output_error(unlocking->cli,
-				"token \"%s\" has blocked its PIN; set a new one with the token's own tool and its PUK or SO "
-				"PIN",
+				"token \"%s\" has blocked its PIN; set a new one with the token's own tool and its PUK "
+				"or SO PIN",
 				unlocking->shown);
 		break;
 	default:
@@ -153,7 +168,8 @@ static enum ks_exit open_terminal(struct unlocking *unlocking)
 		return KS_EXIT_GOOD;
 	if (ks_prompt_open(&unlocking->terminal) == 0)
 		return KS_EXIT_GOOD;
-	ks_output_error(unlocking->cli, "there is no terminal to ask for the PIN of token \"%s\"; give it with --pin-fd",
+	ks_output_error(unlocking->cli,
+			"there is no terminal to ask for the PIN of token \"%s\"; give it with --pin-fd",
 			unlocking->shown);
 	return KS_EXIT_FAILED;
 }
@@ -177,7 +193,8 @@ static enum ks_exit confirm_final_try(struct unlocking *unlocking, const char *r
 	if (result != KS_EXIT_GOOD)
 		return result;
 	(void)ks_text_print(question, sizeof(question),
-			    "keystay: %s.\nIf you are not sure of the PIN, stop here. Try it all the same? (yes/no) ", reason);
+			    "keystay: %s.\nIf you are not sure of the PIN, stop here. Try it all the same? (yes/no) ",
+			    reason);
 	int r = ks_prompt_yes(unlocking->terminal, question, &yes);
 	if (r < 0 || !yes) {
 		ks_output_error(unlocking->cli, "nothing was tried; token \"%s\" stays locked", unlocking->shown);
@@ -192,7 +209,8 @@ static enum ks_exit fail_pin(const struct unlocking *unlocking, int code)
 	if (code == KS_ERR_CANCELLED)
 		ks_output_error(unlocking->cli, "no PIN was given; token \"%s\" stays locked", unlocking->shown);
 	else if (code == KS_ERR_TOO_LARGE)
-		ks_output_error(unlocking->cli, "that is longer than any PIN (%d bytes); nothing was tried", KS_SECRET_MAX);
+		ks_output_error(unlocking->cli, "that is longer than any PIN (%d bytes); nothing was tried",
+				KS_SECRET_MAX);
 	else if (code == KS_ERR_NO_MEMORY || code == KS_ERR_LIMIT)
 		ks_output_error(unlocking->cli, "there is no memory that can be locked for the PIN; see: ulimit -l");
 	else
@@ -315,9 +333,14 @@ const struct ks_command ks_command_unlock = {
 	.name = "unlock",
 	.operands = "[TOKEN]",
 	.summary = "give a token its PIN, once, for all programs",
-	.details = "TOKEN is a label of `keystay status`, a PKCS#11 URI, or the name of one of its keys. It may be left\n"
-		   "out where one token is locked. The PIN is asked for on the terminal and not shown; scripts hand it\n"
-		   "over on a descriptor: keystay unlock corp --pin-fd 3 3<pin-file\n"
+	.details = "TOKEN is a label of `keystay status`, a PKCS#11 URI, or the name of one of\n"
+		   "its keys. It may be left out where one token is locked.\n"
+		   "\n"
+		   "The PIN is asked for on the terminal and not shown. Scripts hand it over on a\n"
+		   "descriptor:\n"
+		   "\n"
+		   "  keystay unlock corp --pin-fd 3 3<pin-file\n"
+		   "\n"
 		   "A wrong PIN is never tried again.\n",
 	.options = options,
 	.n_options = N_OPTIONS,
@@ -346,13 +369,16 @@ static enum ks_exit run_lock(struct ks_cli *cli, const struct ks_arguments *argu
 	if (r < 0)
 		return ks_command_fail(cli, &error);
 	if (ks_arguments_has(arguments, LOCK_JSON)) {
-		r = ks_output_json(cli, json_pack("{s:I}", "tokens", (json_int_t)reply.n_tokens));
+		json_t *object = json_object();
+		ks_output_json_put(&object, "tokens", json_integer((json_int_t)reply.n_tokens));
+		r = ks_output_json(cli, object);
 		return r < 0 ? ks_command_fail_code(cli, r, "lock") : KS_EXIT_GOOD;
 	}
 	if (reply.n_tokens == 0)
 		(void)fputs("Nothing was unlocked.\n", cli->out);
 	else
-		(void)fprintf(cli->out, "Locked: %u token%s\n", (unsigned)reply.n_tokens, reply.n_tokens == 1 ? "" : "s");
+		(void)fprintf(cli->out, "Locked: %u token%s\n", (unsigned)reply.n_tokens,
+			      reply.n_tokens == 1 ? "" : "s");
 	return KS_EXIT_GOOD;
 }
 
@@ -360,7 +386,8 @@ const struct ks_command ks_command_lock = {
 	.name = "lock",
 	.operands = "[TOKEN]",
 	.summary = "forget a token's PIN and refuse its keys; all tokens when none is named",
-	.details = "The agent refuses at once; the token is logged out of. TOKEN as for `keystay unlock`.\n",
+	.details = "The agent refuses at once; the token is logged out of. TOKEN as for `keystay\n"
+		   "unlock`.\n",
 	.options = lock_options,
 	.n_options = N_LOCK_OPTIONS,
 	.max_operands = 1,

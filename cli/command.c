@@ -11,14 +11,15 @@
 
 static const char *const heading = "keystay: client keys for TLS that stay on their smart card, HSM or TPM";
 
-static const char *const first_steps = "First steps:\n"
-				       "  keystay-agent &                      start the agent (or: systemctl --user start "
-				       "keystay-agent)\n"
-				       "  keystay status                       which modules and tokens it sees\n"
-				       "  keystay unlock                       give the token its PIN, once\n"
-				       "  keystay list                         which keys there are\n"
-				       "  keystay cert NAME -o me.pem          certificate and key reference in one file\n"
-				       "  keystay run -- curl --cert me.pem https://…\n";
+static const char *const first_steps =
+	"First steps:\n"
+	"  keystay-agent &                      start the agent (or: systemctl --user start "
+	"keystay-agent)\n"
+	"  keystay status                       which modules and tokens it sees\n"
+	"  keystay unlock                       give the token its PIN, once\n"
+	"  keystay list                         which keys there are\n"
+	"  keystay cert NAME -o me.pem          certificate and key reference in one file\n"
+	"  keystay run -- curl --cert me.pem https://…\n";
 
 /* --- help -------------------------------------------------------------------------------------------------------- */
 
@@ -118,7 +119,8 @@ static enum ks_exit run(struct ks_cli *cli, const struct ks_command *command, ch
 	struct ks_arguments arguments;
 	struct ks_arguments_problem problem;
 
-	if (ks_arguments_read(command->options, command->n_options, command->runs_other, argv, &arguments, &problem) < 0)
+	if (ks_arguments_read(command->options, command->n_options, command->runs_other, argv, &arguments, &problem) <
+	    0)
 		return fail_usage(cli, command, problem.text);
 	if (arguments.help) {
 		print_help(cli->out, command);

@@ -19,7 +19,7 @@
 /* What keystay exits with; man/keystay.1 promises these. */
 enum ks_exit {
 	KS_EXIT_GOOD = 0,
-	KS_EXIT_FAILED = 1,   /* refused or failed */
+	KS_EXIT_FAILED = 1, /* refused or failed */
 	KS_EXIT_USAGE = 2,
 	KS_EXIT_NO_AGENT = 3,
 	/* keystay run, as env(1) has it */

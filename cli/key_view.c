@@ -55,29 +55,27 @@ static json_t *json_of_time(bool known, uint64_t seconds)
 
 static json_t *json_of(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain)
 {
+	json_t *key = json_object();
 	bool known = has_certificate(identity);
 	char fingerprint[FINGERPRINT_TEXT];
 
 	fingerprint_of(identity, fingerprint);
-	json_t *key = json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:s}", "name", ks_output_json_text(identity->name),
-				"type", ks_output_json_text(identity->key_type), "token",
-				ks_output_json_text(identity->token), "module", ks_output_json_text(identity->module),
-				"state", ks_words_token_state(identity->state), "label",
-				ks_output_json_text(identity->label), "uri", ks_output_json_text(identity->uri),
-				"fingerprint", fingerprint);
-	json_t *certificate =
-		json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "certificates", (json_int_t)n_chain, "subject",
-			  known ? ks_output_json_text(identity->subject) : json_null(), "issuer",
-			  known ? ks_output_json_text(identity->issuer) : json_null(), "not_before",
-			  json_of_time(known, identity->not_before), "not_after",
-			  json_of_time(known, identity->not_after), "validity",
-			  known ? json_string(validity_words[validity_of(cli, identity)]) : json_null(), "rules",
-			  ks_output_json_text(identity->rules));
-	if (!key || !certificate || json_object_update(key, certificate) < 0) {
-		json_decref(key);
-		key = NULL;
-	}
-	json_decref(certificate);
+	ks_output_json_put(&key, "name", ks_output_json_text(identity->name));
+	ks_output_json_put(&key, "type", ks_output_json_text(identity->key_type));
+	ks_output_json_put(&key, "token", ks_output_json_text(identity->token));
+	ks_output_json_put(&key, "module", ks_output_json_text(identity->module));
+	ks_output_json_put(&key, "state", json_string(ks_words_token_state(identity->state)));
+	ks_output_json_put(&key, "label", ks_output_json_text(identity->label));
+	ks_output_json_put(&key, "uri", ks_output_json_text(identity->uri));
+	ks_output_json_put(&key, "fingerprint", json_string(fingerprint));
+	ks_output_json_put(&key, "certificates", json_integer((json_int_t)n_chain));
+	ks_output_json_put(&key, "subject", known ? ks_output_json_text(identity->subject) : json_null());
+	ks_output_json_put(&key, "issuer", known ? ks_output_json_text(identity->issuer) : json_null());
+	ks_output_json_put(&key, "not_before", json_of_time(known, identity->not_before));
+	ks_output_json_put(&key, "not_after", json_of_time(known, identity->not_after));
+	ks_output_json_put(&key, "validity",
+			   known ? json_string(validity_words[validity_of(cli, identity)]) : json_null());
+	ks_output_json_put(&key, "rules", ks_output_json_text(identity->rules));
 	return key;
 }
 
@@ -111,14 +109,15 @@ static void warn(struct ks_key_list *list, const struct ks_msg_identity *identit
 		return;
 	ks_words_date(validity == KS_VALIDITY_EARLY ? identity->not_before : identity->not_after, date, sizeof(date));
 	if (validity == KS_VALIDITY_EXPIRED) {
-		ks_buffer_printf(out,
-				 "keystay: warning: the certificate of %s has expired on %s, servers will refuse it: put a "
-				 "new one on the token or into certs/, then run: keystay reload\n",
-				 name, date);
+		ks_buffer_printf(
+			out,
+			"keystay: warning: the certificate of %s has expired on %s, servers will refuse it: put "
+			"a new one on the token or into certs/, then run: keystay reload\n",
+			name, date);
 	} else if (validity == KS_VALIDITY_SOON) {
 		ks_words_duration(identity->not_after - list->cli->now_s, left, sizeof(left));
-		ks_buffer_printf(out, "keystay: warning: the certificate of %s expires in %s (%s): renew it in time\n", name,
-				 left, date);
+		ks_buffer_printf(out, "keystay: warning: the certificate of %s expires in %s (%s): renew it in time\n",
+				 name, left, date);
 	} else if (validity == KS_VALIDITY_EARLY) {
 		ks_buffer_printf(out,
 				 "keystay: warning: the certificate of %s does not hold before %s: is this computer's "
@@ -186,8 +185,9 @@ int ks_key_list_print(struct ks_key_list *list)
 	if (list->as_json)
 		return ks_output_json(cli, KS_STEAL(list->json));
 	if (list->n_keys == 0) {
-		ks_output_error(cli, "there are no keys yet. Look at the modules and tokens: keystay status. A locked token "
-				     "may show its keys only after: keystay unlock");
+		ks_output_error(cli,
+				"there are no keys yet. Look at the modules and tokens: keystay status. A locked token "
+				"may show its keys only after: keystay unlock");
 		return 0;
 	}
 	int r = ks_table_print(&list->table, cli, "");
@@ -246,8 +246,9 @@ static void show_validity(const struct ks_cli *cli, const struct ks_msg_identity
 static void show_certificate(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain)
 {
 	if (!has_certificate(identity)) {
-		(void)fprintf(cli->out, "%-13s none: put one (PEM) into the folder certs/ beside keystay.conf, then run: "
-					"keystay reload\n",
+		(void)fprintf(cli->out,
+			      "%-13s none: put one (PEM) into the folder certs/ beside keystay.conf, then run: "
+			      "keystay reload\n",
 			      "Certificate");
 		return;
 	}

@@ -106,10 +106,11 @@ int ks_openssl_conf_module(char **ret_path, struct ks_openssl_note *ret_error)
 	if (!found)
 		found = realpath(KEYSTAY_OSSL_MODULES "/" MODULE_FILE, NULL);
 	if (!found) {
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
-				    "keystay's OpenSSL provider is neither at %s nor at %s; install keystay again, or build "
-				    "the target keystay_provider",
-				    beside ? beside : "?", KEYSTAY_OSSL_MODULES "/" MODULE_FILE);
+		(void)ks_text_print(
+			ret_error->text, sizeof(ret_error->text),
+			"keystay's OpenSSL provider is neither at %s nor at %s; install keystay again, or build "
+			"the target keystay_provider",
+			beside ? beside : "?", KEYSTAY_OSSL_MODULES "/" MODULE_FILE);
 		return KS_ERR_NOT_FOUND;
 	}
 	*ret_path = found;

@@ -21,9 +21,8 @@ int ks_openssl_conf_system(char **ret_path, struct ks_openssl_note *ret_error) K
 int ks_openssl_conf_module(char **ret_path, struct ks_openssl_note *ret_error) KS_WARN_UNUSED;
 
 /* Puts text into <runtime>/openssl/, under a name made of its hash; the same text gets the same file. Given. */
-int ks_openssl_conf_write(struct ks_bytes text, char **ret_path, struct ks_openssl_note *ret_error)
-	KS_WARN_UNUSED;
+int ks_openssl_conf_write(struct ks_bytes text, char **ret_path, struct ks_openssl_note *ret_error) KS_WARN_UNUSED;
 
 /* All of it: the configuration to use now. */
-int ks_openssl_conf_prepare(char **ret_path, struct ks_openssl_note *ret_warning,
-			    struct ks_openssl_note *ret_error) KS_WARN_UNUSED;
+int ks_openssl_conf_prepare(char **ret_path, struct ks_openssl_note *ret_warning, struct ks_openssl_note *ret_error)
+	KS_WARN_UNUSED;

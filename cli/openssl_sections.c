@@ -81,7 +81,7 @@ static const char *value_of(const CONF *conf, const char *section, const char *n
 	return NULL;
 }
 
-/* activate = anything counts for OpenSSL 3.0 and 3.1; later ones read these words as no, and who writes them means no. */
+/* OpenSSL 3.0 takes any value for yes, later ones take these words for no; who writes them means no. */
 static bool is_active(const CONF *conf, const char *section)
 {
 	static const char *const no[] = { "0", "no", "NO", "false", "FALSE", "off", "OFF" };
@@ -112,8 +112,8 @@ static const CONF_VALUE *find_provider(const CONF *conf, const char *providers, 
 	return NULL;
 }
 
-/* Goes by names alone ("fips", "fips.so", "wolfprov-fips"): taking an ordinary provider for a FIPS one leaves the system
- * as it is, the other mistake would undo what the administrator wanted. */
+/* Goes by names alone ("fips", "fips.so", "wolfprov-fips"): taking an ordinary provider for a FIPS one leaves the
+ * system as it is, the other mistake would undo what the administrator wanted. */
 static bool activates_fips(const CONF *conf, const char *providers)
 {
 	for (size_t i = 0; i < count(conf, providers); i++) {
@@ -147,23 +147,24 @@ static void look_for_demands(const struct writing *writing, const char *system, 
 	const char *query = section ? value_of(writing->system, section, "default_properties") : NULL;
 
 	if (query && has_demand(query))
-		(void)ks_text_print(writing->warning->text, sizeof(writing->warning->text),
-				    "%s says default_properties = %s, which may keep programs from using keystay's keys "
-				    "(they then send no certificate)",
-				    system, query);
+		(void)ks_text_print(
+			writing->warning->text, sizeof(writing->warning->text),
+			"%s says default_properties = %s, which may keep programs from using keystay's keys "
+			"(they then send no certificate)",
+			system, query);
 }
 
 /* --- writing ----------------------------------------------------------------------------------------------------- */
 
-static bool is_word(char letter)
-{
-	return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9') ||
-	       letter == '_';
-}
+#define WORD "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
 /* Inside double quotes nothing is expanded, and a backslash takes every meaning away. */
 static void put_value(struct ks_buffer *buffer, const char *value)
 {
+	if (value[0] && value[strspn(value, WORD "/.-")] == '\0') {
+		ks_buffer_put(buffer, ks_bytes_text(value));
+		return;
+	}
 	ks_buffer_put_u8(buffer, '"');
 	for (; *value; value++) {
 		if (*value == '"' || *value == '\\')
@@ -177,7 +178,7 @@ static void put_section(struct ks_buffer *buffer, const char *name)
 {
 	ks_buffer_put(buffer, ks_bytes_text("\n["));
 	for (; *name; name++) {
-		if (!is_word(*name))
+		if (!strchr(WORD, *name))
 			ks_buffer_put_u8(buffer, '\\');
 		ks_buffer_put_u8(buffer, (uint8_t)*name);
 	}
@@ -203,37 +204,44 @@ static bool is_shared(const CONF *conf, const char *providers, const CONF_VALUE 
 	return false;
 }
 
-static void write_default(struct writing *writing, const char *providers)
+/* The section in which default has to be activated; NULL when nothing is to be done. *ret_name: also to be listed,
+ * under this name. */
+static const char *choose_default(const CONF *conf, const char *providers, const char **ret_name)
 {
-	const CONF_VALUE *known = find_provider(writing->system, providers, "default");
-	const char *section = DEFAULT_SECTION;
+	const CONF_VALUE *known = find_provider(conf, providers, "default");
 
-	if (known && is_active(writing->system, known->value))
-		return;
-	if (known && !is_shared(writing->system, providers, known)) {
-		section = known->value;
-	} else {
-		put_section(writing->buffer, providers);
-		put_line(writing->buffer, known ? known->name : "default", DEFAULT_SECTION);
-	}
-	put_section(writing->buffer, section);
-	put_line(writing->buffer, "activate", "1");
+	*ret_name = NULL;
+	if (activates_fips(conf, providers) || (known && is_active(conf, known->value)))
+		return NULL;
+	if (known && !is_shared(conf, providers, known))
+		return known->value;
+	*ret_name = known ? known->name : "default";
+	return DEFAULT_SECTION;
 }
 
-/* A section for keystay that is there already keeps its own module. */
-static void write_keystay(struct writing *writing, const char *providers)
+/* A keystay that is listed already is listed again, so that it comes last, and keeps its own module. */
+static void write_providers(struct writing *writing, const char *providers)
 {
+	struct ks_buffer *buffer = writing->buffer;
 	const CONF_VALUE *known = find_provider(writing->system, providers, "keystay");
 	const char *section = known ? known->value : KEYSTAY_SECTION;
+	const char *default_name;
+	const char *default_section = choose_default(writing->system, providers, &default_name);
 
-	put_section(writing->buffer, providers);
-	put_line(writing->buffer, known ? known->name : "keystay", section);
-	put_section(writing->buffer, section);
+	put_section(buffer, providers);
+	if (default_name)
+		put_line(buffer, default_name, default_section);
+	put_line(buffer, known ? known->name : "keystay", section);
+	if (default_section) {
+		put_section(buffer, default_section);
+		put_line(buffer, "activate", "1");
+	}
+	put_section(buffer, section);
 	if (!setting_of(writing->system, section, "module"))
-		put_line(writing->buffer, "module", writing->module);
+		put_line(buffer, "module", writing->module);
 	/* Without the file (keystay was removed, a program brings its own OpenSSL) programs go on as if we were not. */
-	put_line(writing->buffer, "soft_load", "1");
-	put_line(writing->buffer, "activate", "1");
+	put_line(buffer, "soft_load", "1");
+	put_line(buffer, "activate", "1");
 }
 
 /* Appends what init needs; returns the section of its providers. */
@@ -268,9 +276,7 @@ static void write_sections(struct writing *writing, const char *system)
 		written[i] = write_init(writing, inits[i]);
 		if (i > 0 && strcmp(written[i], written[0]) == 0)
 			continue;
-		if (!activates_fips(writing->system, written[i]))
-			write_default(writing, written[i]);
-		write_keystay(writing, written[i]);
+		write_providers(writing, written[i]);
 	}
 }
 
@@ -282,10 +288,11 @@ static int fail_read(const char *system, long line, struct ks_openssl_note *ret_
 	const char *reason = ERR_reason_error_string(error);
 
 	if (line > 0)
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
-				    "OpenSSL's configuration %s cannot be read: line %ld: %s; correct it, or name another one "
-				    "in OPENSSL_CONF",
-				    system, line, reason ? reason : "unknown error");
+		(void)ks_text_print(
+			ret_error->text, sizeof(ret_error->text),
+			"OpenSSL's configuration %s cannot be read: line %ld: %s; correct it, or name another one "
+			"in OPENSSL_CONF",
+			system, line, reason ? reason : "unknown error");
 	else
 		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
 				    "OpenSSL's configuration %s cannot be read: %s; correct it, or name another one in "

@@ -9,7 +9,8 @@
  *	- the default provider, explicitly: once a configuration activates any provider, OpenSSL no longer loads it by
  *	  itself, and every TLS connection would fail;
  *	- keystay after all others: asked first, it would be asked to make ephemeral keys too, which it cannot;
- *	- never the default provider where the system activates a FIPS one;
+ *	- never the default provider where the system activates a FIPS one; other providers stay listed as they are
+ *	  (OpenSSL 3.0 itself asks all but the last one in the order of their names, whatever the order in the file);
  *	- the same for nodejs_conf, which is all that Node.js reads.
  *
  * Runs in: keystay. Reads configurations only: no provider is loaded, and libcrypto itself is not configured.
@@ -20,7 +21,7 @@
 #include "lib/base/error.h"
 
 /* The first line of each file that is ours, and how the second one begins: the system's file follows, if any. */
-#define KS_OPENSSL_MARK "# Written by keystay (keystay env, keystay run) and written anew when needed: do not change it."
+#define KS_OPENSSL_MARK "# Written by keystay (keystay env, keystay run), anew whenever needed: do not change it."
 #define KS_OPENSSL_SYSTEM "# The system's configuration: "
 
 /* What went wrong, or what will not work as hoped, for a person; "" = nothing. */

@@ -32,8 +32,7 @@ void ks_cli_init(struct ks_cli *cli)
 }
 
 /* One write, so that lines of several processes do not mix. */
-static void KS_PRINTF(3, 0)
-say(const struct ks_cli *cli, const char *prefix, const char *format, va_list arguments)
+static void KS_PRINTF(3, 0) say(const struct ks_cli *cli, const char *prefix, const char *format, va_list arguments)
 {
 	char text[4 * 1024 + 256];
 
@@ -75,11 +74,8 @@ char *ks_output_escape(struct ks_bytes text)
 const char *ks_color_on(const struct ks_cli *cli, enum ks_color color)
 {
 	static const char *const codes[] = {
-		[KS_COLOR_NONE] = "",
-		[KS_COLOR_GOOD] = "\033[32m",
-		[KS_COLOR_CARE] = "\033[33m",
-		[KS_COLOR_BAD] = "\033[31m",
-		[KS_COLOR_HEADING] = "\033[1m",
+		[KS_COLOR_NONE] = "",        [KS_COLOR_GOOD] = "\033[32m",   [KS_COLOR_CARE] = "\033[33m",
+		[KS_COLOR_BAD] = "\033[31m", [KS_COLOR_HEADING] = "\033[1m",
 	};
 
 	return cli->color ? codes[color] : "";
@@ -100,6 +96,15 @@ json_t *ks_output_json_text(struct ks_bytes text)
 
 	KS_AUTO_FREE char *shown = ks_output_escape(text);
 	return shown ? json_string(shown) : NULL;
+}
+
+void ks_output_json_put(json_t **object, const char *key, json_t *value)
+{
+	/* Takes value in any case, also when there is no object or no value. */
+	if (json_object_set_new(*object, key, value) == 0)
+		return;
+	json_decref(*object);
+	*object = NULL;
 }
 
 int ks_output_json(const struct ks_cli *cli, json_t *value)

@@ -53,6 +53,9 @@ const char *ks_color_off(const struct ks_cli *cli, enum ks_color color);
 /* A JSON string of foreign text; what is not UTF-8 is escaped. Given. */
 json_t *ks_output_json_text(struct ks_bytes text);
 
+/* Puts value (taken) into *object. When memory runs out *object becomes NULL and stays so: look once, at the end. */
+void ks_output_json_put(json_t **object, const char *key, json_t *value);
+
 /* Writes value with a final newline. value is taken, and may be NULL when memory ran out. */
 int ks_output_json(const struct ks_cli *cli, json_t *value) KS_WARN_UNUSED;
 

@@ -24,8 +24,8 @@
 /* A terminal with echo off, and the way back. */
 struct hush {
 	int terminal;
-	int signals; /* signalfd */
-	sigset_t mask; /* as it was */
+	int signals;             /* signalfd */
+	sigset_t mask;           /* as it was */
 	struct termios settings; /* as they were */
 };
 

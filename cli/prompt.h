@@ -16,7 +16,7 @@
 int ks_prompt_open(int *ret_terminal) KS_WARN_UNUSED;
 
 /* Writes question and reads one line with echo off. Echo is as before afterwards, also when a signal ends or stops the
- * program meanwhile; after a stop the question comes again. CANCELLED for an empty line or the end of input (Ctrl-D). */
+ * program meanwhile; after a stop the question comes again. CANCELLED for an empty line or the end of input. */
 int ks_prompt_pin(int terminal, const char *question, struct ks_secret *pin) KS_WARN_UNUSED;
 
 /* Writes question and reads one line with echo on. Was it the word yes, in full? */

@@ -8,8 +8,8 @@ static const struct {
 	const char *name;
 	enum ks_shell shell;
 } shells[] = {
-	{ "sh", KS_SHELL_SH },	 { "bash", KS_SHELL_SH },   { "dash", KS_SHELL_SH },   { "ksh", KS_SHELL_SH },
-	{ "zsh", KS_SHELL_SH },	 { "csh", KS_SHELL_CSH },   { "tcsh", KS_SHELL_CSH },  { "fish", KS_SHELL_FISH },
+	{ "sh", KS_SHELL_SH },  { "bash", KS_SHELL_SH }, { "dash", KS_SHELL_SH },  { "ksh", KS_SHELL_SH },
+	{ "zsh", KS_SHELL_SH }, { "csh", KS_SHELL_CSH }, { "tcsh", KS_SHELL_CSH }, { "fish", KS_SHELL_FISH },
 };
 
 bool ks_shell_find(const char *name, enum ks_shell *ret_shell)

@@ -11,8 +11,8 @@
 #include "lib/base/buffer.h"
 
 enum ks_shell {
-	KS_SHELL_SH,   /* POSIX sh, bash, zsh, ksh */
-	KS_SHELL_CSH,  /* csh, tcsh */
+	KS_SHELL_SH,  /* POSIX sh, bash, zsh, ksh */
+	KS_SHELL_CSH, /* csh, tcsh */
 	KS_SHELL_FISH,
 };
 

@@ -106,14 +106,15 @@ static void look_at(struct search *search, const struct ks_msg_token_status *tok
 	offer(search, token);
 }
 
-static int fail_ambiguous(const struct search *search, struct ks_bytes name, struct ks_token_choice_problem *ret_problem)
+static int fail_ambiguous(const struct search *search, struct ks_bytes name,
+			  struct ks_token_choice_problem *ret_problem)
 {
 	char shown[256];
 
 	ks_text_escape(name, shown, sizeof(shown));
 	(void)ks_text_print(ret_problem->text, sizeof(ret_problem->text), "%s%s%s; name one:%.*s",
-			    search->by_name ? "more than one token is called \"" : "more than one token is locked", shown,
-			    search->by_name ? "\"" : "", (int)search->commands.size,
+			    search->by_name ? "more than one token is called \"" : "more than one token is locked",
+			    shown, search->by_name ? "\"" : "", (int)search->commands.size,
 			    search->commands.size ? (const char *)search->commands.data : "");
 	return KS_ERR_AMBIGUOUS;
 }

@@ -33,9 +33,9 @@ void ks_words_timestamp(uint64_t seconds, char *out, size_t size);
 /* How long a certificate will do. */
 enum ks_validity {
 	KS_VALIDITY_GOOD,
-	KS_VALIDITY_SOON,    /* to be renewed: see ks_words_validity() */
+	KS_VALIDITY_SOON, /* to be renewed: see ks_words_validity() */
 	KS_VALIDITY_EXPIRED,
-	KS_VALIDITY_EARLY,   /* does not hold yet */
+	KS_VALIDITY_EARLY, /* does not hold yet */
 };
 
 /* SOON is the last month, or the last third of a life that is shorter than three months: a certificate that is made

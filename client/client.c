@@ -164,9 +164,10 @@ static int read_reply(const struct ks_frame *frame, uint32_t id, uint8_t reply_t
 	if (version != KS_PROTOCOL_VERSION)
 		return fail_version(version, ret_error);
 	if (frame->type != reply_type || reply_id != id)
-		return ks_client_fail(ret_error, KS_ERR_MALFORMED,
-				      "keystay-agent answered something that was not asked; restart it, and report this "
-				      "if it comes again: systemctl --user restart keystay-agent");
+		return ks_client_fail(
+			ret_error, KS_ERR_MALFORMED,
+			"keystay-agent answered something that was not asked; restart it, and report this "
+			"if it comes again: systemctl --user restart keystay-agent");
 	int r = ks_message_read(reply_type, frame->body, ret_reply, reply_size);
 	return r < 0 ? fail_reply(r, ret_error) : 0;
 }

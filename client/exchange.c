@@ -28,9 +28,10 @@ static int fill_address(const char *path, struct sockaddr_un *address, struct ks
 	size_t size = strlen(path);
 
 	if (size >= sizeof(address->sun_path))
-		return ks_client_fail(ret_error, KS_ERR_INVALID,
-				      "the path of the agent's socket is longer than the %zu bytes that Linux allows: %s",
-				      sizeof(address->sun_path) - 1, path);
+		return ks_client_fail(
+			ret_error, KS_ERR_INVALID,
+			"the path of the agent's socket is longer than the %zu bytes that Linux allows: %s",
+			sizeof(address->sun_path) - 1, path);
 	address->sun_family = AF_UNIX;
 	memcpy(address->sun_path, path, size + 1);
 	return 0;
@@ -77,15 +78,17 @@ static int fail_connect(int error_number, const char *path, struct ks_client_err
 	case ENOENT:
 	case ENOTDIR:
 	case ECONNREFUSED:
-		return ks_client_fail(ret_error, KS_ERR_NO_AGENT,
-				      "keystay-agent is not running (no listener at %s); start it: keystay-agent &   or: "
-				      "systemctl --user start keystay-agent.socket",
-				      path);
+		return ks_client_fail(
+			ret_error, KS_ERR_NO_AGENT,
+			"keystay-agent is not running (no listener at %s); start it: keystay-agent &   or: "
+			"systemctl --user start keystay-agent.socket",
+			path);
 	case ETIMEDOUT:
-		return ks_client_fail(ret_error, KS_ERR_TIMEOUT,
-				      "keystay-agent at %s does not accept connections, it may be stopped or overloaded; "
-				      "restart it: systemctl --user restart keystay-agent",
-				      path);
+		return ks_client_fail(
+			ret_error, KS_ERR_TIMEOUT,
+			"keystay-agent at %s does not accept connections, it may be stopped or overloaded; "
+			"restart it: systemctl --user restart keystay-agent",
+			path);
 	default:
 		return ks_client_fail_errno(ret_error, error_number, "connect to keystay-agent at", path);
 	}

@@ -19,9 +19,10 @@
 
 static int fail_identity(struct ks_client_error *ret_error)
 {
-	return ks_client_fail(ret_error, KS_ERR_MALFORMED,
-			      "keystay-agent's reply does not hold the identities that it should; restart it, and report "
-			      "this if it comes again: systemctl --user restart keystay-agent");
+	return ks_client_fail(
+		ret_error, KS_ERR_MALFORMED,
+		"keystay-agent's reply does not hold the identities that it should; restart it, and report "
+		"this if it comes again: systemctl --user restart keystay-agent");
 }
 
 /* --- GET --------------------------------------------------------------------------------------------------------- */

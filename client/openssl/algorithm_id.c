@@ -15,7 +15,7 @@ static const uint8_t oid_rsassa_pss[] = { RSA, 0x0a };
 static const uint8_t oid_mgf1[] = { RSA, 0x08 };
 static const uint8_t oid_ed25519[] = { 0x2b, 0x65, 0x70 }; /* RFC 8410 section 3 */
 
-/* sha256WithRSAEncryption … (RFC 4055 section 5), ecdsa-with-SHA256 … (RFC 5758 section 3.2), id-sha256 … (RFC 5754). */
+/* sha256WithRSAEncryption (RFC 4055 section 5), ecdsa-with-SHA256 (RFC 5758 section 3.2), id-sha256 (RFC 5754). */
 static const struct {
 	uint8_t pkcs1[9];
 	uint8_t ecdsa[8];
@@ -52,7 +52,7 @@ static void put_tagged(struct ks_buffer *buffer, unsigned number, const struct k
 	ks_der_put(buffer, (uint8_t)(KS_DER_CONTEXT_0 + number), ks_buffer_bytes(contents));
 }
 
-/* RSASSA-PSS-params (RFC 4055 section 3.1): the hash, MGF1 with the same one, a salt as long; the trailer is the default. */
+/* RSASSA-PSS-params (RFC 4055 section 3.1): the hash, MGF1 with the same one, a salt as long; the usual trailer. */
 static void put_pss(struct ks_buffer *buffer, enum ks_hash hash)
 {
 	static const uint8_t null[] = { KS_DER_NULL, 0 };

@@ -31,11 +31,11 @@ static const struct {
 	const char *name;
 	enum ks_hash hash;
 } digests[] = {
-	{ "SHA256", KS_HASH_SHA256 }, { "SHA2-256", KS_HASH_SHA256 },
+	{ "SHA256", KS_HASH_SHA256 },  { "SHA2-256", KS_HASH_SHA256 },
 	{ "SHA-256", KS_HASH_SHA256 }, { "2.16.840.1.101.3.4.2.1", KS_HASH_SHA256 },
-	{ "SHA384", KS_HASH_SHA384 }, { "SHA2-384", KS_HASH_SHA384 },
+	{ "SHA384", KS_HASH_SHA384 },  { "SHA2-384", KS_HASH_SHA384 },
 	{ "SHA-384", KS_HASH_SHA384 }, { "2.16.840.1.101.3.4.2.2", KS_HASH_SHA384 },
-	{ "SHA512", KS_HASH_SHA512 }, { "SHA2-512", KS_HASH_SHA512 },
+	{ "SHA512", KS_HASH_SHA512 },  { "SHA2-512", KS_HASH_SHA512 },
 	{ "SHA-512", KS_HASH_SHA512 }, { "2.16.840.1.101.3.4.2.3", KS_HASH_SHA512 },
 };
 
@@ -112,9 +112,10 @@ static int fail_salt(const char *word, struct ks_report *report)
 	char shown[WORD_MAX];
 
 	show(word, shown);
-	return ks_report_fail(report, "saltlen", KS_ERR_INPUT_SCHEME,
-			      "TLS signs RSA-PSS with a salt as long as the digest; this program asked for a salt length of %s",
-			      shown);
+	return ks_report_fail(
+		report, "saltlen", KS_ERR_INPUT_SCHEME,
+		"TLS signs RSA-PSS with a salt as long as the digest; this program asked for a salt length of %s",
+		shown);
 }
 
 /* The number itself is judged when the digest is known, by ks_choice_scheme(). */
@@ -198,7 +199,10 @@ static int set_text_param(struct ks_choice *choice, const OSSL_PARAM *param, str
 static bool changes_nothing(const char *name)
 {
 	static const char *const names[] = {
-		OSSL_SIGNATURE_PARAM_PROPERTIES, OSSL_SIGNATURE_PARAM_MGF1_PROPERTIES, "digest-check", "key-check",
+		OSSL_SIGNATURE_PARAM_PROPERTIES,
+		OSSL_SIGNATURE_PARAM_MGF1_PROPERTIES,
+		"digest-check",
+		"key-check",
 	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(names[i], name) == 0)
@@ -243,8 +247,9 @@ const struct ks_scheme *ks_choice_scheme(const struct ks_choice *choice, struct 
 			return NULL;
 		}
 		if (choice->has_mgf1 && choice->mgf1 != choice->hash) {
-			(void)ks_report_fail(report, "mgf1-digest", KS_ERR_INPUT_SCHEME,
-					     "TLS signs RSA-PSS with one digest; this program asked for another one in MGF1");
+			(void)ks_report_fail(
+				report, "mgf1-digest", KS_ERR_INPUT_SCHEME,
+				"TLS signs RSA-PSS with one digest; this program asked for another one in MGF1");
 			return NULL;
 		}
 	}

@@ -2,9 +2,9 @@
 /*
  * decoder: OSSL_OP_DECODER, provider-decoder(7): "-----BEGIN KEYSTAY KEY-----" to a key.
  *
- * Two stages, PEM to DER and DER to key, as OpenSSL's own: a single stage works for PEM_read_bio_PrivateKey() but not for
- * OSSL_STORE (openssl s_client -key FILE), which runs the DER through decoders of its own in between. The second stage
- * exists once per key type, and each is tried; none of them talks to the agent.
+ * Two stages, PEM to DER and DER to key, as OpenSSL's own: a single stage works for PEM_read_bio_PrivateKey() but not
+ * for OSSL_STORE (openssl s_client -key FILE), which runs the DER through decoders of its own in between. The second
+ * stage exists once per key type, and each is tried; none of them talks to the agent.
  *
  * Both say "good, nothing found" about what is not theirs, so that the decoders of others get their turn.
  *

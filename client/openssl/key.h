@@ -16,7 +16,7 @@
 
 struct ks_key {
 	atomic_uint references;
-	bool is_private; /* false: somebody asked for the public key alone */
+	bool is_private;     /* false: somebody asked for the public key alone */
 	struct ks_spki spki; /* points into memory */
 	uint8_t spki_hash[KS_SHA256_SIZE];
 	const char *name; /* short name when it was written or loaded, "" if unknown; in memory */

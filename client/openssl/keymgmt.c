@@ -5,8 +5,8 @@
  * No import and no generation: then OpenSSL never moves a software key here. Export gives the public half, which is how
  * the default provider compares a key with its certificate.
  *
- * Runs in: any program that loads the provider. Never talks to the agent, so loading a key costs nothing and works while
- * the agent is away.
+ * Runs in: any program that loads the provider. Never talks to the agent, so loading a key costs nothing and works
+ * while the agent is away.
  */
 #include <string.h>
 
@@ -302,7 +302,10 @@ static const OSSL_PARAM *export_types_ed25519(int selection)
 
 /* --- tables ------------------------------------------------------------------------------------------------------ */
 
-#define FUNCTION(id, function) { OSSL_FUNC_KEYMGMT_##id, (void (*)(void))(function) }
+#define FUNCTION(id, function)                                                                                         \
+	{                                                                                                              \
+		OSSL_FUNC_KEYMGMT_##id, (void (*)(void))(function)                                                     \
+	}
 #define DISPATCH(name, load_function, kind)                                                                            \
 	static const OSSL_DISPATCH name[] = {                                                                          \
 		FUNCTION(FREE, keymgmt_free),                                                                          \

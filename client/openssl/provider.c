@@ -2,9 +2,9 @@
 /*
  * provider: keystay.so, provider(7): lets OpenSSL 3 and 4 use keys that are on tokens, through keystay-agent.
  *
- * Links libc alone and reaches OpenSSL by the upcalls that it is given: one file serves every version, and programs that
- * bring an OpenSSL of their own (node). The tables are constant and do not depend on the agent: OpenSSL asks for them
- * once, early, and remembers the answer.
+ * Links libc alone and reaches OpenSSL by the upcalls that it is given: one file serves every version, and programs
+ * that bring an OpenSSL of their own (node). The tables are constant and do not depend on the agent: OpenSSL asks for
+ * them once, early, and remembers the answer.
  *
  * Runs in: any program whose OpenSSL configuration names it. Never starts a thread, installs a handler or keeps a
  * descriptor; has no state outside struct ks_provider, so it may be loaded into several library contexts.
@@ -94,12 +94,11 @@ static int take_upcalls(struct ks_provider *provider, const OSSL_DISPATCH *upcal
 }
 
 __attribute__((visibility("default"))) int OSSL_provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
-							       const OSSL_DISPATCH **out, void **provctx)
+							      const OSSL_DISPATCH **out, void **provctx)
 {
 	struct ks_provider *provider = calloc(1, sizeof(*provider));
 	if (!provider)
 		return 0;
-	provider->core = handle;
 	if (take_upcalls(provider, in) < 0 || ks_report_init(&provider->report, handle, in) < 0) {
 		free(provider);
 		return 0;

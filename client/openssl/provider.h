@@ -11,7 +11,6 @@
 
 /* One per OSSL_LIB_CTX that loads the provider: its "provctx". Read-only after OSSL_provider_init(), but for report. */
 struct ks_provider {
-	const OSSL_CORE_HANDLE *core;
 	OSSL_FUNC_BIO_read_ex_fn *bio_read_ex;
 	OSSL_FUNC_BIO_gets_fn *bio_gets;
 	struct ks_report report;

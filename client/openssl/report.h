@@ -6,8 +6,8 @@
  * strings are looked up by number in a table that OpenSSL reads once, when the provider is loaded. So that the agent's
  * own words are seen there, the table has KS_REPORT_SENTENCES empty rows whose memory is ours: each different sentence
  * takes one, the first time it is said, and keeps it as long as the provider is loaded; the word of the error code is
- * attached. When all rows are taken, or a sentence is too long, the reason is that of the error code and the sentence is
- * attached instead.
+ * attached. When all rows are taken, or a sentence is too long, the reason is that of the error code and the sentence
+ * is attached instead.
  */
 #pragma once
 
@@ -21,7 +21,7 @@
 /* A process meets a handful of sentences; a server whose agent counts seconds down in its words may meet many. */
 #define KS_REPORT_SENTENCES 64u
 
-/* Programs give OpenSSL 256 bytes for the whole line (curl, ERR_error_string()); "error:40000000:keystay::" is in it. */
+/* Programs give OpenSSL 256 bytes for the whole line (curl), of which "error:408003E8:keystay::" takes 24. */
 #define KS_REPORT_SENTENCE_MAX 512u
 
 /* The first reason number of the rows for sentences; those of the error codes are below. */

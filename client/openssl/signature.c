@@ -2,9 +2,10 @@
 /*
  * signature: OSSL_OP_SIGNATURE, provider-signature(7): hands what is to be signed to keystay-agent, whole.
  *
- * libssl asks for the size with no output first and then signs in one call; the size is known without the agent. Programs
- * that give their input piece by piece (openssl dgst, cms) are served as well: their input is gathered and reaches the
- * agent, which refuses with words all that is no TLS handshake. One who comes with a digest is refused here.
+ * libssl asks for the size with no output first and then signs in one call; the size is known without the agent.
+ * Programs that give their input piece by piece (openssl dgst, cms) are served as well: their input is gathered and
+ * reaches the agent, which refuses with words all that is no TLS handshake. One who comes with a digest is refused
+ * here.
  *
  * Runs in: any program that loads the provider, in all of its threads and forked children. Never keeps a connection,
  * never hashes: the agent signs only what it can read (invariant I2).
@@ -226,7 +227,10 @@ static const OSSL_PARAM *gettable_ctx_params(void *ctx, void *provctx)
 	return ks_choice_gettable();
 }
 
-#define FUNCTION(id, function) { OSSL_FUNC_SIGNATURE_##id, (void (*)(void))(function) }
+#define FUNCTION(id, function)                                                                                         \
+	{                                                                                                              \
+		OSSL_FUNC_SIGNATURE_##id, (void (*)(void))(function)                                                   \
+	}
 
 static const OSSL_DISPATCH functions[] = {
 	FUNCTION(NEWCTX, signature_newctx),

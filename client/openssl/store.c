@@ -7,8 +7,8 @@
  *	keystay:pkcs11:token=corp;object=alice
  *	keystay:               the only usable one
  *
- * All that stands after "keystay:" is the name, as it stands: nothing is percent-decoded, so that a PKCS#11 URI, which has
- * an encoding of its own, passes unchanged. The agent says what fits.
+ * All that stands after "keystay:" is the name, as it stands: nothing is percent-decoded, so that a PKCS#11 URI, which
+ * has an encoding of its own, passes unchanged. The agent says what fits.
  *
  * Runs in: any program that loads the provider. Asks the agent at load, and only for what is public.
  */
@@ -97,9 +97,11 @@ static int store_load(void *loaderctx, OSSL_CALLBACK *object_cb, void *object_cb
 	(void)pw_cb;
 	(void)pw_cbarg;
 	store->ended = true;
-	if (store->expected != 0 && store->expected != OSSL_STORE_INFO_PKEY && store->expected != OSSL_STORE_INFO_PUBKEY)
-		return ks_report_fail(report, "load", KS_ERR_UNSUPPORTED,
-				      "keystay: URIs give keys only; write certificates to a file: keystay cert NAME -o FILE");
+	if (store->expected != 0 && store->expected != OSSL_STORE_INFO_PKEY &&
+	    store->expected != OSSL_STORE_INFO_PUBKEY)
+		return ks_report_fail(
+			report, "load", KS_ERR_UNSUPPORTED,
+			"keystay: URIs give keys only; write certificates to a file: keystay cert NAME -o FILE");
 	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *identity = NULL;
 	struct ks_client_error error;
 	if (ks_client_get(store->name, &identity, &error) < 0) {
@@ -107,14 +109,19 @@ static int store_load(void *loaderctx, OSSL_CALLBACK *object_cb, void *object_cb
 		return 0;
 	}
 	struct ks_key *key;
-	int r = ks_key_new(identity->identity.spki, identity->identity.name, store->expected != OSSL_STORE_INFO_PUBKEY, &key);
+	int r = ks_key_new(identity->identity.spki, identity->identity.name, store->expected != OSSL_STORE_INFO_PUBKEY,
+			   &key);
 	if (r < 0)
-		return ks_report_fail(report, "load", r, "keystay-agent answered with a key that OpenSSL cannot use here (%s)",
+		return ks_report_fail(report, "load", r,
+				      "keystay-agent answered with a key that OpenSSL cannot use here (%s)",
 				      ks_error_word(r));
 	return ks_object_give(key, object_cb, object_cbarg);
 }
 
-#define FUNCTION(id, function) { OSSL_FUNC_STORE_##id, (void (*)(void))(function) }
+#define FUNCTION(id, function)                                                                                         \
+	{                                                                                                              \
+		OSSL_FUNC_STORE_##id, (void (*)(void))(function)                                                       \
+	}
 
 static const OSSL_DISPATCH functions[] = {
 	FUNCTION(OPEN, store_open),

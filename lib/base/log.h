@@ -10,7 +10,8 @@
 
 #include "lib/base/error.h"
 
-enum ks_log_level { /* syslog's numbers */
+/* syslog's numbers. */
+enum ks_log_level {
 	KS_LOG_ERROR = 3,
 	KS_LOG_WARNING = 4,
 	KS_LOG_NOTICE = 5,

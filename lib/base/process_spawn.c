@@ -24,6 +24,7 @@
 
 #define EXIT_NOT_STARTED 127 /* as a shell says it */
 #define N_STANDARD 3
+#define FILES_CEILING ((rlim_t)1 << 16)
 
 /* Ignored signals and blocked ones would outlive exec. */
 static int reset_signals(void)
@@ -40,11 +41,12 @@ static int mark_all_close_on_exec(void)
 {
 	if (close_range(0, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
 		return 0;
-	/* A kernel before 5.11, or a filter that does not know the call. */
+	/* A kernel before 5.11, or a filter that does not know the call. The limit may be a thousand million; what we
+	 * open closes at exec anyway, and what we inherited has a low number. */
 	struct rlimit files;
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
-		return -1;
-	for (int fd = 0; (rlim_t)fd < files.rlim_cur; fd++) {
+	rlim_t end = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES_CEILING ? files.rlim_cur :
+											       FILES_CEILING;
+	for (int fd = 0; (rlim_t)fd < end; fd++) {
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 && errno != EBADF)
 			return -1;
 	}

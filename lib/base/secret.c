@@ -47,11 +47,17 @@ void ks_secret_wipe(void *memory, size_t size)
 		explicit_bzero(memory, size);
 }
 
+/* mlock2(2) without flags is mlock(2); but that one a sanitizer's library replaces by nothing at all. */
+static int lock(void *pages, size_t size)
+{
+	return mlock2(pages, size, 0);
+}
+
 /* Everything the arena promises, or nothing: where one of these fails, no PIN is taken. */
 static bool protect(void *pages, size_t size)
 {
 	return mprotect(pages, size, PROT_READ | PROT_WRITE) == 0 && madvise(pages, size, MADV_DONTDUMP) == 0 &&
-	       madvise(pages, size, MADV_WIPEONFORK) == 0 && mlock(pages, size) == 0;
+	       madvise(pages, size, MADV_WIPEONFORK) == 0 && lock(pages, size) == 0;
 }
 
 static int create_arena(void)
@@ -78,7 +84,7 @@ static int ensure_arena(void)
 		return create_arena();
 	if (state.arena->alive)
 		return 0;
-	if (mlock(state.arena, state.size) < 0)
+	if (lock(state.arena, state.size) < 0)
 		return KS_ERR_NO_MEMORY;
 	state.arena->alive = 1;
 	return 0;

@@ -30,7 +30,7 @@
 struct ks_certificate {
 	unsigned references;
 	X509 *x509;
-	uint8_t *der;         /* owned */
+	uint8_t *der; /* owned */
 	size_t der_size;
 	struct ks_bytes spki; /* in der */
 	struct ks_certificate_text text;
@@ -38,8 +38,8 @@ struct ks_certificate {
 	int64_t not_after;
 	bool is_ca;
 	bool is_self_signed;
-	bool has_usages;              /* an extended key usage extension is there */
-	EXTENDED_KEY_USAGE *usages;   /* NULL when there is none, or one that cannot be read, which allows nothing */
+	bool has_usages;            /* an extended key usage extension is there */
+	EXTENDED_KEY_USAGE *usages; /* NULL when there is none, or one that cannot be read, which allows nothing */
 };
 
 KS_DEFINE_CLEANUP(struct ks_certificate *, ks_certificate_unref)
@@ -96,9 +96,9 @@ static int parse(struct ks_certificate *certificate, const struct ks_crypto *cry
 		return r;
 	read_usages(certificate);
 	certificate->is_ca = X509_check_ca(certificate->x509) == 1; /* basicConstraints say so */
-	certificate->is_self_signed = X509_NAME_cmp(X509_get_subject_name(certificate->x509),
-						    X509_get_issuer_name(certificate->x509)) == 0 &&
-				      signature_verifies(certificate, certificate);
+	certificate->is_self_signed =
+		X509_NAME_cmp(X509_get_subject_name(certificate->x509), X509_get_issuer_name(certificate->x509)) == 0 &&
+		signature_verifies(certificate, certificate);
 	return 0;
 }
 

@@ -27,12 +27,12 @@ int ks_certificate_read_pem(struct ks_bytes pem, int (*found)(struct ks_certific
 /* All borrowed from the certificate. */
 struct ks_bytes ks_certificate_der(const struct ks_certificate *certificate);
 struct ks_bytes ks_certificate_spki(const struct ks_certificate *certificate); /* DER */
-const char *ks_certificate_subject(const struct ks_certificate *certificate); /* RFC 4514, escaped for display */
+const char *ks_certificate_subject(const struct ks_certificate *certificate);  /* RFC 4514, escaped for display */
 const char *ks_certificate_issuer(const struct ks_certificate *certificate);
 const char *ks_certificate_common_name(const struct ks_certificate *certificate); /* "" when absent */
 const char *ks_certificate_email(const struct ks_certificate *certificate);       /* first rfc822Name, "" */
 const char *ks_certificate_upn(const struct ks_certificate *certificate);         /* otherName 1.3.6.1.4.1.311.20.2.3 */
-int64_t ks_certificate_not_before(const struct ks_certificate *certificate); /* seconds since 1970 */
+int64_t ks_certificate_not_before(const struct ks_certificate *certificate);      /* seconds since 1970 */
 int64_t ks_certificate_not_after(const struct ks_certificate *certificate);
 bool ks_certificate_is_ca(const struct ks_certificate *certificate);
 bool ks_certificate_is_self_signed(const struct ks_certificate *certificate); /* issuer == subject and it verifies */

@@ -12,9 +12,9 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/der.h"
 #include "lib/base/reader.h"
 #include "lib/base/text.h"
-#include "lib/base/der.h"
 
 #define OID_UPN "1.3.6.1.4.1.311.20.2.3"
 #define OID_TEMPLATE_NAME "1.3.6.1.4.1.311.20.2" /* szOID_ENROLL_CERTTYPE_EXTENSION: a BMPString */
@@ -63,7 +63,20 @@ static char *copy_string(const ASN1_STRING *string)
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
 
-/* NULL when it cannot be printed so, or not as valid text. */
+/* Nothing in it needs an escape, except for the backslashes of RFC 4514 itself. */
+static bool is_fit_to_show(const char *text)
+{
+	char plain[KS_CERTIFICATE_TEXT_MAX + 1];
+	char escaped[KS_CERTIFICATE_TEXT_MAX + 1];
+
+	(void)ks_text_print(plain, sizeof(plain), "%s", text);
+	for (char *c = strchr(plain, '\\'); c; c = strchr(c, '\\'))
+		*c = '/';
+	ks_text_escape(ks_bytes_text(plain), escaped, sizeof(escaped));
+	return strcmp(plain, escaped) == 0;
+}
+
+/* NULL when it cannot be printed so, or not as text to be shown. */
 static char *print_name(const X509_NAME *name, unsigned long flags)
 {
 	KS_CLEANUP(BIO_free_allp) BIO *bio = BIO_new(BIO_s_mem());
@@ -73,17 +86,23 @@ static char *print_name(const X509_NAME *name, unsigned long flags)
 		return NULL;
 	long size = BIO_get_mem_data(bio, &data);
 	struct ks_bytes text = ks_bytes(data, size > 0 ? (size_t)size : 0);
-	return ks_text_valid(text) ? copy_cut(text) : NULL;
+	if (!ks_text_valid(text))
+		return NULL;
+	char *name_text = copy_cut(text);
+	if (name_text && !is_fit_to_show(name_text)) {
+		free(name_text);
+		return NULL;
+	}
+	return name_text;
 }
 
-/* RFC 4514, with letters of all scripts as they are; where one of them cannot be shown, all in escapes; where a value
- * is not even of its type, all values as hex. */
+/* RFC 4514, with letters of all scripts as they are; or, where one character must not be shown, with escapes for all of
+ * them. */
 static char *copy_name(const X509_NAME *name)
 {
 	static const unsigned long flags[] = {
 		XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB,
 		XN_FLAG_RFC2253,
-		XN_FLAG_RFC2253 | ASN1_STRFLGS_DUMP_ALL | ASN1_STRFLGS_DUMP_DER,
 	};
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {

@@ -16,7 +16,7 @@
 
 /* All owned, never NULL; "" when absent. */
 struct ks_certificate_text {
-	char *subject;     /* RFC 4514 */
+	char *subject; /* RFC 4514 */
 	char *issuer;
 	char *common_name; /* the most specific one */
 	char *email;

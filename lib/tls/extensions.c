@@ -138,29 +138,28 @@ static void read_pre_shared_key(struct ks_reader *body)
 static const struct {
 	uint16_t type;
 	const char *name;
-	void (*of_client)(struct ks_reader *body);
-	void (*of_server)(struct ks_reader *body);
+	void (*read[2])(struct ks_reader *body); /* by enum ks_extensions_sender */
 } known[] = {
-	{ KS_EXTENSION_SERVER_NAME, "server_name", read_server_name, NULL },
-	{ 1, "max_fragment_length", read_u8, read_u8 },
-	{ KS_EXTENSION_STATUS_REQUEST, "status_request", read_status_request, read_nothing },
-	{ 10, "supported_groups", read_u16_list16, NULL },
-	{ 11, "ec_point_formats", read_u8_list, read_u8_list },
-	{ 13, "signature_algorithms", read_u16_list16, NULL },
-	{ 16, "application_layer_protocol_negotiation", read_alpn, read_alpn },
-	{ KS_EXTENSION_STATUS_REQUEST_V2, "status_request_v2", read_status_request_v2, read_nothing },
-	{ 22, "encrypt_then_mac", read_nothing, read_nothing },
-	{ 23, "extended_master_secret", read_nothing, read_nothing },
-	{ 27, "compress_certificate", read_u16_list8, NULL },
-	{ 28, "record_size_limit", read_u16, read_u16 },
-	{ 35, "session_ticket", NULL, read_nothing },
-	{ KS_EXTENSION_PRE_SHARED_KEY, "pre_shared_key", read_pre_shared_key, NULL },
-	{ KS_EXTENSION_SUPPORTED_VERSIONS, "supported_versions", read_u16_list8, NULL },
-	{ 45, "psk_key_exchange_modes", read_u8_list, NULL },
-	{ 49, "post_handshake_auth", read_nothing, NULL },
-	{ 50, "signature_algorithms_cert", read_u16_list16, NULL },
-	{ KS_EXTENSION_KEY_SHARE, "key_share", read_key_share, NULL },
-	{ KS_EXTENSION_RENEGOTIATION_INFO, "renegotiation_info", read_vector8, read_vector8 },
+	{ KS_EXTENSION_SERVER_NAME, "server_name", { read_server_name, NULL } },
+	{ 1, "max_fragment_length", { read_u8, read_u8 } },
+	{ KS_EXTENSION_STATUS_REQUEST, "status_request", { read_status_request, read_nothing } },
+	{ 10, "supported_groups", { read_u16_list16, NULL } },
+	{ 11, "ec_point_formats", { read_u8_list, read_u8_list } },
+	{ 13, "signature_algorithms", { read_u16_list16, NULL } },
+	{ 16, "application_layer_protocol_negotiation", { read_alpn, read_alpn } },
+	{ KS_EXTENSION_STATUS_REQUEST_V2, "status_request_v2", { read_status_request_v2, read_nothing } },
+	{ 22, "encrypt_then_mac", { read_nothing, read_nothing } },
+	{ 23, "extended_master_secret", { read_nothing, read_nothing } },
+	{ 27, "compress_certificate", { read_u16_list8, NULL } },
+	{ 28, "record_size_limit", { read_u16, read_u16 } },
+	{ 35, "session_ticket", { NULL, read_nothing } },
+	{ KS_EXTENSION_PRE_SHARED_KEY, "pre_shared_key", { read_pre_shared_key, NULL } },
+	{ KS_EXTENSION_SUPPORTED_VERSIONS, "supported_versions", { read_u16_list8, NULL } },
+	{ 45, "psk_key_exchange_modes", { read_u8_list, NULL } },
+	{ 49, "post_handshake_auth", { read_nothing, NULL } },
+	{ 50, "signature_algorithms_cert", { read_u16_list16, NULL } },
+	{ KS_EXTENSION_KEY_SHARE, "key_share", { read_key_share, NULL } },
+	{ KS_EXTENSION_RENEGOTIATION_INFO, "renegotiation_info", { read_vector8, read_vector8 } },
 };
 
 static const char *const hello_names[] = {
@@ -174,12 +173,10 @@ static int check_shape(uint16_t type, struct ks_bytes body, enum ks_extensions_s
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (known[i].type != type)
 			continue;
-		void (*read)(struct ks_reader *reader) =
-			sender == KS_EXTENSIONS_OF_CLIENT ? known[i].of_client : known[i].of_server;
-		if (!read)
+		if (!known[i].read[sender])
 			return 0;
 		struct ks_reader reader = ks_reader(body);
-		read(&reader);
+		known[i].read[sender](&reader);
 		if (ks_reader_done(&reader))
 			return 0;
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_TRUNCATED,
@@ -215,12 +212,11 @@ int ks_extensions_read(struct ks_reader *hello, enum ks_extensions_sender sender
 		if (!ks_reader_ok(&list))
 			break;
 		if (ret_extensions->n == KS_EXTENSIONS_MAX)
-			return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE,
-					       "the %s has more than %u extensions", hello_names[sender],
-					       KS_EXTENSIONS_MAX);
+			return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE, "the %s has more than %u extensions",
+					       hello_names[sender], KS_EXTENSIONS_MAX);
 		if (ks_extensions_find(ret_extensions, type, NULL))
-			return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE,
-					       "the %s has the extension %u twice", hello_names[sender], type);
+			return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE, "the %s has the extension %u twice",
+					       hello_names[sender], type);
 		int r = check_shape(type, body, sender, ret_refusal);
 		if (r < 0)
 			return r;

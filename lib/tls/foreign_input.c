@@ -119,24 +119,26 @@ static const struct {
 int ks_foreign_input_refuse(struct ks_bytes input, const struct ks_spki *spki, struct ks_signable_refusal *ret_refusal)
 {
 	if (is_digest_size(input.size))
-		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_DIGEST,
-				       "the input is %zu bytes long, as a bare digest is; what a digest stands for cannot "
-				       "be checked, so it is not signed", input.size);
+		return ks_refusal_give(
+			ret_refusal, KS_ERR_INPUT_DIGEST,
+			"the input is %zu bytes long, as a bare digest is; what a digest stands for cannot "
+			"be checked, so it is not signed",
+			input.size);
 	if (is_digest_info(input))
-		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_DIGEST,
-				       "the input is a DigestInfo, a digest with its name; what a digest stands for cannot "
-				       "be checked, so it is not signed");
+		return ks_refusal_give(
+			ret_refusal, KS_ERR_INPUT_DIGEST,
+			"the input is a DigestInfo, a digest with its name; what a digest stands for cannot "
+			"be checked, so it is not signed");
 	if (is_rsa_block(input, spki))
-		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_DIGEST,
-				       "the input is a block that is already padded for RSA; what it stands for cannot be "
-				       "checked, so it is not signed");
+		return ks_refusal_give(
+			ret_refusal, KS_ERR_INPUT_DIGEST,
+			"the input is a block that is already padded for RSA; what it stands for cannot be "
+			"checked, so it is not signed");
 	for (size_t i = 0; i < sizeof(guesses) / sizeof(guesses[0]); i++) {
 		if (guesses[i].is(input))
-			return ks_refusal_give(ret_refusal, KS_ERR_INPUT_UNKNOWN,
-					       "the input looks like %s; this key signs TLS client authentications only",
+			return ks_refusal_give(ret_refusal, KS_ERR_INPUT_UNKNOWN, "the input looks like %s",
 					       guesses[i].description);
 	}
 	return ks_refusal_give(ret_refusal, KS_ERR_INPUT_UNKNOWN,
-			       "the input (%zu bytes) is not a TLS client CertificateVerify, the only thing this key signs",
-			       input.size);
+			       "the input (%zu bytes) is not a TLS client CertificateVerify", input.size);
 }

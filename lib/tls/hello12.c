@@ -119,7 +119,8 @@ static int check_suite(const struct ks_hello12 *client, uint16_t suite, struct k
 				       "the cipher suite 0x%04x is not one of TLS 1.2 with client certificates", suite);
 	if (!has_u16(client->cipher_suites, suite))
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE,
-				       "the server chose the cipher suite 0x%04x, which the client did not offer", suite);
+				       "the server chose the cipher suite 0x%04x, which the client did not offer",
+				       suite);
 	return 0;
 }
 

@@ -17,8 +17,7 @@ int ks_messages12_read_certificate(struct ks_bytes body, const char *owner, stru
 				   struct ks_signable_refusal *ret_refusal) KS_WARN_UNUSED;
 
 /* RFC 6066 section 8, RFC 6961 section 2.2 */
-int ks_messages12_read_certificate_status(struct ks_bytes body, struct ks_signable_refusal *ret_refusal)
-	KS_WARN_UNUSED;
+int ks_messages12_read_certificate_status(struct ks_bytes body, struct ks_signable_refusal *ret_refusal) KS_WARN_UNUSED;
 
 /* Of DHE and ECDHE suites (RFC 5246 section 7.4.3, RFC 8422 section 5.4); others have none. */
 int ks_messages12_read_server_key_exchange(struct ks_bytes body, enum ks_key_exchange key_exchange,

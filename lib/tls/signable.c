@@ -65,8 +65,9 @@ static int check_certificate(struct ks_bytes certificate, const struct ks_spki *
 	struct ks_spki shown;
 
 	if (ks_spki_of_certificate(certificate, &der) < 0 || ks_spki_read(der, &shown) < 0)
-		return ks_refusal_give(refusal, KS_ERR_INPUT_CERTIFICATE,
-				       "the client certificate in the TLS 1.2 transcript has no public key that is known");
+		return ks_refusal_give(
+			refusal, KS_ERR_INPUT_CERTIFICATE,
+			"the client certificate in the TLS 1.2 transcript has no public key that is known");
 	if (!ks_spki_same_key(&shown, spki))
 		return ks_refusal_give(refusal, KS_ERR_INPUT_CERTIFICATE,
 				       "the client certificate in the TLS 1.2 transcript is of another key");

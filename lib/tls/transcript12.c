@@ -136,16 +136,19 @@ static enum need need_always(const struct walk *walk)
 /* RFC 6066 section 8: a server that sends it has said so in its ServerHello, and may still leave it out. */
 static enum need need_certificate_status(const struct walk *walk)
 {
-	return ks_extensions_find(&walk->server_hello.extensions, KS_EXTENSION_STATUS_REQUEST, NULL) ||
-			       ks_extensions_find(&walk->server_hello.extensions, KS_EXTENSION_STATUS_REQUEST_V2, NULL)
-		       ? ALLOWED
-		       : FORBIDDEN;
+	const struct ks_extensions *answers = &walk->server_hello.extensions;
+
+	if (ks_extensions_find(answers, KS_EXTENSION_STATUS_REQUEST, NULL) ||
+	    ks_extensions_find(answers, KS_EXTENSION_STATUS_REQUEST_V2, NULL))
+		return ALLOWED;
+	return FORBIDDEN;
 }
 
 static enum need need_server_key_exchange(const struct walk *walk)
 {
-	return walk->key_exchange == KS_KEY_EXCHANGE_DHE || walk->key_exchange == KS_KEY_EXCHANGE_ECDHE ? NEEDED
-													: FORBIDDEN;
+	if (walk->key_exchange == KS_KEY_EXCHANGE_DHE || walk->key_exchange == KS_KEY_EXCHANGE_ECDHE)
+		return NEEDED;
+	return FORBIDDEN;
 }
 
 static const struct step {
@@ -198,25 +201,25 @@ static size_t count_steps(uint8_t type)
 	return n;
 }
 
-/* The message of this step is not there, but one of the type found, or none (NULL). */
-static int refuse_place(struct ks_bytes input, const struct step *step, const uint8_t *found,
+/* The message of this step is not there, but one of the type found, or the end of the input. */
+static int refuse_place(struct ks_bytes input, const struct step *step, bool is_end, uint8_t found,
 			struct ks_signable_refusal *refusal)
 {
 	const char *wanted = type_names[step->type];
 
-	if (!found)
+	if (is_end)
 		return ks_refusal_give(refusal, KS_ERR_INPUT_MISSING,
 				       "the TLS 1.2 transcript ends where its %s should be", wanted);
-	if (!type_name(*found))
+	if (!type_name(found))
 		return ks_refusal_give(refusal, KS_ERR_INPUT_ORDER,
 				       "the TLS 1.2 transcript has an unknown message (type %u) where its %s should be",
-				       *found, wanted);
+				       found, wanted);
 	if (count_messages(input, step->type) < count_steps(step->type))
 		return ks_refusal_give(refusal, KS_ERR_INPUT_MISSING,
 				       "the TLS 1.2 transcript has no %s where it should be, before its %s", wanted,
-				       type_name(*found));
-	return ks_refusal_give(refusal, KS_ERR_INPUT_ORDER,
-			       "the TLS 1.2 transcript has a %s where its %s should be", type_name(*found), wanted);
+				       type_name(found));
+	return ks_refusal_give(refusal, KS_ERR_INPUT_ORDER, "the TLS 1.2 transcript has a %s where its %s should be",
+			       type_name(found), wanted);
 }
 
 static int walk_step(struct walk *walk, struct ks_bytes input, const struct step *step, struct ks_reader *reader)
@@ -228,7 +231,7 @@ static int walk_step(struct walk *walk, struct ks_bytes input, const struct step
 	struct ks_bytes body;
 
 	if (is_end || type != step->type || need == FORBIDDEN)
-		return need == NEEDED ? refuse_place(input, step, is_end ? NULL : &type, walk->refusal) : 0;
+		return need == NEEDED ? refuse_place(input, step, is_end, type, walk->refusal) : 0;
 	if (!take_message(reader, &type, &body))
 		return ks_refusal_give(walk->refusal, KS_ERR_INPUT_TRUNCATED,
 				       "the %s of the TLS 1.2 transcript is longer than the rest of the input",

@@ -21,7 +21,7 @@
 
 struct ks_transcript12 {
 	uint16_t cipher_suite;
-	char server_name[256];             /* of the ClientHello: claimed by the client, not proven; or "" */
+	char server_name[256];              /* of the ClientHello: claimed by the client, not proven; or "" */
 	struct ks_bytes server_certificate; /* the leaf, DER; this and all below borrowed from the input */
 	struct ks_bytes client_certificate; /* the leaf, DER */
 	struct ks_bytes schemes;            /* that the server takes, uint16 each */

@@ -119,8 +119,8 @@ int ks_sha256(struct ks_bytes data, uint8_t ret_digest[32])
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
 
-	if (!crypto ||
-	    EVP_Digest(data.data, data.size, digest, &size, crypto->hashes[KS_HASH_SHA256], NULL) != 1 || size != 32)
+	if (!crypto || EVP_Digest(data.data, data.size, digest, &size, crypto->hashes[KS_HASH_SHA256], NULL) != 1 ||
+	    size != 32)
 		return KS_ERR_INTERNAL;
 	memcpy(ret_digest, digest, 32);
 	return 0;

@@ -205,7 +205,7 @@ class Recorder:
         self.record("gnutls-client-static-rsa", self.openssl_server(p, "rsa"),
                     self.gnutls_client(p, "client", "NORMAL:-ECDHE-RSA:-ECDHE-ECDSA:-DHE-RSA:-VERS-TLS1.3"))
         p = self.port()
-        self.record("gnutls-client-no-extensions", self.openssl_server(p, "rsa", "-cipher", "DEFAULT:@SECLEVEL=0"),
+        self.record("gnutls-client-static-rsa-no-extensions", self.openssl_server(p, "rsa", "-cipher", "DEFAULT:@SECLEVEL=0"),
                     self.gnutls_client(p, "client", "NORMAL:-VERS-ALL:+VERS-TLS1.2:%NO_EXTENSIONS:%NO_SESSION_HASH",
                                        "--disable-sni"))
         for key in ("rsa-client", "ed-client"):
@@ -244,13 +244,14 @@ class Recorder:
         p = self.port()
         self.record("java-client-rsa-key", self.openssl_server(p, "rsa"), self.java("client", p, "rsa-client"))
         p = self.port()
-        self.record("java-server-ecdhe-ecdsa", self.java("server", p, "ec"), self.openssl_client(p, "client"))
+        self.record("java-server-ecdhe-ecdsa", self.java("server", p, "ec"),
+                    self.openssl_client(p, "client", "-tls1_2"))
         p = self.port()
         self.record("java-server-dhe-rsa", self.java("server", p, "rsa"),
-                    self.openssl_client(p, "client", "-cipher", "DHE-RSA-AES128-GCM-SHA256"))
+                    self.openssl_client(p, "client", "-cipher", "DHE-RSA-AES128-GCM-SHA256", "-tls1_2"))
         p = self.port()
         self.record("java-server-static-rsa", self.java("server", p, "rsa"),
-                    self.openssl_client(p, "client", "-cipher", "AES256-GCM-SHA384"))
+                    self.openssl_client(p, "client", "-cipher", "AES256-GCM-SHA384", "-tls1_2"))
 
     def openssl(self):
         p = self.port()

@@ -21,9 +21,12 @@ expect_equal "$line" "holding 2000" "2,000 connections of 20 processes are open"
 run fetch "$port" "$T/alice.pem"
 expect_status 0 "curl gets its page beside them"
 expect_out "client=CN=alice" "curl gets its page beside them"
-kill -KILL "$(module_pid softhsm)"
+killed=$(module_pid softhsm)
+kill -KILL "$killed"
 worker_is_back() {
-	[ "$(module_pid softhsm)" -gt 0 ] && unlock corp >/dev/null 2>&1
+	local pid
+	pid=$(module_pid softhsm)
+	[ "$pid" -gt 0 ] && [ "$pid" -ne "$killed" ] && unlock corp >/dev/null 2>&1
 }
 wait_until "the worker is started again" worker_is_back
 run fetch "$port" "$T/alice.pem"

@@ -34,11 +34,6 @@ rig_begin() {
 	# A socket's path has at most 107 bytes (unix(7)).
 	[ ${#base} -le 40 ] || base=/tmp
 	umask 077
-	T=$(mktemp -d "$base/keystay-XXXXXX")
-	trap rig_end EXIT
-	trap 'exit 129' HUP
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
 	local name
 	for name in $(compgen -e); do
 		case $name in
@@ -46,6 +41,11 @@ rig_begin() {
 		*) unset "$name" 2>/dev/null || true ;;
 		esac
 	done
+	T=$(mktemp -d "$base/keystay-XXXXXX")
+	trap rig_end EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
 	export HOME=$T/home XDG_RUNTIME_DIR=$T/run XDG_CONFIG_HOME=$T/home/.config XDG_STATE_HOME=$T/home/.state
 	export SOFTHSM2_CONF=$T/softhsm2.conf LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 T
 	mkdir -p "$HOME/.config" "$XDG_RUNTIME_DIR" "$T/certs"

@@ -194,6 +194,10 @@ static const struct mistake mistakes[] = {
 	{ "values_with_a_tab", KEY "servers = a.example,\tb.example\n",
 	  "f:3: servers: expected host names or patterns such as *.corp.example, with commas between them, found "
 	  "\"a.example,\\x09b.example\"" },
+	{ "issuer_with_a_tab", "[key \"k\"]\nissuer = a\tb\n",
+	  "f:2: issuer: expected an issuer name or a pattern such as *O=Corp*, found \"a\\x09b\"" },
+	{ "path_with_a_tab", "[module \"m\"]\npath = /a\tb\n",
+	  "f:2: path: expected the absolute path of a PKCS#11 module, found \"/a\\x09b\"" },
 
 	/* several */
 	{ "all_mistakes_and_not_just_the_first",

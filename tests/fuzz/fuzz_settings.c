@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fuzz_settings: up to three configuration files, the vendor's, /etc's and a user's, with a line "%%" between them,
+ * from their text to what `keystay config` prints.
+ *
+ * Beside crashes: whatever is refused is refused with a sentence; whatever is taken can be printed, printed text of a
+ * configuration without [enforce] is taken again and means the same; what goes over the wire is text of its length; and
+ * no key that has a rule is without a refusal.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/settings_private.h"
+#include "lib/base/text.h"
+
+#define SOURCES_MAX 3
+#define RULES_MAX 2048u /* lib/protocol/messages.def, identity.rules */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	(void)fprintf(stderr, "does not hold: %s\n", what);
+	abort();
+}
+
+static size_t split(const char *text, size_t size, struct ks_settings_source sources[SOURCES_MAX])
+{
+	static const char *const files[SOURCES_MAX] = { "vendor", "etc", "user" };
+	static const char between[] = "\n%%\n";
+	size_t n = 0;
+
+	while (n < SOURCES_MAX) {
+		const char *end = n + 1 < SOURCES_MAX ? memmem(text, size, between, sizeof(between) - 1) : NULL;
+		size_t part = end ? (size_t)(end - text) : size;
+		sources[n] = (struct ks_settings_source){
+			.file = files[n], .text = text, .size = part, .may_enforce = n < 2
+		};
+		n++;
+		if (!end)
+			break;
+		text += part + sizeof(between) - 1;
+		size -= part + sizeof(between) - 1;
+	}
+	return n;
+}
+
+/* Given. */
+static char *print(const struct ks_settings *settings, bool json, size_t *ret_size)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_size);
+	must(out && ks_settings_print(settings, json, out) == 0 && fclose(out) == 0, "settings can be printed");
+	return text;
+}
+
+static void check_key(const struct ks_settings_key *key)
+{
+	must(key->rules && strlen(key->rules) <= RULES_MAX && ks_text_valid(ks_bytes_text(key->rules)),
+	     "rules are text that a message takes");
+	must(!key->unprovable || key->unprovable_origin.file, "a rule that refuses says where it stands");
+	must(!key->match.unmatched, "no section silently fits nothing");
+	must(!key->allow_digest || !key->unprovable || strncmp(key->unprovable, "server", 6) != 0,
+	     "digests and servers do not go together");
+}
+
+static void check_again(const struct ks_settings *settings)
+{
+	KS_CLEANUP(ks_settings_freep) struct ks_settings *again = NULL;
+	struct ks_settings_error error;
+	size_t size = 0;
+	KS_AUTO_FREE char *text = print(settings, false, &size);
+	const struct ks_settings_source source = { .file = "again", .text = text, .size = size };
+
+	must(ks_settings_read_memory(&source, 1, &again, &error) == 0, "what is printed can be read");
+	must(again->unlock_for_ms == settings->unlock_for_ms && again->keep_pin == settings->keep_pin &&
+		     again->n_modules == settings->n_modules && again->n_keys == settings->n_keys,
+	     "what is printed means the same");
+	for (size_t i = 0; i < settings->n_keys; i++)
+		must(strcmp(again->keys[i].rules, settings->keys[i].rules) == 0, "rules are printed as they are");
+}
+
+static bool enforces(const struct ks_settings *settings)
+{
+	for (size_t i = 0; i < KS_ENFORCE_N; i++) {
+		if (settings->private->enforce.values[i].text)
+			return true;
+	}
+	return false;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct ks_settings_source sources[SOURCES_MAX];
+	KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = NULL;
+	struct ks_settings_error error;
+	size_t json_size = 0;
+
+	size_t n = split((const char *)data, size, sources);
+	int r = ks_settings_read_memory(sources, n, &settings, &error);
+	if (r < 0) {
+		must(r == KS_ERR_CONFIG && error.text[0] && !settings, "a refusal says what is wrong");
+		return 0;
+	}
+	for (size_t i = 0; i < settings->n_modules; i++)
+		must(!settings->modules[i].path != !settings->modules[i].p11_kit, "a module has one file");
+	for (size_t i = 0; i < settings->n_keys; i++)
+		check_key(&settings->keys[i]);
+	if (settings->others)
+		check_key(settings->others);
+	free(print(settings, true, &json_size));
+	if (!enforces(settings))
+		check_again(settings);
+	return 0;
+}

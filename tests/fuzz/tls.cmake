@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+keystay_fuzz_target(certificate_verify13 fuzz_certificate_verify13.c LINK ks_tls)
+keystay_fuzz_target(transcript12 fuzz_transcript12.c LINK ks_tls)
+keystay_fuzz_target(certificate fuzz_certificate.c LINK ks_tls)

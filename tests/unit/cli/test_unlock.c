@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `keystay unlock` and `keystay lock` against a fake agent: which token the PIN goes to, how often, and what is said.
+ *
+ * The command runs in a forked child, because it makes its process undumpable, and where it needs one on a terminal of
+ * its own.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "lib/base/cleanup.h"
+#include "tests/unit/cli/cli_test.h"
+#include "tests/unit/client/fake_agent.h"
+
+#define N_REQUESTS 4
+
+/* What the fake agent was sent. */
+struct sent {
+	char token[256];
+	char pin[64];
+	bool final_try;
+};
+
+struct bench {
+	struct fake_agent agent;
+	struct ks_buffer tokens; /* that it has */
+	const char *key_uri;     /* of the key "alice"; NULL = there is none */
+	int refusal;             /* UNLOCK is answered with this error, */
+	unsigned n_refusals;     /* so many times */
+	struct sent sent[N_REQUESTS];
+	unsigned n_sent;
+	char out[4096]; /* of the program, or all that its terminal showed */
+	char err[4096];
+	int exit_code;
+};
+
+/* --- the agent --------------------------------------------------------------------------------------------------- */
+
+static void copy(struct ks_bytes text, char *out, size_t size)
+{
+	(void)snprintf(out, size, "%.*s", (int)text.size, text.size ? (const char *)text.data : "");
+}
+
+static void answer_unlock(struct bench *bench, int fd, struct ks_bytes body)
+{
+	struct ks_msg_unlock request;
+
+	assert_int_equal(ks_message_read(KS_MSG_UNLOCK, body, &request, sizeof(request)), 0);
+	assert_true(bench->n_sent < N_REQUESTS);
+	struct sent *sent = &bench->sent[bench->n_sent++];
+	copy(request.token, sent->token, sizeof(sent->token));
+	copy(request.pin, sent->pin, sizeof(sent->pin));
+	sent->final_try = request.final_try;
+	if (bench->n_refusals > 0) {
+		bench->n_refusals--;
+		fake_agent_refuse(fd, request.id, bench->refusal, "the agent says no");
+		return;
+	}
+	struct ks_msg_unlock_reply reply = { KS_MESSAGE_HEAD(request.id), .token = ks_bytes_text("corp"),
+					     .unlocked_for_s = 28800, .n_keys = 3 };
+	fake_agent_reply(fd, KS_MSG_UNLOCK_REPLY, &reply);
+}
+
+static void answer_status(struct bench *bench, int fd, struct ks_bytes body)
+{
+	struct ks_msg_status_reply reply = { KS_MESSAGE_HEAD(fake_agent_id(body)),
+					     .tokens = ks_buffer_bytes(&bench->tokens) };
+
+	fake_agent_reply(fd, KS_MSG_STATUS_REPLY, &reply);
+}
+
+static void answer_get(struct bench *bench, int fd, struct ks_bytes body)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer list = { 0 };
+	struct ks_msg_identity alice = cli_test_identity("alice");
+
+	if (!bench->key_uri) {
+		fake_agent_refuse(fd, fake_agent_id(body), KS_ERR_UNKNOWN_KEY, "no such key");
+		return;
+	}
+	alice.uri = ks_bytes_text(bench->key_uri);
+	ks_record_write(&list, KS_RECORD(identity), &alice);
+	struct ks_msg_get_reply reply = { KS_MESSAGE_HEAD(fake_agent_id(body)), .identity = ks_buffer_bytes(&list) };
+	fake_agent_reply(fd, KS_MSG_GET_REPLY, &reply);
+}
+
+static void answer_lock(struct bench *bench, int fd, struct ks_bytes body)
+{
+	struct ks_msg_lock request;
+
+	assert_int_equal(ks_message_read(KS_MSG_LOCK, body, &request, sizeof(request)), 0);
+	copy(request.token, bench->sent[bench->n_sent++].token, sizeof(bench->sent[0].token));
+	struct ks_msg_lock_reply reply = { KS_MESSAGE_HEAD(request.id), .n_tokens = request.token.size ? 1 : 0 };
+	fake_agent_reply(fd, KS_MSG_LOCK_REPLY, &reply);
+}
+
+static void serve(struct fake_agent *agent, int fd)
+{
+	struct bench *bench = agent->userdata;
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer buffer = { 0 };
+	struct ks_bytes body;
+	uint8_t type;
+
+	while (fake_agent_read(fd, &buffer, &type, &body)) {
+		if (type == KS_MSG_STATUS)
+			answer_status(bench, fd, body);
+		else if (type == KS_MSG_GET)
+			answer_get(bench, fd, body);
+		else if (type == KS_MSG_UNLOCK)
+			answer_unlock(bench, fd, body);
+		else
+			answer_lock(bench, fd, body);
+	}
+}
+
+static int setup(void **state)
+{
+	struct bench *bench = calloc(1, sizeof(*bench));
+
+	assert_non_null(bench);
+	fake_agent_start(&bench->agent, serve, bench);
+	*state = bench;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *bench = *state;
+
+	fake_agent_stop(&bench->agent);
+	ks_buffer_deinit(&bench->tokens);
+	free(bench);
+	return 0;
+}
+
+static void add_token(struct bench *bench, const char *label, uint32_t state, uint32_t more_flags)
+{
+	char uri[64];
+	struct ks_msg_token_status token = cli_test_token(label, state);
+
+	(void)snprintf(uri, sizeof(uri), "pkcs11:token=%s", label);
+	token.uri = ks_bytes_text(uri);
+	token.pin_flags |= more_flags;
+	token.unlocked_for_s = state == KS_TOKEN_UNLOCKED ? 3600 : 0;
+	ks_record_write(&bench->tokens, KS_RECORD(token_status), &token);
+}
+
+/* --- the program ------------------------------------------------------------------------------------------------- */
+
+/* words: the command line, separated by single spaces. */
+static int main_of_child(const char *line)
+{
+	static const struct ks_command *const table[] = { &ks_command_unlock, &ks_command_lock };
+	struct ks_cli cli;
+	char copy_of_line[256];
+	char name[] = "keystay";
+	char *argv[8] = { name };
+	char *rest = copy_of_line;
+
+	(void)snprintf(copy_of_line, sizeof(copy_of_line), "%s", line);
+	for (size_t i = 1; i < 7 && rest; i++)
+		argv[i] = strsep(&rest, " ");
+	ks_cli_init(&cli);
+	cli.color = false;
+	return ks_command_main(&cli, table, 2, argv);
+}
+
+static void read_all(int fd, char *out, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while (used + 1 < size && (n = read(fd, out + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	out[used] = '\0';
+	(void)close(fd);
+}
+
+static void finish(struct bench *bench, pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	bench->exit_code = WEXITSTATUS(status);
+}
+
+/* Without a terminal; pin (may be NULL) waits on descriptor 3. */
+static void run(struct bench *bench, const char *line, const char *pin)
+{
+	int out[2];
+	int err[2];
+	int in[2];
+
+	assert_int_equal(pipe(out) | pipe(err) | pipe(in), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)setsid();
+		(void)dup2(out[1], STDOUT_FILENO);
+		(void)dup2(err[1], STDERR_FILENO);
+		(void)close(in[1]);
+		(void)dup2(in[0], 3);
+		_exit(main_of_child(line));
+	}
+	(void)close(out[1]);
+	(void)close(err[1]);
+	(void)close(in[0]);
+	if (pin)
+		assert_int_equal(write(in[1], pin, strlen(pin)), (ssize_t)strlen(pin));
+	(void)close(in[1]);
+	read_all(out[0], bench->out, sizeof(bench->out));
+	read_all(err[0], bench->err, sizeof(bench->err));
+	finish(bench, pid);
+}
+
+/* On a terminal, where someone waits for each question before typing its answer; pairs end with NULL. */
+static void run_on_terminal(struct bench *bench, const char *line, const char *const *dialog)
+{
+	size_t used = 0;
+	size_t looked_at = 0;
+	int master;
+
+	pid_t pid = forkpty(&master, NULL, NULL, NULL);
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(main_of_child(line));
+	for (;;) {
+		char *found = dialog[0] ? strstr(bench->out + looked_at, dialog[0]) : NULL;
+		if (found) {
+			looked_at = (size_t)(found - bench->out) + strlen(dialog[0]);
+			assert_int_equal(write(master, dialog[1], strlen(dialog[1])), (ssize_t)strlen(dialog[1]));
+			dialog += 2;
+			continue;
+		}
+		ssize_t n = read(master, bench->out + used, sizeof(bench->out) - 1 - used);
+		if (n <= 0)
+			break;
+		used += (size_t)n;
+		bench->out[used] = '\0';
+	}
+	(void)close(master);
+	finish(bench, pid);
+	if (dialog[0])
+		fail_msg("was never asked \"%s\", only:\n%s", dialog[0], bench->out);
+}
+
+/* --- by descriptor ----------------------------------------------------------------------------------------------- */
+
+static void test_unlock_sends_the_pin_once_to_the_token_that_was_named(void **state)
+{
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	add_token(bench, "other", KS_TOKEN_LOCKED, 0);
+	run(bench, "unlock corp --pin-fd 3", "12 34\nrest");
+	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	assert_int_equal(bench->n_sent, 1);
+	assert_string_equal(bench->sent[0].token, "pkcs11:token=corp");
+	assert_string_equal(bench->sent[0].pin, "12 34");
+	assert_false(bench->sent[0].final_try);
+	assert_string_equal(bench->out, "Token \"corp\" is unlocked for 8 h; keys: 3 (see: keystay list)\n");
+	assert_string_equal(bench->err, "");
+}
+
+static void test_unlock_takes_a_pin_without_a_newline(void **state)
+{
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	run(bench, "unlock --pin-fd=3", "1234");
+	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	assert_string_equal(bench->sent[0].pin, "1234");
+}
+
+static void test_unlock_prints_json(void **state)
+{
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	run(bench, "unlock --json --pin-fd 3", "1234\n");
+	assert_string_equal(bench->out, "{\n  \"token\": \"corp\",\n  \"unlocked_for_s\": 28800,\n  \"keys\": 3\n}\n");
+}
+
+static void test_unlock_by_the_name_of_a_key(void **state)
+{
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	add_token(bench, "other", KS_TOKEN_LOCKED, 0);
+	bench->key_uri = "pkcs11:token=other;object=alice;type=private";
+	run(bench, "unlock alice --pin-fd 3", "1234\n");
+	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	assert_string_equal(bench->sent[0].token, "pkcs11:token=other");
+}
+
+static void test_unlock_of_an_unknown_name_asks_nothing(void **state)
+{
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	run(bench, "unlock nobody --pin-fd 3", "1234\n");
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	assert_int_equal(bench->n_sent, 0);
+	assert_string_equal(bench->err, "keystay: no token and no key is called \"nobody\"; see: keystay status\n");
+}
+
+static void test_unlock_of_several_offers_the_choice(void **state)
+{
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	add_token(bench, "other", KS_TOKEN_LOCKED, 0);
+	run(bench, "unlock --pin-fd 3", "1234\n");
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	assert_int_equal(bench->n_sent, 0);
+	assert_string_equal(bench->err, "keystay: more than one token is locked; name one:\n"
+					"  keystay unlock pkcs11:token=corp\n"
+					"  keystay unlock pkcs11:token=other\n");
+}
+
+static void test_unlock_of_what_needs_no_pin_asks_nothing(void **state)
+{
+	static const struct {
+		uint32_t state;
+		int exit_code;
+		const char *text;
+	} cases[] = {
+		{ KS_TOKEN_UNLOCKED, KS_EXIT_GOOD, "Token \"corp\" is unlocked already for 1 h; keys: 3" },
+		{ KS_TOKEN_OPEN, KS_EXIT_GOOD, "Token \"corp\" is unlocked already; keys: 3" },
+		{ KS_TOKEN_BLOCKED, KS_EXIT_FAILED, "keystay: token \"corp\" has blocked its PIN; set a new one" },
+		{ KS_TOKEN_ABSENT, KS_EXIT_FAILED, "keystay: token \"corp\" is not there; insert it" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct bench *bench = *state;
+		ks_buffer_reset(&bench->tokens);
+		add_token(bench, "corp", cases[i].state, 0);
+		run(bench, "unlock corp --pin-fd 3", "1234\n");
+		assert_int_equal(bench->exit_code, cases[i].exit_code);
+		assert_int_equal(bench->n_sent, 0);
+		cli_test_assert_part(cases[i].exit_code ? bench->err : bench->out, cases[i].text);
+	}
+}
+
+static void test_unlock_never_tries_a_wrong_pin_again(void **state)
+{
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	bench->refusal = KS_ERR_PIN_WRONG;
+	bench->n_refusals = 9;
+	run(bench, "unlock corp --pin-fd 3", "1234\n1234\n1234\n");
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	assert_int_equal(bench->n_sent, 1);
+	assert_string_equal(bench->err, "keystay: the agent says no\n");
+}
+
+static void test_unlock_refuses_an_empty_or_endless_pin(void **state)
+{
+	struct bench *bench = *state;
+	char text[400];
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	run(bench, "unlock --pin-fd 3", "\n1234\n");
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	assert_string_equal(bench->err, "keystay: no PIN was given; token \"corp\" stays locked\n");
+	run(bench, "unlock --pin-fd 3", NULL);
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	run(bench, "unlock --pin-fd 3", text);
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	cli_test_assert_part(bench->err, "longer than any PIN");
+	assert_int_equal(bench->n_sent, 0);
+}
+
+static void test_unlock_refuses_a_descriptor_that_is_none(void **state)
+{
+	static const char *const lines[] = { "unlock --pin-fd 77", "unlock --pin-fd x", "unlock --pin-fd -1",
+					     "unlock --pin-fd 99999999999" };
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		struct bench *bench = *state;
+		ks_buffer_reset(&bench->tokens);
+		add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+		run(bench, lines[i], NULL);
+		assert_int_equal(bench->exit_code, KS_EXIT_USAGE);
+		assert_int_equal(bench->n_sent, 0);
+	}
+}
+
+static void test_unlock_without_terminal_points_to_pin_fd(void **state)
+{
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	run(bench, "unlock", NULL);
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	assert_int_equal(bench->n_sent, 0);
+	assert_string_equal(
+		bench->err,
+		"keystay: there is no terminal to ask for the PIN of token \"corp\"; give it with --pin-fd\n");
+}
+
+static void test_unlock_of_a_pin_pad_sends_no_pin(void **state)
+{
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, KS_PIN_PAD);
+	run(bench, "unlock", NULL);
+	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	assert_int_equal(bench->n_sent, 1);
+	assert_string_equal(bench->sent[0].pin, "");
+	cli_test_assert_part(bench->err, "enter the PIN of token \"corp\" on its reader");
+}
+
+static void test_unlock_without_agent_exits_with_3(void **state)
+{
+	struct bench *bench = *state;
+
+	assert_int_equal(setenv("KEYSTAY_CONTROL_SOCK", "/nonexistent/control.sock", 1), 0);
+	run(bench, "unlock --pin-fd 3", "1234\n");
+	assert_int_equal(bench->exit_code, KS_EXIT_NO_AGENT);
+	cli_test_assert_part(bench->err, "keystay: ");
+}
+
+/* --- the final try ----------------------------------------------------------------------------------------------- */
+
+static void test_unlock_final_try_needs_the_option_without_a_person(void **state)
+{
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, KS_PIN_FINAL_TRY);
+	run(bench, "unlock --pin-fd 3", "1234\n");
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	assert_int_equal(bench->n_sent, 0);
+	assert_string_equal(bench->err,
+			    "keystay: one more wrong PIN blocks token \"corp\" for good; nothing was tried. If "
+			    "you are sure of the PIN, say so with --final-try\n");
+	run(bench, "unlock --pin-fd 3 --final-try", "1234\n");
+	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	assert_int_equal(bench->n_sent, 1);
+	assert_true(bench->sent[0].final_try);
+}
+
+static void test_unlock_final_try_known_to_the_agent_alone(void **state)
+{
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	bench->refusal = KS_ERR_PIN_FINAL_TRY;
+	bench->n_refusals = 1;
+	run(bench, "unlock --pin-fd 3", "1234\n");
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	assert_int_equal(bench->n_sent, 1);
+	assert_false(bench->sent[0].final_try);
+	cli_test_assert_part(bench->err, "keystay: the agent says no; nothing was tried.");
+}
+
+static void test_unlock_final_try_asks_a_person_before_the_pin(void **state)
+{
+	static const char *const yes[] = { "(yes/no) ", "yes\n", "PIN of token \"corp\": ", "1234\n", NULL };
+	static const char *const no[] = { "(yes/no) ", "y\n", NULL };
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, KS_PIN_FINAL_TRY);
+	run_on_terminal(bench, "unlock", no);
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	assert_int_equal(bench->n_sent, 0);
+	cli_test_assert_part(bench->out, "nothing was tried; token \"corp\" stays locked");
+	memset(bench->out, 0, sizeof(bench->out));
+	run_on_terminal(bench, "unlock", yes);
+	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	assert_int_equal(bench->n_sent, 1);
+	assert_true(bench->sent[0].final_try);
+}
+
+static void test_unlock_final_try_told_by_the_agent_sends_the_same_pin_after_yes(void **state)
+{
+	static const char *const dialog[] = {
+		"PIN of token \"corp\": ", "1234\n", "the agent says no", "", "(yes/no) ", "yes\n", NULL
+	};
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	bench->refusal = KS_ERR_PIN_FINAL_TRY;
+	bench->n_refusals = 9;
+	run_on_terminal(bench, "unlock", dialog);
+	/* Asked once, sent once more, and then no is no. */
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	assert_int_equal(bench->n_sent, 2);
+	assert_false(bench->sent[0].final_try);
+	assert_true(bench->sent[1].final_try);
+	assert_string_equal(bench->sent[1].pin, "1234");
+}
+
+/* --- on a terminal ----------------------------------------------------------------------------------------------- */
+
+static void test_unlock_asks_on_the_terminal_and_shows_no_pin(void **state)
+{
+	static const char *const dialog[] = { "PIN of token \"corp\": ", "secret-1234\n", NULL };
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	run_on_terminal(bench, "unlock corp", dialog);
+	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	assert_int_equal(bench->n_sent, 1);
+	assert_string_equal(bench->sent[0].pin, "secret-1234");
+	cli_test_assert_no_part(bench->out, "secret");
+	cli_test_assert_part(bench->out, "Token \"corp\" is unlocked for 8 h");
+}
+
+/* --- lock -------------------------------------------------------------------------------------------------------- */
+
+static void test_lock_names_one_token_or_all(void **state)
+{
+	struct bench *bench = *state;
+
+	run(bench, "lock corp", NULL);
+	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	assert_string_equal(bench->sent[0].token, "corp");
+	assert_string_equal(bench->out, "Locked: 1 token\n");
+	run(bench, "lock", NULL);
+	assert_string_equal(bench->sent[1].token, "");
+	assert_string_equal(bench->out, "Nothing was unlocked.\n");
+	run(bench, "lock corp --json", NULL);
+	assert_string_equal(bench->out, "{\n  \"tokens\": 1\n}\n");
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_unlock_sends_the_pin_once_to_the_token_that_was_named),
+		TEST(test_unlock_takes_a_pin_without_a_newline),
+		TEST(test_unlock_prints_json),
+		TEST(test_unlock_by_the_name_of_a_key),
+		TEST(test_unlock_of_an_unknown_name_asks_nothing),
+		TEST(test_unlock_of_several_offers_the_choice),
+		TEST(test_unlock_of_what_needs_no_pin_asks_nothing),
+		TEST(test_unlock_never_tries_a_wrong_pin_again),
+		TEST(test_unlock_refuses_an_empty_or_endless_pin),
+		TEST(test_unlock_refuses_a_descriptor_that_is_none),
+		TEST(test_unlock_without_terminal_points_to_pin_fd),
+		TEST(test_unlock_of_a_pin_pad_sends_no_pin),
+		TEST(test_unlock_without_agent_exits_with_3),
+		TEST(test_unlock_final_try_needs_the_option_without_a_person),
+		TEST(test_unlock_final_try_known_to_the_agent_alone),
+		TEST(test_unlock_final_try_asks_a_person_before_the_pin),
+		TEST(test_unlock_final_try_told_by_the_agent_sends_the_same_pin_after_yes),
+		TEST(test_unlock_asks_on_the_terminal_and_shows_no_pin),
+		TEST(test_lock_names_one_token_or_all),
+	};
+
+	/* A child that hangs must not hang the tests. */
+	(void)alarm(60);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
