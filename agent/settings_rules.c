@@ -2,8 +2,8 @@
 /*
  * settings_rules: the rules of one key in plain words, and the first one that this build cannot prove.
  *
- * Runs in: keystay-agent. A rule that nothing enforces refuses (invariant I11). The day something proves a rule, its
- * row here says so, and agent/policy.c asks it.
+ * Runs in: keystay-agent. A rule that nothing enforces refuses (invariant I11). The day something proves a rule, it
+ * must no longer become `unprovable` here, and agent/policy.c asks it.
  */
 #include <string.h>
 

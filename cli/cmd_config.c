@@ -66,7 +66,7 @@ static enum ks_exit run_reload(struct ks_cli *cli, const struct ks_arguments *ar
 	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
 	struct ks_client_error error;
 	struct ks_msg_reload request = { 0 };
-	struct ks_msg_reload_reply reply;
+	struct ks_msg_reload_reply reply = { 0 };
 
 	int r = ks_client_open(KS_CLIENT_CONTROL, &client, &error);
 	if (r == 0)

@@ -80,7 +80,7 @@ static int get_tokens(struct ks_buffer *tokens, struct ks_client_error *ret_erro
 {
 	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
 	struct ks_msg_status request = { 0 };
-	struct ks_msg_status_reply reply;
+	struct ks_msg_status_reply reply = { 0 };
 
 	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
 	if (r == 0)
@@ -128,9 +128,10 @@ static enum ks_exit print_unlocked(const struct unlocking *unlocking, bool is_ne
 		return r < 0 ? ks_command_fail_code(cli, r, "unlock") : KS_EXIT_GOOD;
 	}
 	ks_words_duration(unlocked_for_s, left, sizeof(left));
-	(void)fprintf(cli->out, "Token \"%s\" is unlocked%s%s%s; keys: %u (see: keystay list)\n", unlocking->shown,
-		      is_new ? "" : " already", unlocked_for_s ? " for " : "", unlocked_for_s ? left : "",
-		      (unsigned)n_keys);
+	(void)fprintf(cli->out, "Token \"%s\" is unlocked%s", unlocking->shown, is_new ? "" : " already");
+	if (unlocked_for_s)
+		(void)fprintf(cli->out, is_new ? " for %s" : ", %s left", left);
+	(void)fprintf(cli->out, "; keys: %u (see: keystay list)\n", (unsigned)n_keys);
 	return KS_EXIT_GOOD;
 }
 
@@ -288,7 +289,7 @@ static int send_pin(const struct unlocking *unlocking, struct ks_msg_unlock_repl
 static enum ks_exit submit(struct unlocking *unlocking)
 {
 	struct ks_client_error error;
-	struct ks_msg_unlock_reply reply;
+	struct ks_msg_unlock_reply reply = { 0 };
 
 	int r = send_pin(unlocking, &reply, &error);
 	if (r < 0 && error.code == KS_ERR_PIN_FINAL_TRY && !unlocking->final_try) {
@@ -360,7 +361,7 @@ static enum ks_exit run_lock(struct ks_cli *cli, const struct ks_arguments *argu
 	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
 	struct ks_client_error error;
 	struct ks_msg_lock request = { .token = ks_bytes_text(arguments->n_operands ? arguments->operands[0] : "") };
-	struct ks_msg_lock_reply reply;
+	struct ks_msg_lock_reply reply = { 0 };
 
 	int r = ks_client_open(KS_CLIENT_CONTROL, &client, &error);
 	if (r == 0)

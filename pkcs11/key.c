@@ -230,28 +230,6 @@ int ks_keys_learn(struct ks_keys *keys, struct ks_bytes id, struct ks_bytes cert
 	return 0;
 }
 
-static bool is_taken(struct ks_key *const *list, size_t n, uint32_t number)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (list[i]->number == number)
-			return true;
-	}
-	return false;
-}
-
-/* The number that the key had before; 0 when it is new. list: what has its number already, since a token may show a
- * key twice, and a number stands for one. */
-static uint32_t number_of(const struct ks_keys *old, const struct ks_key *key, struct ks_key *const *list, size_t n)
-{
-	for (size_t i = 0; i < old->n; i++) {
-		if (ks_bytes_equal(ks_key_id(old->list[i]), ks_key_id(key)) &&
-		    ks_bytes_equal(ks_key_spki(old->list[i]), ks_key_spki(key)) &&
-		    !is_taken(list, n, old->list[i]->number))
-			return old->list[i]->number;
-	}
-	return 0;
-}
-
 static int by_number(const void *a, const void *b)
 {
 	uint32_t left = (*(struct ks_key *const *)a)->number;
@@ -259,29 +237,81 @@ static int by_number(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-size_t ks_keys_finish(struct ks_keys *keys, const struct ks_keys *old)
+static int compare_bytes(struct ks_bytes a, struct ks_bytes b)
+{
+	if (a.size != b.size)
+		return a.size < b.size ? -1 : 1;
+	return a.size > 0 ? memcmp(a.data, b.data, a.size) : 0;
+}
+
+/* What makes a key the same one as before. */
+static int by_identity(const void *a, const void *b)
+{
+	const struct ks_key *left = *(struct ks_key *const *)a;
+	const struct ks_key *right = *(struct ks_key *const *)b;
+	int order = compare_bytes(ks_key_id(left), ks_key_id(right));
+	return order ? order : compare_bytes(ks_key_spki(left), ks_key_spki(right));
+}
+
+static void sort(const struct ks_keys *keys, int (*order)(const void *a, const void *b))
+{
+	if (keys->n > 1)
+		qsort(keys->list, keys->n, sizeof(keys->list[0]), order);
+}
+
+static size_t drop_useless(struct ks_keys *keys)
 {
 	size_t n = 0;
 	size_t n_unknown = 0;
 
-	keys->last_number = old->last_number;
 	for (size_t i = 0; i < keys->n; i++) {
 		struct ks_key *key = keys->list[i];
-		if (!key->spki || (key->private_seen && !key->signs)) {
-			n_unknown += key->signs && !key->spki ? 1 : 0;
-			ks_key_free(key);
+		if (key->spki && (!key->private_seen || key->signs)) {
+			keys->list[n++] = key;
 			continue;
 		}
-		key->number = number_of(old, key, keys->list, n);
-		keys->list[n++] = key;
+		n_unknown += key->signs ? 1 : 0;
+		ks_key_free(key);
 	}
 	keys->n = n;
-	for (size_t i = 0; i < n; i++) {
-		if (keys->list[i]->number == 0)
-			keys->list[i]->number = ++keys->last_number;
+	return n_unknown;
+}
+
+/* A key that the token shows several times is one key. */
+static void drop_doubles(struct ks_keys *keys)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < keys->n; i++) {
+		struct ks_key *key = keys->list[i];
+		struct ks_key *last = n > 0 ? keys->list[n - 1] : NULL;
+		if (!last || by_identity(&last, &key) != 0) {
+			keys->list[n++] = key;
+		} else if (key->private_seen && !last->private_seen) {
+			keys->list[n - 1] = key;
+			ks_key_free(last);
+		} else {
+			ks_key_free(key);
+		}
 	}
-	if (n > 1)
-		qsort(keys->list, n, sizeof(*keys->list), by_number);
+	keys->n = n;
+}
+
+size_t ks_keys_finish(struct ks_keys *keys, struct ks_keys *old)
+{
+	size_t n_unknown = drop_useless(keys);
+
+	sort(keys, by_identity);
+	sort(old, by_identity);
+	drop_doubles(keys);
+	keys->last_number = old->last_number;
+	for (size_t i = 0, j = 0; i < keys->n; i++) {
+		while (j < old->n && by_identity(&old->list[j], &keys->list[i]) < 0)
+			j++;
+		bool known = j < old->n && by_identity(&old->list[j], &keys->list[i]) == 0;
+		keys->list[i]->number = known ? old->list[j]->number : ++keys->last_number;
+	}
+	sort(keys, by_number);
 	return n_unknown;
 }
 

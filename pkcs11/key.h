@@ -73,9 +73,10 @@ int ks_keys_add_private(struct ks_keys *keys, struct ks_key *private_key) KS_WAR
 /* Gives keys whose public half is not known yet the one of a certificate with the same CKA_ID. */
 int ks_keys_learn(struct ks_keys *keys, struct ks_bytes id, struct ks_bytes certificate_spki) KS_WARN_UNUSED;
 
-/* Drops what cannot be used, gives numbers (those of old where it is the same key) and sorts. Returns how many keys
- * were dropped because no public half was found. */
-size_t ks_keys_finish(struct ks_keys *keys, const struct ks_keys *old);
+/* Drops what cannot be used or stands there twice, gives numbers (those of old where it is the same key) and sorts.
+ * Leaves old in another order: it has served its time. Returns how many keys were dropped because no public half was
+ * found. */
+size_t ks_keys_finish(struct ks_keys *keys, struct ks_keys *old);
 
 /* The private half of key, as the token shows it now. CKR_OK and CK_INVALID_HANDLE when it does not. */
 CK_RV ks_key_find_handle(const struct ks_module *module, CK_SESSION_HANDLE session, const struct ks_key *key,

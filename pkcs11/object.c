@@ -30,7 +30,16 @@ static bool make_room(struct ks_handles *handles)
 	return true;
 }
 
-/* A module may give handles for ever, or say that it gave more than there was room for. */
+static bool contains(const CK_OBJECT_HANDLE *handles, size_t n, CK_OBJECT_HANDLE wanted)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (handles[i] == wanted)
+			return true;
+	}
+	return false;
+}
+
+/* A module may give handles for ever, the same ones again, or say that it gave more than there was room for. */
 static CK_RV collect(const struct ks_module *module, CK_SESSION_HANDLE session, size_t limit,
 		     struct ks_handles *handles)
 {
@@ -43,6 +52,9 @@ static CK_RV collect(const struct ks_module *module, CK_SESSION_HANDLE session, 
 			return rv;
 		if (got > BATCH)
 			return CKR_GENERAL_ERROR;
+		/* The first one once more: the search goes round in circles. */
+		if (handles->n > 0 && contains(handles->handles + handles->n, got, handles->handles[0]))
+			return CKR_OK;
 		handles->n += got;
 		if (handles->n > limit) {
 			handles->n = limit;
@@ -51,6 +63,27 @@ static CK_RV collect(const struct ks_module *module, CK_SESSION_HANDLE session, 
 		if (got == 0 || handles->cut)
 			return CKR_OK;
 	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	CK_OBJECT_HANDLE left = *(const CK_OBJECT_HANDLE *)a;
+	CK_OBJECT_HANDLE right = *(const CK_OBJECT_HANDLE *)b;
+	return left < right ? -1 : left > right;
+}
+
+/* Each object once, whatever the module says. */
+static void drop_doubles(struct ks_handles *handles)
+{
+	size_t n = 0;
+
+	if (handles->n > 1)
+		qsort(handles->handles, handles->n, sizeof(handles->handles[0]), by_value);
+	for (size_t i = 0; i < handles->n; i++) {
+		if (n == 0 || handles->handles[n - 1] != handles->handles[i])
+			handles->handles[n++] = handles->handles[i];
+	}
+	handles->n = n;
 }
 
 CK_RV ks_object_find(const struct ks_module *module, CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, size_t n_template,
@@ -62,6 +95,7 @@ CK_RV ks_object_find(const struct ks_module *module, CK_SESSION_HANDLE session, 
 	if (rv != CKR_OK)
 		return rv;
 	rv = collect(module, session, limit, handles);
+	drop_doubles(handles);
 	CK_RV end = module->calls->C_FindObjectsFinal(session);
 	return rv != CKR_OK ? rv : end;
 }

@@ -52,15 +52,15 @@ static CK_RV check_token(const struct ks_sessions *sessions)
 	return ks_sessions_is_same_token(&sessions->token, &now) ? CKR_OK : CKR_TOKEN_NOT_PRESENT;
 }
 
-static CK_RV open_session(const struct ks_sessions *sessions, bool first, CK_SESSION_HANDLE *ret_handle)
+static CK_RV open_session(const struct ks_sessions *sessions, bool check, struct ks_session *ret_session)
 {
 	CK_SESSION_HANDLE handle = CK_INVALID_HANDLE;
 
-	CK_RV rv = first ? check_token(sessions) : CKR_OK;
+	CK_RV rv = check ? check_token(sessions) : CKR_OK;
 	if (rv == CKR_OK)
 		rv = sessions->module->calls->C_OpenSession(sessions->slot, CKF_SERIAL_SESSION, NULL, NULL, &handle);
 	if (rv == CKR_OK)
-		*ret_handle = handle;
+		*ret_session = (struct ks_session){ .handle = handle, .fresh = true };
 	return rv;
 }
 
@@ -74,7 +74,7 @@ static bool take_idle_or_room(struct ks_sessions *sessions, struct ks_session *r
 		(void)pthread_cond_wait(&sessions->returned, &sessions->mutex);
 	idle = sessions->n_idle > 0;
 	if (idle) {
-		*ret_session = (struct ks_session){ .handle = sessions->idle[--sessions->n_idle] };
+		*ret_session = sessions->idle[--sessions->n_idle];
 	} else {
 		*ret_first = sessions->n_open == 0;
 		sessions->n_open++;
@@ -103,43 +103,40 @@ static bool give_up_room(struct ks_sessions *sessions, CK_RV rv)
 CK_RV ks_session_take(struct ks_sessions *sessions, struct ks_session *ret_session)
 {
 	for (;;) {
-		CK_SESSION_HANDLE handle;
 		bool first;
 		if (take_idle_or_room(sessions, ret_session, &first))
 			return CKR_OK;
-		CK_RV rv = open_session(sessions, first, &handle);
-		if (rv == CKR_OK) {
-			*ret_session = (struct ks_session){ .handle = handle, .fresh = true };
-			return CKR_OK;
-		}
-		if (!give_up_room(sessions, rv))
+		CK_RV rv = open_session(sessions, first, ret_session);
+		if (rv == CKR_OK || !give_up_room(sessions, rv))
 			return rv;
 	}
 }
 
-static void put_idle(struct ks_sessions *sessions, CK_SESSION_HANDLE handle)
+static void put_idle(struct ks_sessions *sessions, struct ks_session session)
 {
 	(void)pthread_mutex_lock(&sessions->mutex);
-	sessions->idle[sessions->n_idle++] = handle;
+	sessions->idle[sessions->n_idle++] = session;
 	(void)pthread_cond_signal(&sessions->returned);
 	(void)pthread_mutex_unlock(&sessions->mutex);
 }
 
 void ks_session_give_back(struct ks_sessions *sessions, struct ks_session session)
 {
-	put_idle(sessions, session.handle);
+	session.fresh = false;
+	put_idle(sessions, session);
 }
 
-/* n_open counts the bad one and its replacement as one: the caller's, in another shape. */
+/* n_open counts the bad one and its replacement as one: the caller's, in another shape. A lost session is replaced as
+ * well: some modules say so of one that lives, and to close that would be a logout. */
 void ks_session_throw_away(struct ks_sessions *sessions, struct ks_session session, bool lost)
 {
-	CK_SESSION_HANDLE replacement;
+	struct ks_session replacement;
 	bool last, replaced;
 
 	(void)pthread_mutex_lock(&sessions->mutex);
 	last = sessions->n_open == 1;
 	(void)pthread_mutex_unlock(&sessions->mutex);
-	replaced = last && !lost && open_session(sessions, false, &replacement) == CKR_OK;
+	replaced = last && open_session(sessions, lost, &replacement) == CKR_OK;
 	(void)sessions->module->calls->C_CloseSession(session.handle);
 	if (replaced) {
 		put_idle(sessions, replacement);
@@ -155,7 +152,7 @@ void ks_sessions_close_all(struct ks_sessions *sessions)
 {
 	/* One by one as well: a module without a thought of C_CloseAllSessions keeps them, and with them the login. */
 	for (unsigned i = 0; i < sessions->n_idle; i++)
-		(void)sessions->module->calls->C_CloseSession(sessions->idle[i]);
+		(void)sessions->module->calls->C_CloseSession(sessions->idle[i].handle);
 	(void)sessions->module->calls->C_CloseAllSessions(sessions->slot);
 	sessions->n_idle = 0;
 	sessions->n_open = 0;

@@ -17,21 +17,21 @@
 
 #define KS_SESSIONS_MAX 64u
 
+struct ks_session {
+	CK_SESSION_HANDLE handle;
+	bool fresh; /* nothing was done in it yet */
+};
+
 struct ks_sessions {
 	const struct ks_module *module; /* borrowed */
 	CK_SLOT_ID slot;
 	CK_TOKEN_INFO token; /* as it was when its objects were read */
 	pthread_mutex_t mutex;
 	pthread_cond_t returned;
-	CK_SESSION_HANDLE idle[KS_SESSIONS_MAX];
+	struct ks_session idle[KS_SESSIONS_MAX];
 	unsigned n_idle;
 	unsigned n_open;
 	unsigned limit; /* at most so many at once: what we want, then what the token allows */
-};
-
-struct ks_session {
-	CK_SESSION_HANDLE handle;
-	bool fresh; /* opened for whoever has it now */
 };
 
 int ks_sessions_init(struct ks_sessions *sessions, const struct ks_module *module, CK_SLOT_ID slot,
@@ -50,7 +50,7 @@ CK_RV ks_session_take(struct ks_sessions *sessions, struct ks_session *ret_sessi
 /* All went well with it. */
 void ks_session_give_back(struct ks_sessions *sessions, struct ks_session session);
 
-/* Something failed in it. lost: it does not exist any more, so that there is no login to be kept. */
+/* Something failed in it. lost: the token says that it does not exist any more, which may mean another token. */
 void ks_session_throw_away(struct ks_sessions *sessions, struct ks_session session, bool lost);
 
 /* Closes the token's sessions, which also logs out. Nobody may have one. */

@@ -96,20 +96,26 @@ static void put_client_hello(const struct ks_transcript_plan *plan, struct ks_bu
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer suites = { 0 };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer extensions = { 0 };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer session_id = { 0 };
+	struct ks_bytes compressions = plan->offers_no_null_compression ? TEXT("\x01") : TEXT("\x00");
 
+	if (plan->offers_no_compression)
+		compressions = KS_BYTES_NONE;
 	if (plan->with_grease)
 		ks_buffer_put(&suites, TEXT("\xaa\xaa\x13\x01\x13\x02"));
 	ks_buffer_put_u16(&suites, 0xc030);
 	ks_buffer_put_u16(&suites, plan->offered_suite ? plan->offered_suite : chosen_suite(plan));
 	ks_buffer_put_u16(&suites, 0x00ff);
+	if (plan->has_half_suite)
+		ks_buffer_put_u8(&suites, 0xc0);
 	if (plan->with_session_id)
 		put_pattern(&session_id, 0x51, 32);
+	ks_buffer_put(&session_id, plan->client_session_id);
 
 	ks_buffer_put_u16(&body, plan->client_version ? plan->client_version : 0x0303);
 	put_pattern(&body, 0xc1, 32);
 	ks_transcript_maker_put_vector(&body, 1, ks_buffer_bytes(&session_id));
 	ks_transcript_maker_put_vector(&body, 2, ks_buffer_bytes(&suites));
-	ks_transcript_maker_put_vector(&body, 1, plan->offers_no_null_compression ? TEXT("\x01") : TEXT("\x00"));
+	ks_transcript_maker_put_vector(&body, 1, compressions);
 	if (!plan->without_extensions) {
 		put_client_extensions(plan, &extensions);
 		ks_transcript_maker_put_vector(&body, 2, ks_buffer_bytes(&extensions));
@@ -125,6 +131,7 @@ static void put_server_hello(const struct ks_transcript_plan *plan, struct ks_bu
 
 	if (plan->with_session_id)
 		put_pattern(&session_id, 0x61, 32);
+	ks_buffer_put(&session_id, plan->server_session_id);
 	if (!plan->without_renegotiation_info)
 		put_extension(&extensions, 0xff01, TEXT("\x00"));
 	put_extension(&extensions, 11, TEXT("\x03\x00\x01\x02"));

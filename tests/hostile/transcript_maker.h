@@ -41,7 +41,11 @@ struct ks_transcript_plan {
 	uint16_t offered_suite; /* in place of the chosen one */
 	uint8_t chosen_compression;
 	bool offers_no_null_compression;
-	bool is_hello_retry;              /* the server's random says HelloRetryRequest */
+	bool has_half_suite;        /* the client offers half a suite more */
+	bool offers_no_compression; /* not even none */
+	bool is_hello_retry;        /* the server's random says HelloRetryRequest */
+	struct ks_bytes client_session_id;
+	struct ks_bytes server_session_id;
 	struct ks_bytes client_extension; /* one more, whole */
 	struct ks_bytes server_extension;
 	struct ks_bytes server_name; /* body of the SNI extension */

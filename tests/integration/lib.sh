@@ -30,9 +30,15 @@ rig_pids=()
 
 # rig_begin: a private folder, and an environment in which nothing of the caller's shows through.
 rig_begin() {
-	local base=${TMPDIR:-/tmp}
+	local base=${TMPDIR:-}
+	# In memory where that can be had: SoftHSM writes and syncs each object many times.
+	if [ -z "$base" ] && [ -w /dev/shm ] && findmnt --noheadings --output OPTIONS /dev/shm | grep -qvw noexec; then
+		base=/dev/shm
+	fi
 	# A socket's path has at most 107 bytes (unix(7)).
-	[ ${#base} -le 40 ] || base=/tmp
+	if [ -z "$base" ] || [ ${#base} -gt 40 ]; then
+		base=/tmp
+	fi
 	umask 077
 	local name
 	for name in $(compgen -e); do

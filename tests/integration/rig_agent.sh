@@ -96,3 +96,41 @@ module_pid() {
 signatures_of() {
 	status_of "tokens['$1']['signatures']"
 }
+
+# --- modules that go wrong ---------------------------------------------------------------------------------------------
+
+# rig_two_modules [LINE...]: a token "corp" with "alice" behind the shim (tests/fakes/shim.c), which goes wrong as
+# shim_script says, and a token "other" with "bob" of a module of its own, which must never notice. A nginx, an agent
+# with these configuration lines, both unlocked, both certificates in $T/NAME.pem.
+rig_two_modules() {
+	ca_make
+	token_make other
+	key_make other p256 bob 02
+	certificate_make bob
+	mv "$T/tokens" "$T/tokens.other"
+	sed "s|^directories.tokendir.*|directories.tokendir = $T/tokens.other|" "$SOFTHSM2_CONF" >"$T/other.conf"
+	token_make corp
+	key_make corp p256 alice 01
+	certificate_make alice
+	export KEYSTAY_SHIM_SCRIPT=$T/shim.script KEYSTAY_SHIM_COUNTS=$T/shim.counts KEYSTAY_ELSEWHERE_CONF=$T/other.conf
+	: >"$KEYSTAY_SHIM_SCRIPT"
+	printf '%s\n' '[module "shim"]' "path = $BUILD/tests/fakes/keystay-shim.so" \
+		'[module "elsewhere"]' "path = $BUILD/tests/fakes/keystay-elsewhere.so" "$@" >"$T/keystay.conf"
+	server_start_nginx nginx
+	agent_start
+	unlock corp >/dev/null
+	unlock other >/dev/null
+	keystay cert alice -o "$T/alice.pem"
+	keystay cert bob -o "$T/bob.pem"
+}
+
+# shim_script LINE...: what the shim does wrong from now on.
+shim_script() {
+	printf '%s\n' "$@" >"$T/shim.script.new"
+	mv "$T/shim.script.new" "$KEYSTAY_SHIM_SCRIPT"
+}
+
+# shim_calls FUNCTION: how often the shim was asked for it so far.
+shim_calls() {
+	grep -c "^$1\b" "$KEYSTAY_SHIM_COUNTS" 2>/dev/null || true
+}

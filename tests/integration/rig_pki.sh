@@ -10,8 +10,8 @@
 
 # token_make LABEL: a SoftHSM token with user PIN $PIN. Its files are in $T/tokens.
 token_make() {
+	mkdir -p "$T/tokens"
 	if [ ! -e "$SOFTHSM2_CONF" ]; then
-		mkdir -p "$T/tokens"
 		printf '%s\n' "directories.tokendir = $T/tokens" 'objectstore.backend = file' 'log.level = ERROR' \
 			'slots.removable = false' >"$SOFTHSM2_CONF"
 	fi

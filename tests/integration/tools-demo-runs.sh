@@ -21,8 +21,9 @@ expect_out "client: CN=alice,O=Example" "it shows the client name that the serve
 expect_out "keystay unlock corp" "it shows what to do when the token is locked"
 expect_equal "$(ls -A "$TMPDIR")" "" "its folder is gone"
 
-# Ctrl-C while the web server runs and the agent starts: the terminal signals the whole group.
-setsid "$SOURCE_FOLDER/tools/demo" >"$T/interrupted" 2>&1 &
+# Ctrl-C while the web server runs and the agent starts: the terminal signals the whole group. (A shell starts what
+# runs in the background with SIGINT ignored, and then no trap would hear it.)
+env --default-signal=INT setsid "$SOURCE_FOLDER/tools/demo" >"$T/interrupted" 2>&1 &
 demo=$!
 process_started $demo
 agent_is_up() {

@@ -145,6 +145,22 @@ static void test_chain_of_a_leaf_without_issuer_is_the_leaf(void **state)
 	assert_chain(fixture, alone, "");
 }
 
+/* Who trusts it, trusts it alone; another certificate of its key leads elsewhere. */
+static void test_chain_of_a_self_signed_leaf_is_the_leaf(void **state)
+{
+	struct fixture *fixture = *state;
+	AUTO_CERTIFICATE leaf = test_certificate_new(
+		&(struct test_certificate){ .common_name = "alone", .key = fixture->keys[LEAF], .ca = true });
+	add(fixture,
+	    &(struct test_certificate){ .common_name = "alone",
+					.issuer = "ca",
+					.key = fixture->keys[LEAF],
+					.issuer_key = fixture->keys[CA],
+					.ca = true },
+	    1);
+	assert_chain(fixture, leaf, "");
+}
+
 static void test_chain_believes_signatures_and_not_names(void **state)
 {
 	struct fixture *fixture = *state;
@@ -409,6 +425,7 @@ int main(void)
 		TEST(test_chain_goes_from_leaf_to_the_last_intermediate),
 		TEST(test_chain_needs_no_root),
 		TEST(test_chain_of_a_leaf_without_issuer_is_the_leaf),
+		TEST(test_chain_of_a_self_signed_leaf_is_the_leaf),
 		TEST(test_chain_believes_signatures_and_not_names),
 		TEST(test_chain_finds_names_that_differ_in_case_and_spaces),
 		TEST(test_chain_takes_the_newest_issuer),

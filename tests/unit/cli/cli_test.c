@@ -20,8 +20,8 @@ int cli_test_setup(void **state)
 {
 	struct cli_test *test = calloc(1, sizeof(*test));
 
-	if (!test || setenv("TZ", "UTC", 1) < 0)
-		return -1;
+	assert_non_null(test);
+	assert_int_equal(setenv("TZ", "UTC", 1), 0);
 	tzset();
 	test->cli.out = open_memstream(&test->out, &test->out_size);
 	test->cli.err = open_memstream(&test->err, &test->err_size);

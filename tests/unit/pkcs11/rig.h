@@ -23,7 +23,7 @@
 #include "lib/protocol/frame.h"
 #include "lib/protocol/message.h"
 
-#define RIG_PIN "123456"
+#define RIG_PIN "rig-7291-pin"
 #define RIG_SOFTHSM "/usr/lib/softhsm/libsofthsm2.so"
 
 /* --- tokens ------------------------------------------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,12 +36,23 @@ static void copy_file(const char *from, const char *to)
 	assert_int_equal(system(command), 0);
 }
 
+/* SoftHSM waits for the disk at each object, which costs a minute for some hundred; memory does not. */
+static const char *temporary_folder(void)
+{
+	const char *chosen = getenv("TMPDIR");
+	struct statvfs memory;
+
+	if (chosen)
+		return chosen;
+	bool usable = statvfs("/dev/shm", &memory) == 0 && !(memory.f_flag & ST_NOEXEC) && access("/dev/shm", W_OK) == 0;
+	return usable ? "/dev/shm" : "/tmp";
+}
+
 void rig_init(struct rig *rig)
 {
-	const char *tmp = getenv("TMPDIR");
 	char path[192], text[320];
 
-	(void)snprintf(rig->folder, sizeof(rig->folder), "%s/keystay-rig-XXXXXX", tmp ? tmp : "/tmp");
+	(void)snprintf(rig->folder, sizeof(rig->folder), "%s/keystay-rig-XXXXXX", temporary_folder());
 	assert_non_null(mkdtemp(rig->folder));
 	(void)snprintf(rig->shim, sizeof(rig->shim), "%s/keystay-shim.so", rig->folder);
 	(void)snprintf(rig->script, sizeof(rig->script), "%s/script", rig->folder);

@@ -285,18 +285,25 @@ static void test_certificate_shows_no_control_characters(void **state)
 
 static void test_certificate_cuts_names_that_are_too_long(void **state)
 {
-	KS_CLEANUP(X509_freep) X509 *x509 = ks_handshake_certificate("P-256", "x");
+	/* so that the cut falls between two characters, and inside of one */
+	static const char *const first_names[] = { "x", "a name of forty-four letters and not of more" };
 
 	(void)state;
-	for (int i = 0; i < 60; i++)
-		name_it(x509, "OU", MBSTRING_UTF8, "ääääääääääääääääääää", -1);
-	sign(x509, "P-256");
-	KS_CLEANUP(ks_certificate_unrefp) struct ks_certificate *certificate = certificate_of(x509);
-	const char *subject = ks_certificate_subject(certificate);
-	size_t size = strlen(subject);
-	assert_true(size <= KS_CERTIFICATE_TEXT_MAX && size >= KS_CERTIFICATE_TEXT_MAX - 3);
-	assert_string_equal(subject + size - 3, "...");
-	assert_true(ks_text_valid(ks_bytes_text(subject)));
+	for (size_t i = 0; i < N(first_names); i++) {
+		KS_CLEANUP(X509_freep) X509 *x509 = ks_handshake_certificate("P-256", "x");
+		name_it(x509, "O", MBSTRING_UTF8, "ää", -1);
+		for (int j = 0; j < 60; j++)
+			name_it(x509, "OU", MBSTRING_UTF8, "ääääääääääääääääääää", -1);
+		name_it(x509, "CN", MBSTRING_UTF8, first_names[i], -1);
+		sign(x509, "P-256");
+		KS_CLEANUP(ks_certificate_unrefp) struct ks_certificate *certificate = certificate_of(x509);
+		const char *subject = ks_certificate_subject(certificate);
+		size_t size = strlen(subject);
+		assert_true(size <= KS_CERTIFICATE_TEXT_MAX && size >= KS_CERTIFICATE_TEXT_MAX - 3);
+		assert_string_equal(subject + size - 3, "...");
+		assert_true(ks_text_valid(ks_bytes_text(subject)));
+		assert_non_null(strstr(subject, "OU=ää"));
+	}
 }
 
 static void test_certificate_finds_email_and_upn(void **state)
