@@ -13,6 +13,7 @@
 #include "agent/settings_private.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
+#include "lib/protocol/limits.h"
 
 /* --- problems ---------------------------------------------------------------------------------------------------- */
 
@@ -54,14 +55,22 @@ static struct ks_settings *settings_new(void)
 	struct ks_settings *settings = calloc(1, sizeof(*settings));
 	if (!settings)
 		return NULL;
-	settings->private = calloc(1, sizeof(*settings->private));
-	if (!settings->private) {
+	struct ks_settings_private *private = calloc(1, sizeof(*private));
+	if (!private) {
 		free(settings);
 		return NULL;
 	}
-	settings->private->agent = (struct ks_settings_section){ .kind = KS_SETTINGS_AGENT, .name = "" };
-	settings->private->enforce = (struct ks_settings_section){ .kind = KS_SETTINGS_ENFORCE, .name = "" };
-	settings->private->others = (struct ks_settings_section){ .kind = KS_SETTINGS_KEY, .name = "" };
+	settings->private = private;
+	private->agent = (struct ks_settings_section){ .kind = KS_SETTINGS_AGENT, .name = "" };
+	private->enforce = (struct ks_settings_section){ .kind = KS_SETTINGS_ENFORCE, .name = "" };
+	private->others = (struct ks_settings_section){ .kind = KS_SETTINGS_KEY, .name = "" };
+	/* For as many as there may be: what is not used is never touched, and costs no memory. */
+	private->modules.at = calloc(KS_MODULES_MAX, sizeof(*private->modules.at));
+	private->keys.at = calloc(KS_KEY_SECTIONS_MAX, sizeof(*private->keys.at));
+	if (!private->modules.at || !private->keys.at) {
+		ks_settings_free(settings);
+		return NULL;
+	}
 	return settings;
 }
 

@@ -103,7 +103,7 @@ struct merge {
 	struct ks_settings_section *section;
 };
 
-/* The section of this name, made when it is new; NULL when there must be no more of them. There is room for all. */
+/* The section of this name, made when it is new; NULL when there must be no more of them. There is room for limit. */
 static struct ks_settings_section *take_named(struct merge *merge, struct ks_settings_sections *sections, size_t limit,
 					      const char *name, const struct ks_settings_origin *origin)
 {
@@ -274,19 +274,6 @@ static int parse_all(struct ks_settings_private *private, const struct ks_settin
 	return 0;
 }
 
-/* For as many sections as there can be. */
-static int make_room(struct ks_settings_private *private)
-{
-	size_t n_heads = 0;
-	for (size_t i = 0; i < private->ini.n_entries; i++)
-		n_heads += private->ini.entries[i].key ? 0 : 1;
-	size_t n_modules = n_heads < KS_MODULES_MAX ? n_heads : KS_MODULES_MAX;
-	size_t n_keys = n_heads < KS_KEY_SECTIONS_MAX ? n_heads : KS_KEY_SECTIONS_MAX;
-	private->modules.at = calloc(n_modules + 1, sizeof(*private->modules.at));
-	private->keys.at = calloc(n_keys + 1, sizeof(*private->keys.at));
-	return private->modules.at && private->keys.at ? 0 : KS_ERR_NO_MEMORY;
-}
-
 int ks_settings_merge(struct ks_settings *settings, const struct ks_settings_source *sources, size_t n_sources,
 		      struct ks_settings_report *report)
 {
@@ -295,8 +282,6 @@ int ks_settings_merge(struct ks_settings *settings, const struct ks_settings_sou
 	if (!ends)
 		return KS_ERR_NO_MEMORY;
 	int r = parse_all(private, sources, n_sources, ends, report);
-	if (r == 0)
-		r = make_room(private);
 	if (r < 0)
 		return r;
 

@@ -164,7 +164,7 @@ int ks_openssl_conf_write(struct ks_bytes text, char **ret_path, struct ks_opens
 	int r = make_folder(&folder, ret_error);
 	if (r < 0)
 		return r;
-	ks_sha256(text, digest);
+	ks_client_sha256(text, digest);
 	ks_text_hex(ks_bytes(digest, NAME_HASH_SIZE), name);
 	(void)strcat(name, ".cnf");
 	path = ks_path_join(folder, name);

@@ -66,7 +66,7 @@ static void take_block(uint32_t hash[8], const uint8_t *block)
 		hash[i] += v[i];
 }
 
-void ks_sha256(struct ks_bytes input, uint8_t ret_digest[KS_SHA256_SIZE])
+void ks_client_sha256(struct ks_bytes input, uint8_t ret_digest[KS_SHA256_SIZE])
 {
 	uint32_t hash[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
 			     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };

@@ -10,4 +10,4 @@
 
 #define KS_SHA256_SIZE 32u
 
-void ks_sha256(struct ks_bytes input, uint8_t ret_digest[KS_SHA256_SIZE]);
+void ks_client_sha256(struct ks_bytes input, uint8_t ret_digest[KS_SHA256_SIZE]);

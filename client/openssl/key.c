@@ -29,7 +29,7 @@ int ks_key_new(struct ks_bytes spki, struct ks_bytes name, bool is_private, stru
 		free(key);
 		return r;
 	}
-	ks_sha256(ks_bytes(key->memory, spki.size), key->spki_hash);
+	ks_client_sha256(ks_bytes(key->memory, spki.size), key->spki_hash);
 	key->is_private = is_private;
 	atomic_init(&key->references, 1);
 	*ret_key = key;

@@ -167,7 +167,7 @@ static int read_alternatives(X509 *x509, struct ks_certificate_text *text)
 	return text->email && text->upn ? 0 : KS_ERR_NO_MEMORY;
 }
 
-/* --- Microsoft certificate templates ([MS-WCCE] section 2.2.2.7.7) -------------------------------------------------- */
+/* --- Microsoft certificate templates ([MS-WCCE] section 2.2.2.7.7) ---------------------------------------------- */
 
 static struct ks_bytes find_extension(const X509 *x509, const char *oid)
 {

@@ -48,7 +48,7 @@ def inputs13():
     yield "ssh-login", b"\0\0\0\x20" + bytes(range(32)) + b"\x32\0\0\0\4root\0\0\0\x0essh-connection"
     yield "sshsig", b"SSHSIG\0\0\0\4file\0\0\0\0"
     yield "json-web-token", b"eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0"
-    yield "cms-signed-attributes", bytes.fromhex("3118301606092a864886f70d01090331090607") + b"\x2a\x86\x48\x86\xf7\x0d\x01"
+    yield "cms-signed-attributes", bytes.fromhex("3118301606092a864886f70d010903310906072a864886f70d01")
     yield "certificate-request", bytes.fromhex("300d020100300006") + b"\x03\x2a\x03\x04\xa0\x00\x00"
 
 

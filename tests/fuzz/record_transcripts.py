@@ -205,7 +205,8 @@ class Recorder:
         self.record("gnutls-client-static-rsa", self.openssl_server(p, "rsa"),
                     self.gnutls_client(p, "client", "NORMAL:-ECDHE-RSA:-ECDHE-ECDSA:-DHE-RSA:-VERS-TLS1.3"))
         p = self.port()
-        self.record("gnutls-client-static-rsa-no-extensions", self.openssl_server(p, "rsa", "-cipher", "DEFAULT:@SECLEVEL=0"),
+        self.record("gnutls-client-static-rsa-no-extensions",
+                    self.openssl_server(p, "rsa", "-cipher", "DEFAULT:@SECLEVEL=0"),
                     self.gnutls_client(p, "client", "NORMAL:-VERS-ALL:+VERS-TLS1.2:%NO_EXTENSIONS:%NO_SESSION_HASH",
                                        "--disable-sni"))
         for key in ("rsa-client", "ed-client"):

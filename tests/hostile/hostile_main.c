@@ -257,7 +257,7 @@ static int run_for(const char *mode, struct ks_bytes certificate)
 		(void)fprintf(stderr, "keystay-hostile: the key of the certificate: %s\n", ks_error_text(r));
 		return 2;
 	}
-	ks_sha256(der, run.spki_hash);
+	ks_client_sha256(der, run.spki_hash);
 	ks_hostile_put_good12(&transcript, certificate);
 	run.target.certificate = certificate;
 	run.target.spki = &spki;

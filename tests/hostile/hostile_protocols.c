@@ -188,7 +188,7 @@ static void add_texts(struct ks_hostile_list *list)
 		{ "a mail's DKIM header", "dkim-signature:v=1; a=rsa-sha256; d=host.example; s=s; b=" },
 		{ "a letter", "I owe you one million. Yours, the owner of this key." },
 		{ "an AWS Roles Anywhere request",
-		  "AWS4-X509-ECDSA-SHA256\n20260101T000000Z\n20260101/eu/rolesanywhere/aws4_request\n0123456789abcdef" },
+		  "AWS4-X509-ECDSA-SHA256\n20260101T000000Z\n20260101/eu/rolesanywhere/aws4_request\n0123456789abcd" },
 	};
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer input = { 0 };
 

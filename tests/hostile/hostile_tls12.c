@@ -154,7 +154,7 @@ static void add_strangers(struct ks_hostile_list *list, const struct ks_layout *
 	}
 }
 
-/* --- ends and beginnings ------------------------------------------------------------------------------------------- */
+/* --- ends and beginnings ----------------------------------------------------------------------------------------- */
 
 static void add_tail(struct ks_hostile_list *list, struct ks_bytes tail, const char *name)
 {

@@ -13,7 +13,8 @@ cat "$T/out"
 expect_status 0 "2,000 idle connections: $(tail -n 1 "$T/err")"
 
 # The worker can still be started again, and curl served, while they are there.
-coproc idlers { "$PYTHON" "$RIG_FOLDER/idle_connections.py" hold 20 100; }
+# exec, so that its pid is the one that is stopped at the end.
+coproc idlers { exec "$PYTHON" "$RIG_FOLDER/idle_connections.py" hold 20 100; }
 # shellcheck disable=SC2154 # set by coproc
 process_started "$idlers_PID"
 IFS= read -r -t "$DEADLINE_S" -u "${idlers[0]}" line || fail "the idle connections were not made"

@@ -88,12 +88,37 @@ rig_end() {
 		pid=${rig_pids[index]}
 		process_stop "$pid"
 	done
+	rig_leave_nothing_running || code=1
 	if [ -n "${KEYSTAY_TEST_KEEP:-}" ]; then
 		echo "kept: $T" >&2
 	else
 		rm -rf -- "$T"
 	fi
 	exit $code
+}
+
+# rig_running: pids of what still runs in this rig's environment, started here or not.
+rig_running() {
+	local file
+	for file in $(env -i "$(command -v grep)" -lszxF -- "XDG_RUNTIME_DIR=$T/run" /proc/[0-9]*/environ || true); do
+		file=${file%/environ}
+		printf '%s ' "${file#/proc/}"
+	done
+}
+
+# rig_leave_nothing_running: what is about to end has five seconds for it; a story that forgot a process has failed.
+rig_leave_nothing_running() {
+	local end=$((SECONDS + 5)) pid left
+	while left=$(rig_running) && [ -n "$left" ]; do
+		if [ $SECONDS -ge $end ]; then
+			for pid in $left; do
+				echo "FAILED: left running: $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline" || true)" >&2
+				kill -KILL "$pid" || true
+			done
+			return 1
+		fi
+		pause 0.05
+	done
 }
 
 rig_show_logs() {

@@ -99,7 +99,7 @@ static void make_key(struct software_key *key, enum software_key_kind kind)
 	MUST(size > 0);
 	ks_buffer_put(&key->spki, ks_bytes(der, (size_t)size));
 	OPENSSL_free(der);
-	ks_sha256(ks_buffer_bytes(&key->spki), key->spki_hash);
+	ks_client_sha256(ks_buffer_bytes(&key->spki), key->spki_hash);
 
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer reference = { 0 };
 	MUST(ks_reference_put(&reference, ks_bytes_text(key->name), ks_buffer_bytes(&key->spki)) == 0);

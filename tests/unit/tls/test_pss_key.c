@@ -17,7 +17,7 @@ static const uint8_t oid_sha2[] = { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x
 
 enum { ABSENT = -1 };
 
-/* The last byte of a SHA-2's OID (1: SHA-256, 2: SHA-384, 3: SHA-512, 4: SHA-224), and numbers; ABSENT leaves it out. */
+/* The last byte of a SHA-2's OID (1: SHA-256, 2: SHA-384, 3: SHA-512, 4: SHA-224), or a number; ABSENT: none. */
 struct parameters {
 	int hash;
 	int mask_hash;

@@ -272,7 +272,7 @@ static void test_signable_names_the_hash_of_the_suite_not_of_the_scheme(void **s
 	assert_ptr_equal(signable.transcript_digest.data, input.data + 98);
 }
 
-/* --- what it refuses whatever the reader says ---------------------------------------------------------------------- */
+/* --- what it refuses whatever the reader says -------------------------------------------------------------------- */
 
 static void refuses(struct ks_bytes input, uint32_t scheme, const char *key, int expected)
 {
