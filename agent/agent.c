@@ -6,7 +6,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <time.h>
@@ -36,6 +37,26 @@ struct agent {
 
 /* --- sockets ----------------------------------------------------------------------------------------------------- */
 
+/* Which of our sockets is this: by the name that systemd gives it, else by its path. -1: neither. */
+static int which_socket(int fd, const char *name)
+{
+	struct sockaddr_un address = { .sun_path = "" };
+	socklen_t size = sizeof(address);
+
+	if (strcmp(name, "sign") == 0)
+		return LISTENER_SIGN;
+	if (strcmp(name, "control") == 0)
+		return LISTENER_CONTROL;
+	for (int which = 0; which < N_LISTENERS; which++) {
+		KS_AUTO_FREE char *path = NULL;
+		int error = which == LISTENER_SIGN ? ks_path_sign_socket(&path) : ks_path_control_socket(&path);
+		if (error == 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+		    address.sun_family == AF_UNIX && strncmp(path, address.sun_path, sizeof(address.sun_path)) == 0)
+			return which;
+	}
+	return -1;
+}
+
 static int adopt_sockets(struct agent *agent, struct ks_listener_error *ret_error)
 {
 	char **names = NULL;
@@ -43,17 +64,18 @@ static int adopt_sockets(struct agent *agent, struct ks_listener_error *ret_erro
 	int error = n < 0 ? KS_ERR_SYSTEM : 0;
 
 	for (int i = 0; i < n && error == 0; i++) {
-		int which = strcmp(names[i], "control") == 0 ? LISTENER_CONTROL :
-			    strcmp(names[i], "sign") == 0    ? LISTENER_SIGN :
-							       -1;
+		int fd = SD_LISTEN_FDS_START + i;
+		int which = which_socket(fd, names[i]);
 		if (which < 0 || agent->listeners[which].fd >= 0) {
-			(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
-					    "systemd handed over a socket named \"%s\"; expected one \"sign\" and one "
-					    "\"control\" (FileDescriptorName=)",
-					    names[i]);
+			(void)ks_text_print(
+				ret_error->text, sizeof(ret_error->text),
+				"systemd handed over a socket named \"%s\" that is neither the sign socket nor "
+				"the control socket; give it that path, or the FileDescriptorName \"sign\" or "
+				"\"control\"",
+				names[i]);
 			error = KS_ERR_INVALID;
 		} else {
-			error = ks_listener_adopt(&agent->listeners[which], SD_LISTEN_FDS_START + i,
+			error = ks_listener_adopt(&agent->listeners[which], fd,
 						  which == LISTENER_SIGN ? KS_ON_SIGN : KS_ON_CONTROL, ret_error);
 		}
 	}

@@ -9,5 +9,4 @@ keystay_room(ks_agent_data
 	inventory.c
 	settings_files.c settings_print.c settings.c
 	settings_merge.c settings_check.c settings_enforce.c settings_typed.c settings_rules.c settings_table.c
-	spelling.c
 	LINK ks_tls)

@@ -11,7 +11,7 @@
 
 #include "agent/keyring_private.h"
 #include "agent/names.h"
-#include "agent/spelling.h"
+#include "lib/base/spelling.h"
 #include "lib/base/buffer.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"

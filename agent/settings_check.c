@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/settings_private.h"
-#include "agent/spelling.h"
+#include "lib/base/spelling.h"
 #include "lib/base/text.h"
 
 /* "[key "alice"]" */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "agent/settings_private.h"
-#include "agent/spelling.h"
+#include "lib/base/spelling.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"

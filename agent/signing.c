@@ -236,6 +236,9 @@ static enum next_step look_at_tokens(struct signing *signing, struct finding *fi
 		if (!ks_state_token_of(signing->request->state, &finding->identity->locations[i], &token))
 			continue;
 		enum token_use use = use_of(signing, &token);
+		/* It has just logged in and told of its private key; the keyring that knows of it comes with the news. */
+		if (use == TOKEN_USE_NOW && finding->identity->locations[i].key == KS_LOCATION_NO_KEY)
+			use = TOKEN_USE_SOON;
 		if (soon && use != TOKEN_USE_NOW)
 			continue;
 		finding->location = finding->identity->locations[i];

@@ -17,7 +17,8 @@
  *		           garbage           answers nonsense: lengths and counts far too large, unknown return values
  *		           wrong             answers what is well-formed and false: a signature with a flipped bit,
  *		                             CKR_OK for nothing done, the same objects again and again
- *		           print [TEXT], delay MILLISECONDS, leak MEBIBYTES: then goes on as usual
+ *		           print [TEXT], delay MILLISECONDS, leak MEBIBYTES, tell-process (prints what the process has
+ *		                             around it): then goes on as usual
  *		           gate PATH         waits until the FIFO PATH.N (N: the number of the call) was opened for
  *		                             writing and closed; opening it waits in turn until the call is there
  *	token-absent                      as if the card was taken out: sessions are lost, and the login with them

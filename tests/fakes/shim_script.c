@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -194,6 +195,17 @@ static void print(const char *text)
 	(void)fprintf(stderr, "%s (standard error)\n", text);
 }
 
+/* What only the process itself can tell of its walls. */
+static void tell_process(void)
+{
+	const char *openssl = getenv("OPENSSL_CONF");
+	int death_signal = 0;
+
+	(void)prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
+	(void)printf("dumpable=%d death-signal=%d OPENSSL_CONF=%s\n", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), death_signal,
+		     openssl ? openssl : "(unset)");
+}
+
 static void leak(unsigned long mib)
 {
 	volatile char *memory = malloc(mib << 20);
@@ -241,6 +253,8 @@ static struct shim_call act(const char *mode, const char *argument, unsigned lon
 		wait_at_gate(argument, n);
 	else if (strcmp(mode, "print") == 0)
 		print(argument[0] ? argument : "the shim prints");
+	else if (strcmp(mode, "tell-process") == 0)
+		tell_process();
 	else if (strcmp(mode, "leak") == 0)
 		leak(number);
 	else

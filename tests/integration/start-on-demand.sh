@@ -35,14 +35,25 @@ if [ ! -S "$sign" ] || [ ! -S "$control" ]; then
 fi
 ok "the sockets, which are systemd's, are still there"
 
-# Handed a socket without its name it says so instead of guessing.
-rm -f "$sign"
-process_start_until nameless 'Listening on ' systemd-socket-activate -l "$sign" \
+# Nameless, as our own units hand them over, they are known by their paths.
+rm -f "$sign" "$control"
+process_start_until unnamed 'Listening on .*control.sock' systemd-socket-activate -l "$sign" -l "$control" \
+	-E "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR" -E "SOFTHSM2_CONF=$SOFTHSM2_CONF" -E "HOME=$HOME" \
+	${ASAN_OPTIONS:+-E "ASAN_OPTIONS=$ASAN_OPTIONS"} "$AGENT" --config "$T/keystay.conf"
+agent_pid=$started
+run keystay list
+expect_status 0 "sockets without names are known by their paths"
+expect_out alice "sockets without names are known by their paths"
+agent_stop
+
+# Handed a socket that is neither it says so instead of guessing.
+rm -f "$sign" "$control"
+process_start_until nameless 'Listening on ' systemd-socket-activate -l "$T/other.sock" \
 	-E "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR" -E "HOME=$HOME" "$AGENT" --config "$T/keystay.conf"
-keystay list >/dev/null 2>&1 || true
+KEYSTAY_SOCK=$T/other.sock keystay list >/dev/null 2>&1 || true
 process_ended() {
 	! process_is_ours "$started"
 }
-wait_until "an agent with a nameless socket ends" process_ended
+wait_until "an agent with a strange socket ends" process_ended
 tail -n 2 "$T/nameless.log" | grep -qi 'socket' || fail "it does not say what is wrong"
 ok "a socket without a name is refused with a reason"

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is known: configuration, inventory, identities, chains, policy.
-keystay_unit_test(test_agent_spelling test_spelling.c LINK ks_agent_data)
 keystay_unit_test(test_agent_settings test_settings.c LINK ks_agent_data)
 keystay_unit_test(test_agent_settings_mistakes test_settings_mistakes.c LINK ks_agent_data)
 keystay_unit_test(test_agent_settings_enforce test_settings_enforce.c LINK ks_agent_data)

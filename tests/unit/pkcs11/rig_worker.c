@@ -32,7 +32,7 @@ static void add_environment(const struct rig *rig, const struct rig_options *opt
 	(void)setenv("SOFTHSM2_CONF", path, 1);
 	(void)setenv("KEYSTAY_SHIM_SCRIPT", rig->script, 1);
 	(void)setenv("KEYSTAY_SHIM_COUNTS", rig->counts, 1);
-	(void)setenv("OPENSSL_CONF", "/dev/null", 1);
+	(void)unsetenv("OPENSSL_CONF");
 	for (size_t i = 0; i < sizeof(options->environment) / sizeof(options->environment[0]); i++) {
 		if (options->environment[i])
 			(void)putenv((char *)(uintptr_t)options->environment[i]);

@@ -6,7 +6,7 @@
  *	ks_spelling_offer(&spelling, "servers");
  *	if (spelling.best) …
  *
- * Runs in: keystay-agent. Pure. A guess is only ever shown, never acted upon.
+ * Runs in: keystay-agent, keystay. Pure. A guess is only ever shown, never acted upon.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of agent/spelling.h. */
-#include "agent/spelling.h"
+/* Rules of lib/base/spelling.h. */
+#include "lib/base/spelling.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

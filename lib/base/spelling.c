@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spelling: see spelling.h. Runs in: keystay-agent. */
-#include "agent/spelling.h"
+/* spelling: see spelling.h. Runs in: keystay-agent, keystay. */
+#include "lib/base/spelling.h"
 
 #include <ctype.h>
 #include <stdbool.h>
