@@ -38,7 +38,7 @@ struct ks_serve {
 };
 
 struct sign_job {
-	struct ks_queue_job head; /* first */
+	struct ks_queue_job head;          /* first */
 	struct ks_msg_worker_sign message; /* its input stands behind */
 	uint8_t input[];
 };
@@ -56,8 +56,9 @@ static int sign(struct ks_serve *serve, const struct ks_msg_worker_sign *message
 		return ks_problem_set(problem, KS_ERR_UNKNOWN_KEY, "%s does not have this key any more", token->whose);
 	const struct ks_scheme *scheme = ks_scheme_find(message->scheme);
 	if (!scheme)
-		return ks_problem_set(problem, KS_ERR_INPUT_SCHEME, "%s: signature scheme 0x%04x is unknown or too weak",
-				      token->whose, message->scheme);
+		return ks_problem_set(problem, KS_ERR_INPUT_SCHEME,
+				      "%s: signature scheme 0x%04x is unknown or too weak", token->whose,
+				      message->scheme);
 	const struct ks_sign_request request = {
 		.digests = serve->digests,
 		.sessions = &token->sessions,
@@ -118,7 +119,8 @@ static int take_sign(struct ks_serve *serve, const void *message, struct ks_prob
 }
 
 /* Takes the PIN out of the receive buffer, where nothing of it stays. */
-static int take_pin(struct ks_serve *serve, struct ks_bytes pin, struct ks_secret **ret_secret, struct ks_problem *problem)
+static int take_pin(struct ks_serve *serve, struct ks_bytes pin, struct ks_secret **ret_secret,
+		    struct ks_problem *problem)
 {
 	KS_CLEANUP(ks_secret_freep) struct ks_secret *secret = NULL;
 	uint8_t *source = ks_wire_own(&serve->wire, pin);
@@ -129,25 +131,29 @@ static int take_pin(struct ks_serve *serve, struct ks_bytes pin, struct ks_secre
 	else
 		ks_secret_wipe(source, pin.size);
 	if (r < 0)
-		return ks_problem_set(problem, r, "the PIN cannot be kept in locked memory; is the limit of locked memory "
+		return ks_problem_set(problem, r,
+				      "the PIN cannot be kept in locked memory; is the limit of locked memory "
 				      "(ulimit -l) very low?");
 	*ret_secret = KS_STEAL(secret);
 	return 0;
 }
 
-static int login(struct ks_serve *serve, const struct ks_msg_worker_login *message, const struct ks_secret *pin,
+/* Takes pin, which is wiped before anybody hears of the outcome. */
+static int login(struct ks_serve *serve, const struct ks_msg_worker_login *message, struct ks_secret *pin,
 		 struct ks_problem *problem)
 {
+	KS_CLEANUP(ks_secret_freep) struct ks_secret *taken = pin;
 	struct ks_token *token = ks_tokens_find(&serve->tokens, message->token);
 	bool submitted = false;
 
 	if (!token)
 		return ks_problem_set(problem, KS_ERR_TOKEN_ABSENT, "the token is not there any more");
-	const struct ks_user_login user = { .pin = pin,
+	const struct ks_user_login user = { .pin = taken,
 					    .serial = message->serial,
 					    .final_try = message->final_try,
 					    .unattended = message->unattended };
 	int r = ks_user_login(token, &user, &submitted, problem);
+	ks_secret_free(KS_STEAL(taken));
 	/* A wrong PIN changes the token's flags, which people want to see. */
 	if (submitted || !token->present) {
 		int told = ks_report_token(&serve->wire, &serve->tokens, token);
@@ -167,7 +173,7 @@ static int take_login(struct ks_serve *serve, const void *message, struct ks_pro
 	if (r < 0)
 		return r;
 	(void)pthread_rwlock_wrlock(&serve->lock);
-	r = login(serve, request, pin, problem);
+	r = login(serve, request, KS_STEAL(pin), problem);
 	(void)pthread_rwlock_unlock(&serve->lock);
 	return r < 0 ? r : ks_wire_send(&serve->wire, KS_MSG_WORKER_LOGIN_REPLY, &reply);
 }
