@@ -192,7 +192,8 @@ int ks_key_list_print(struct ks_key_list *list)
 	}
 	int r = ks_table_print(&list->table, cli, "");
 	(void)fflush(cli->out);
-	(void)fwrite(list->warnings.data, 1, list->warnings.size, cli->err);
+	if (list->warnings.size > 0)
+		(void)fwrite(list->warnings.data, 1, list->warnings.size, cli->err);
 	return r;
 }
 

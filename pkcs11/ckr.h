@@ -21,7 +21,7 @@ enum ks_ckr_kind {
 	KS_CKR_OBJECT_LOST,  /* the handle means nothing any more; the object may be found again */
 	KS_CKR_MECHANISM,    /* not this way; another mechanism may do */
 	KS_CKR_LOGGED_OUT,
-	KS_CKR_ABSENT,       /* token, card or reader have gone */
+	KS_CKR_ABSENT, /* token, card or reader have gone */
 };
 
 enum ks_ckr_kind ks_ckr_kind(CK_RV rv);

@@ -36,8 +36,8 @@ struct ks_key {
 	bool private_seen;
 	bool always_authenticate;
 	bool decrypts;
-	bool signs;                        /* unless the token says no */
-	_Atomic CK_OBJECT_HANDLE handle;   /* of the private half, when it was seen */
+	bool signs;                               /* unless the token says no */
+	_Atomic CK_OBJECT_HANDLE handle;          /* of the private half, when it was seen */
 	_Atomic uint8_t ways[KS_KEY_SCHEMES_MAX]; /* by place in ks_schemes(): what worked, or KS_WAY_NONE */
 };
 

@@ -95,14 +95,28 @@ static bool read_command_line(int argc, char **argv, struct command_line *comman
 
 	while (good && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
-		case MODULE: command_line->module = optarg; break;
-		case PATH: command_line->path = optarg; break;
-		case P11_KIT: command_line->p11_kit = optarg; break;
-		case SESSIONS: good = read_sessions(optarg, &command_line->n_sessions); break;
-		case VERSION: command_line->print = "keystay-token " KEYSTAY_VERSION "\n"; break;
+		case MODULE:
+			command_line->module = optarg;
+			break;
+		case PATH:
+			command_line->path = optarg;
+			break;
+		case P11_KIT:
+			command_line->p11_kit = optarg;
+			break;
+		case SESSIONS:
+			good = read_sessions(optarg, &command_line->n_sessions);
+			break;
+		case VERSION:
+			command_line->print = "keystay-token " KEYSTAY_VERSION "\n";
+			break;
 		case HELP:
-		case 'h': command_line->print = usage_text; break;
-		default: good = false; break;
+		case 'h':
+			command_line->print = usage_text;
+			break;
+		default:
+			good = false;
+			break;
 		}
 	}
 	if (good && optind < argc) {

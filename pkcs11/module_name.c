@@ -127,14 +127,16 @@ static int choose_path(const struct module_file *file, const char *name, char **
 {
 	if (file->remote)
 		return ks_problem_set(problem, KS_ERR_UNSUPPORTED,
-				      "p11-kit module \"%s\" runs elsewhere (\"remote:\"), which keystay cannot use", name);
+				      "p11-kit module \"%s\" runs elsewhere (\"remote:\"), which keystay cannot use",
+				      name);
 	if (!file->module || file->module[0] == '\0')
 		return ks_problem_set(problem, KS_ERR_NOT_FOUND, "p11-kit module \"%s\" names no file (\"module:\")",
 				      name);
 	if ((file->disable_in && lists_us(file->disable_in)) || (file->enable_in && !lists_us(file->enable_in)))
-		return ks_problem_set(problem, KS_ERR_DENIED,
-				      "p11-kit module \"%s\" is not for %s, as its \"%s\" line says; name it by path instead",
-				      name, OWN_PROGRAM, file->disable_in ? "disable-in:" : "enable-in:");
+		return ks_problem_set(
+			problem, KS_ERR_DENIED,
+			"p11-kit module \"%s\" is not for %s, as its \"%s\" line says; name it by path instead", name,
+			OWN_PROGRAM, file->disable_in ? "disable-in:" : "enable-in:");
 	char *path = file->module[0] == '/' ? ks_text_copy(ks_bytes_text(file->module)) :
 					      ks_path_join(KEYSTAY_P11_KIT_MODULES, file->module);
 	if (!path)
@@ -178,8 +180,8 @@ int ks_module_name_resolve(const char *name, char **ret_path, struct ks_problem 
 	}
 	if (!found)
 		return ks_problem_set(problem, KS_ERR_NOT_FOUND,
-				      "p11-kit knows no module \"%s\": there is no %s.module in %s, %s or %s", name, name,
-				      user ? user : "~/.config/pkcs11/modules", KEYSTAY_P11_KIT_SYSTEM,
+				      "p11-kit knows no module \"%s\": there is no %s.module in %s, %s or %s", name,
+				      name, user ? user : "~/.config/pkcs11/modules", KEYSTAY_P11_KIT_SYSTEM,
 				      KEYSTAY_P11_KIT_PACKAGES);
 	return choose_path(&file, name, ret_path, problem);
 }

@@ -86,8 +86,8 @@ static void drop_doubles(struct ks_handles *handles)
 	handles->n = n;
 }
 
-CK_RV ks_object_find(const struct ks_module *module, CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, size_t n_template,
-		     size_t limit, struct ks_handles *handles)
+CK_RV ks_object_find(const struct ks_module *module, CK_SESSION_HANDLE session, CK_ATTRIBUTE *template,
+		     size_t n_template, size_t limit, struct ks_handles *handles)
 {
 	handles->n = 0;
 	handles->cut = false;
@@ -95,8 +95,9 @@ CK_RV ks_object_find(const struct ks_module *module, CK_SESSION_HANDLE session, 
 	if (rv != CKR_OK)
 		return rv;
 	rv = collect(module, session, limit, handles);
-	drop_doubles(handles);
 	CK_RV end = module->calls->C_FindObjectsFinal(session);
+	if (rv == CKR_OK)
+		drop_doubles(handles);
 	return rv != CKR_OK ? rv : end;
 }
 

@@ -24,8 +24,8 @@ void ks_handles_deinit(struct ks_handles *handles);
 
 /* All objects that fit the template, at most limit. handles is filled anew. When this fails the search may still be
  * active in the session: throw it away. CKR_HOST_MEMORY when ours runs out. */
-CK_RV ks_object_find(const struct ks_module *module, CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, size_t n_template,
-		     size_t limit, struct ks_handles *handles) KS_WARN_UNUSED;
+CK_RV ks_object_find(const struct ks_module *module, CK_SESSION_HANDLE session, CK_ATTRIBUTE *template,
+		     size_t n_template, size_t limit, struct ks_handles *handles) KS_WARN_UNUSED;
 
 #define KS_ATTRIBUTES_MAX 16
 

@@ -77,8 +77,8 @@ static int build_from_numbers(const struct ks_public_attributes *attributes, con
 	if (attributes->point.size == 0)
 		return KS_ERR_NOT_FOUND;
 	bool is_ed25519 = kind->algorithm == KS_KEY_ED25519;
-	struct ks_bytes point = unwrap_point(attributes->point,
-					     is_ed25519 ? ED25519_SIZE : 1 + 2 * ks_curve_size(kind->curve));
+	struct ks_bytes point =
+		unwrap_point(attributes->point, is_ed25519 ? ED25519_SIZE : 1 + 2 * ks_curve_size(kind->curve));
 	if (point.size == 0)
 		return KS_ERR_MALFORMED;
 	return is_ed25519 ? ks_spki_put_ed25519(buffer, point) : ks_spki_put_ec(buffer, kind->curve, point);

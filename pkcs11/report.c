@@ -19,8 +19,8 @@
 struct report {
 	struct ks_wire *wire;
 	struct ks_buffer out;
-	size_t n_objects; /* of all tokens, against KS_OBJECTS_PER_MODULE */
-	size_t n_bytes;   /* told, against KS_OBJECT_BYTES_PER_MODULE */
+	size_t n_objects;  /* of all tokens, against KS_OBJECTS_PER_MODULE */
+	size_t n_bytes;    /* told, against KS_OBJECT_BYTES_PER_MODULE */
 	size_t n_left_out; /* of the token that is being read */
 };
 

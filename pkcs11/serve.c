@@ -65,6 +65,7 @@ static int sign(struct ks_serve *serve, const struct ks_msg_worker_sign *message
 		.mechanisms = &token->mechanisms,
 		.token_label = token->label,
 		.login_required = ks_token_needs_login(token),
+		.logged_in = token->logged_in,
 		.key = key,
 		.scheme = scheme,
 		.input = message->input,

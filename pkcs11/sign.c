@@ -90,8 +90,9 @@ static int make_operand(struct work *work, const struct ks_way *way, struct ks_b
 
 static int refuse_length(const struct work *work, struct ks_problem *problem)
 {
-	return ks_problem_set(problem, KS_ERR_TOKEN_FAILED, "%s: C_Sign returned %lu bytes, which is no signature of this key",
-			      work->whose, work->raw_size);
+	return ks_problem_set(problem, KS_ERR_TOKEN_FAILED,
+			      "%s: C_Sign returned %lu bytes, which is no signature of this key", work->whose,
+			      work->raw_size);
 }
 
 /* The token's form as TLS carries it. The agent verifies; here only lengths that cannot be right are refused. */
@@ -262,7 +263,7 @@ static int check(const struct work *work, struct ks_problem *problem)
 	if (!fits(request->scheme, request->key))
 		return ks_problem_set(problem, KS_ERR_INPUT_KEY_TYPE, "%s: %s is not for this type of key", work->whose,
 				      request->scheme->name);
-	if (!request->key->private_seen && request->login_required)
+	if (!request->key->private_seen && request->login_required && !request->logged_in)
 		return refuse_locked(work, problem);
 	if (!request->key->private_seen)
 		return ks_problem_set(problem, KS_ERR_UNKNOWN_KEY, "%s: the token holds its public half only",

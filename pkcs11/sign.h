@@ -20,6 +20,7 @@ struct ks_sign_request {
 	const struct ks_mechanisms *mechanisms;
 	const char *token_label;
 	bool login_required; /* by the token, for private keys */
+	bool logged_in;      /* when the key was read */
 	struct ks_key *key;
 	const struct ks_scheme *scheme;
 	struct ks_bytes input;

@@ -13,8 +13,8 @@
 #include "pkcs11/ckr.h"
 #include "pkcs11/label.h"
 
-#define SLOTS_MAX 1024u   /* readers and partitions; most are empty */
-#define SLOT_LIST_TRIES 3 /* a card may come between counting and listing */
+#define SLOTS_MAX 1024u     /* readers and partitions; most are empty */
+#define SLOT_LIST_TRIES 3   /* a card may come between counting and listing */
 #define OWN_MODEL "keystay" /* of the tokens of keystay-pkcs11.so, which p11-kit's proxy may lead to */
 
 /* --- one token --------------------------------------------------------------------------------------------------- */
@@ -39,20 +39,16 @@ static void set_info(struct ks_token *token, const CK_TOKEN_INFO *info)
 	(void)ks_text_print(token->whose, sizeof(token->whose), "token \"%s\"", token->label);
 }
 
-static int token_new(const struct ks_tokens *tokens, CK_SLOT_ID slot, const CK_TOKEN_INFO *info,
-		     struct ks_token **ret_token)
+/* NULL when memory runs out. */
+static struct ks_token *token_new(const struct ks_tokens *tokens, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
 {
 	struct ks_token *token = calloc(1, sizeof(*token));
-	if (!token)
-		return KS_ERR_NO_MEMORY;
-	int r = ks_sessions_init(&token->sessions, tokens->module, slot, info, tokens->n_sessions);
-	if (r < 0) {
+
+	if (!token || ks_sessions_init(&token->sessions, tokens->module, slot, info, tokens->n_sessions) < 0) {
 		free(token);
-		return r;
+		return NULL;
 	}
-	set_info(token, info);
-	*ret_token = token;
-	return 0;
+	return token;
 }
 
 void ks_token_gone(struct ks_token *token)
@@ -75,8 +71,8 @@ int ks_token_refresh(struct ks_token *token, struct ks_problem *problem)
 	}
 	if (!ks_sessions_is_same_token(&token->sessions.token, &info)) {
 		ks_token_gone(token);
-		return ks_problem_set(problem, KS_ERR_TOKEN_ABSENT, "%s is not there any more; another one is in its place",
-				      token->whose);
+		return ks_problem_set(problem, KS_ERR_TOKEN_ABSENT,
+				      "%s is not there any more; another one is in its place", token->whose);
 	}
 	set_info(token, &info);
 	return 0;
@@ -222,9 +218,9 @@ static int add_token(struct ks_tokens *tokens, CK_SLOT_ID slot, const CK_TOKEN_I
 			ks_log_warning("more than %u tokens: the others are left out", KS_TOKENS_PER_MODULE);
 			return 0;
 		}
-		int r = token_new(tokens, slot, info, &token);
-		if (r < 0)
-			return r;
+		token = token_new(tokens, slot, info);
+		if (!token)
+			return KS_ERR_NO_MEMORY;
 		token->number = ++tokens->last_number;
 		place = tokens->n++;
 		tokens->list[place] = token;

@@ -33,8 +33,8 @@ struct ks_token {
 };
 
 struct ks_tokens {
-	const struct ks_module *module; /* borrowed */
-	unsigned n_sessions;            /* wanted for each token */
+	const struct ks_module *module;              /* borrowed */
+	unsigned n_sessions;                         /* wanted for each token */
 	struct ks_token *list[KS_TOKENS_PER_MODULE]; /* owned */
 	size_t n;
 	uint32_t last_number;

@@ -15,17 +15,19 @@ static int check_flags(const struct ks_token *token, const struct ks_user_login 
 	CK_FLAGS flags = token->info.flags;
 
 	if (flags & CKF_USER_PIN_LOCKED)
-		return ks_problem_set(problem, KS_ERR_PIN_BLOCKED,
-				      "%s has blocked its PIN after too many wrong ones; unblock it with its SO PIN or PUK",
-				      token->whose);
+		return ks_problem_set(
+			problem, KS_ERR_PIN_BLOCKED,
+			"%s has blocked its PIN after too many wrong ones; unblock it with its SO PIN or PUK",
+			token->whose);
 	if ((flags & CKF_USER_PIN_FINAL_TRY) && (!login->final_try || login->unattended))
-		return ks_problem_set(problem, KS_ERR_PIN_FINAL_TRY, "%s: one more wrong PIN would block it; nothing was tried",
-				      token->whose);
-	if ((flags & CKF_USER_PIN_COUNT_LOW) && login->unattended)
 		return ks_problem_set(problem, KS_ERR_PIN_FINAL_TRY,
-				      "%s: a wrong PIN was given since the last good one, so the kept PIN is not tried; "
-				      "run: keystay unlock",
-				      token->whose);
+				      "%s: one more wrong PIN would block it; nothing was tried", token->whose);
+	if ((flags & CKF_USER_PIN_COUNT_LOW) && login->unattended)
+		return ks_problem_set(
+			problem, KS_ERR_PIN_FINAL_TRY,
+			"%s: a wrong PIN was given since the last good one, so the kept PIN is not tried; "
+			"run: keystay unlock",
+			token->whose);
 	return 0;
 }
 
@@ -43,8 +45,9 @@ static int check_length(const struct ks_token *token, size_t size, struct ks_pro
 		return ks_problem_set(problem, KS_ERR_PIN_LENGTH,
 				      "%s: its PIN has %u to %u characters; the PIN was not tried", token->whose,
 				      min > 0 ? min : 1, max);
-	return ks_problem_set(problem, KS_ERR_PIN_LENGTH, "%s: its PIN has at least %u characters; the PIN was not tried",
-			      token->whose, min > 0 ? min : 1);
+	return ks_problem_set(problem, KS_ERR_PIN_LENGTH,
+			      "%s: its PIN has at least %u characters; the PIN was not tried", token->whose,
+			      min > 0 ? min : 1);
 }
 
 /* A session that is known to live, so that the one login is not wasted on a dead one. */
@@ -70,9 +73,8 @@ static CK_RV submit(const struct ks_sessions *sessions, struct ks_session sessio
 	struct ks_bytes bytes = ks_secret_bytes(pin);
 
 	/* The only C_Login. Cryptoki has no const; a NULL PIN stands for the reader's own keys. */
-	CK_RV rv = sessions->module->calls->C_Login(session.handle, CKU_USER,
-						    bytes.size > 0 ? (CK_UTF8CHAR *)(uintptr_t)bytes.data : NULL,
-						    bytes.size);
+	CK_RV rv = sessions->module->calls->C_Login(
+		session.handle, CKU_USER, bytes.size > 0 ? (CK_UTF8CHAR *)(uintptr_t)bytes.data : NULL, bytes.size);
 	return rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_OK : rv;
 }
 
@@ -83,8 +85,10 @@ static int explain(struct ks_token *token, CK_RV rv, struct ks_problem *problem)
 	CK_FLAGS flags = known ? token->info.flags : 0;
 
 	if (flags & CKF_USER_PIN_LOCKED)
-		return ks_problem_set(problem, KS_ERR_PIN_WRONG, "%s: the PIN is wrong, and that was the last try: it is "
-				      "blocked now; unblock it with its SO PIN or PUK", token->whose);
+		return ks_problem_set(problem, KS_ERR_PIN_WRONG,
+				      "%s: the PIN is wrong, and that was the last try: it is "
+				      "blocked now; unblock it with its SO PIN or PUK",
+				      token->whose);
 	if (flags & CKF_USER_PIN_FINAL_TRY)
 		return ks_problem_set(problem, KS_ERR_PIN_WRONG, "%s: the PIN is wrong; one more wrong PIN blocks it",
 				      token->whose);

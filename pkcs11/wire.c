@@ -127,8 +127,7 @@ int ks_wire_send_problem(struct ks_wire *wire, uint32_t id, const struct ks_prob
 		ks_text_escape(said, text, sizeof(text));
 		said = ks_bytes_text(text);
 	}
-	const struct ks_msg_error message = { KS_MESSAGE_HEAD(id),
-					      .code = (uint32_t)-(problem->error < 0 ? problem->error : KS_ERR_INTERNAL),
-					      .text = said };
+	int error = problem->error < 0 ? problem->error : KS_ERR_INTERNAL;
+	const struct ks_msg_error message = { KS_MESSAGE_HEAD(id), .code = (uint32_t)-error, .text = said };
 	return ks_wire_send(wire, KS_MSG_ERROR, &message);
 }

@@ -35,13 +35,20 @@ static size_t read_line(const char *path, char *out, size_t size)
 	return (size_t)used;
 }
 
+/* Read once: it is asked at each connection, and only root could change it. Threads that come first at once read the
+ * same. */
 static uid_t overflow_uid(void)
 {
-	char text[32];
-	uint64_t number = OVERFLOW_UID;
-	if (read_line("/proc/sys/kernel/overflowuid", text, sizeof(text)) == 0 ||
-	    ks_text_number(text, UINT32_MAX, &number) < 0)
-		return OVERFLOW_UID;
+	static _Atomic uint64_t known = UINT64_MAX;
+	uint64_t number = known;
+
+	if (number == UINT64_MAX) {
+		char text[32];
+		if (read_line("/proc/sys/kernel/overflowuid", text, sizeof(text)) == 0 ||
+		    ks_text_number(text, UINT32_MAX, &number) < 0)
+			number = OVERFLOW_UID;
+		known = number;
+	}
 	return (uid_t)number;
 }
 

@@ -5,7 +5,8 @@
  *
  * Runs in: keystay-token, for tests only. Environment:
  *	KEYSTAY_SHIM_MODULE   the module behind it; SoftHSM when unset
- *	KEYSTAY_SHIM_COUNTS   a file; one line is appended for each call: "C_Login", "C_SignInit 0x1041"
+ *	KEYSTAY_SHIM_COUNTS   a file; one line is appended for each call: "C_Login", "C_SignInit 0x1041" (the
+ *	                      mechanism), "C_Sign 32" (bytes that it was given)
  *	KEYSTAY_SHIM_SCRIPT   a file, read again whenever it changes (replace it by rename(2)); lines, # for comments:
  *
  *	FUNCTION CALL MODE [ARGUMENT]     the first line that fits a call counts
@@ -165,9 +166,9 @@ static CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
 }
 
 static const struct shim_name flag_names[] = {
-	{ "COUNT_LOW", CKF_USER_PIN_COUNT_LOW },       { "FINAL_TRY", CKF_USER_PIN_FINAL_TRY },
-	{ "LOCKED", CKF_USER_PIN_LOCKED },             { "TO_BE_CHANGED", CKF_USER_PIN_TO_BE_CHANGED },
-	{ "LOGIN_REQUIRED", CKF_LOGIN_REQUIRED },      { "PIN_PAD", CKF_PROTECTED_AUTHENTICATION_PATH },
+	{ "COUNT_LOW", CKF_USER_PIN_COUNT_LOW },  { "FINAL_TRY", CKF_USER_PIN_FINAL_TRY },
+	{ "LOCKED", CKF_USER_PIN_LOCKED },        { "TO_BE_CHANGED", CKF_USER_PIN_TO_BE_CHANGED },
+	{ "LOGIN_REQUIRED", CKF_LOGIN_REQUIRED }, { "PIN_PAD", CKF_PROTECTED_AUTHENTICATION_PATH },
 };
 
 static void change_token_info(CK_TOKEN_INFO *info)

@@ -12,11 +12,11 @@
 
 /* What is left to do after shim_enter(). */
 enum shim_act {
-	SHIM_CALL,     /* call the real function */
-	SHIM_RETURN,   /* return rv without calling it */
+	SHIM_CALL,         /* call the real function */
+	SHIM_RETURN,       /* return rv without calling it */
 	SHIM_RETURN_AFTER, /* call it and return rv */
-	SHIM_GARBAGE,  /* call it and answer nonsense */
-	SHIM_WRONG,    /* answer something plausible that is false */
+	SHIM_GARBAGE,      /* call it and answer nonsense */
+	SHIM_WRONG,        /* answer something plausible that is false */
 };
 
 struct shim_call {

@@ -107,10 +107,14 @@ static const EVP_MD *get_hashing(CK_SESSION_HANDLE session)
 static const EVP_MD *hash_of(CK_MECHANISM_TYPE mechanism)
 {
 	switch (mechanism) {
-	case CKM_ECDSA_SHA256: return EVP_sha256();
-	case CKM_ECDSA_SHA384: return EVP_sha384();
-	case CKM_ECDSA_SHA512: return EVP_sha512();
-	default: return NULL;
+	case CKM_ECDSA_SHA256:
+		return EVP_sha256();
+	case CKM_ECDSA_SHA384:
+		return EVP_sha384();
+	case CKM_ECDSA_SHA512:
+		return EVP_sha512();
+	default:
+		return NULL;
 	}
 }
 
@@ -137,7 +141,9 @@ CK_RV shim_sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJE
 
 CK_RV shim_sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG size, CK_BYTE *signature, CK_ULONG *signature_size)
 {
-	struct shim_call call = shim_enter("C_Sign", NULL);
+	char detail[32];
+	(void)snprintf(detail, sizeof(detail), "%lu", size);
+	struct shim_call call = shim_enter("C_Sign", detail);
 	CK_BYTE digest[EVP_MAX_MD_SIZE];
 	unsigned digest_size;
 

@@ -15,7 +15,7 @@ configuration_of() {
 }
 # providers: their names, in the order in which OpenSSL activates them.
 providers() {
-	"$KEYSTAY" run -- openssl list -providers 2>"$T/err" | sed -n 's/^  \([a-z]*\)$/\1/p' | tr '\n' ' '
+	client openssl list -providers 2>"$T/err" | sed -n 's/^  \([a-z]*\)$/\1/p' | tr '\n' ' '
 }
 
 expect_equal "$(configuration_of | sed -n 's/^\(default\|keystay\) *=.*/\1/p' | tr '\n' ' ')" "default keystay " \

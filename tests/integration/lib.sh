@@ -60,7 +60,7 @@ rig_begin() {
 	rig_sanitizer
 }
 
-# rig_sanitizer: a plug-in that was built with a sanitizer works in curl only when the sanitizer's library is there
+# rig_sanitizer: a plug-in that was built with AddressSanitizer works in curl only when the sanitizer's library is there
 # from the start; leaks of curl, Python and SoftHSM are not ours to report.
 rig_sanitizer() {
 	RIG_SANITIZER=$(sed -n 's/^KEYSTAY_SANITIZE:STRING=//p' "$BUILD/CMakeCache.txt" 2>/dev/null || true)
@@ -68,10 +68,15 @@ rig_sanitizer() {
 	case $RIG_SANITIZER in *address*)
 		local compiler library
 		compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$BUILD/CMakeCache.txt")
-		for library in libasan.so libclang_rt.asan-x86_64.so; do
+		for library in libclang_rt.asan-x86_64.so libasan.so; do
 			library=$("$compiler" -print-file-name=$library)
-			[ ! -e "$library" ] || RIG_PRELOAD=("LD_PRELOAD=$library" "ASAN_OPTIONS=detect_leaks=0")
+			# LD_PRELOAD knows no quotes, so by names without spaces; and it must not be renamed.
+			if [ -e "$library" ]; then
+				ln -s "$library" "$T/${library##*/}"
+				RIG_PRELOAD=("LD_PRELOAD=$T/${library##*/}:$T/first.so" "ASAN_OPTIONS=detect_leaks=0")
+			fi
 		done
+		ln -s "$BUILD/tests/fakes/keystay-sanitizer-first.so" "$T/first.so"
 		export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:abort_on_error=1}
 		;;
 	esac

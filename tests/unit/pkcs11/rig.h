@@ -120,7 +120,7 @@ struct rig_worker {
 	size_t n_keys;
 	struct rig_found_certificate *certificates;
 	size_t n_certificates;
-	bool all;        /* of the last WORKER_INVENTORY */
+	bool all; /* of the last WORKER_INVENTORY */
 	unsigned n_inventories;
 	char error[1024]; /* the sentence of the last KS_MSG_ERROR */
 };

@@ -44,7 +44,8 @@ static const char *temporary_folder(void)
 
 	if (chosen)
 		return chosen;
-	bool usable = statvfs("/dev/shm", &memory) == 0 && !(memory.f_flag & ST_NOEXEC) && access("/dev/shm", W_OK) == 0;
+	bool usable = statvfs("/dev/shm", &memory) == 0 && !(memory.f_flag & ST_NOEXEC) &&
+		      access("/dev/shm", W_OK) == 0;
 	return usable ? "/dev/shm" : "/tmp";
 }
 
@@ -274,7 +275,9 @@ static void put_ec(struct object *object, EVP_PKEY *key, bool is_private)
 	size_t size = 0;
 
 	must(EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group), NULL) == 1 ?
-		     CKR_OK : CKR_GENERAL_ERROR, "group");
+		     CKR_OK :
+		     CKR_GENERAL_ERROR,
+	     "group");
 	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
 		if (strcmp(curves[i].group, group) == 0)
 			curve = &curves[i];
@@ -286,8 +289,11 @@ static void put_ec(struct object *object, EVP_PKEY *key, bool is_private)
 		put_bignum(object, CKA_VALUE, key, OSSL_PKEY_PARAM_PRIV_KEY, curve->size);
 		return;
 	}
-	must(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point, sizeof(point), &size) == 1 ?
-		     CKR_OK : CKR_GENERAL_ERROR, "point");
+	must(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point, sizeof(point), &size) ==
+			     1 ?
+		     CKR_OK :
+		     CKR_GENERAL_ERROR,
+	     "point");
 	put_octet_string(object, CKA_EC_POINT, point, size);
 }
 

@@ -42,15 +42,23 @@ static void add_environment(const struct rig *rig, const struct rig_options *opt
 static void run_child(const struct rig *rig, const struct rig_options *options, int channel, int log)
 {
 	const char *path = !options->path ? RIG_SOFTHSM : options->path == RIG_SHIM ? rig->shim : options->path;
-	const char *argv[] = { KEYSTAY_TOKEN, "--module", "test",
-			       options->p11_kit ? "--p11-kit" : "--path", options->p11_kit ? options->p11_kit : path,
-			       options->sessions ? "--sessions" : NULL, options->sessions, NULL };
+	/* Another program in its place, such as a script that runs it under valgrind. */
+	const char *other = getenv("KEYSTAY_RIG_TOKEN");
+	const char *program = other ? other : KEYSTAY_TOKEN;
+	const char *argv[] = { program,
+			       "--module",
+			       "test",
+			       options->p11_kit ? "--p11-kit" : "--path",
+			       options->p11_kit ? options->p11_kit : path,
+			       options->sessions ? "--sessions" : NULL,
+			       options->sessions,
+			       NULL };
 
 	add_environment(rig, options);
 	/* The two are far above 3 and do not get into each other's way. */
 	if (dup2(log, 1) < 0 || dup2(log, 2) < 0 || dup2(channel, 3) < 0)
 		_exit(127);
-	(void)execv(KEYSTAY_TOKEN, (char *const *)(uintptr_t)argv);
+	(void)execv(program, (char *const *)(uintptr_t)argv);
 	_exit(127);
 }
 
@@ -171,7 +179,8 @@ static void copy_text(char *out, size_t size, struct ks_bytes text)
 	out[text.size] = '\0';
 }
 
-#define READ(frame, message) assert_int_equal(ks_message_read((frame)->type, (frame)->body, &(message), sizeof(message)), 0)
+#define READ(frame, message)                                                                                           \
+	assert_int_equal(ks_message_read((frame)->type, (frame)->body, &(message), sizeof(message)), 0)
 
 /* A token that is named is forgotten with all that it had. */
 static void take_token(struct rig_worker *worker, const struct ks_frame *frame)
@@ -198,8 +207,11 @@ static void take_token(struct rig_worker *worker, const struct ks_frame *frame)
 		worker->n_tokens++;
 	assert_true(worker->n_tokens <= 16);
 	struct rig_token *token = &worker->tokens[place];
-	*token = (struct rig_token){ .number = message.token, .pin_flags = message.pin_flags, .pin_min = message.pin_min,
-				     .pin_max = message.pin_max, .logged_in = message.logged_in };
+	*token = (struct rig_token){ .number = message.token,
+				     .pin_flags = message.pin_flags,
+				     .pin_min = message.pin_min,
+				     .pin_max = message.pin_max,
+				     .logged_in = message.logged_in };
 	copy_text(token->label, sizeof(token->label), message.label);
 	copy_text(token->manufacturer, sizeof(token->manufacturer), message.manufacturer);
 	copy_text(token->model, sizeof(token->model), message.model);
@@ -216,9 +228,13 @@ static void take_key(struct rig_worker *worker, const struct ks_frame *frame)
 	for (size_t i = 0; i < worker->n_keys; i++)
 		assert_false(worker->keys[i].token == message.token && worker->keys[i].number == message.key);
 	struct rig_found_key *key = &worker->keys[worker->n_keys++];
-	*key = (struct rig_found_key){ .token = message.token, .number = message.key, .id_size = message.object_id.size,
-				       .spki_size = message.spki.size, .private_seen = message.private_seen,
-				       .always_authenticate = message.always_authenticate, .decrypts = message.decrypts };
+	*key = (struct rig_found_key){ .token = message.token,
+				       .number = message.key,
+				       .id_size = message.object_id.size,
+				       .spki_size = message.spki.size,
+				       .private_seen = message.private_seen,
+				       .always_authenticate = message.always_authenticate,
+				       .decrypts = message.decrypts };
 	memcpy(key->id, message.object_id.data, message.object_id.size);
 	memcpy(key->spki, message.spki.data, message.spki.size);
 	copy_text(key->label, sizeof(key->label), message.label);
@@ -231,7 +247,8 @@ static void take_certificate(struct rig_worker *worker, const struct ks_frame *f
 	READ(frame, message);
 	assert_true(worker->n_certificates < OBJECTS_MAX);
 	struct rig_found_certificate *certificate = &worker->certificates[worker->n_certificates++];
-	*certificate = (struct rig_found_certificate){ .token = message.token, .id_size = message.object_id.size,
+	*certificate = (struct rig_found_certificate){ .token = message.token,
+						       .id_size = message.object_id.size,
 						       .der_size = message.der.size };
 	memcpy(certificate->id, message.object_id.data, message.object_id.size);
 	memcpy(certificate->der_start, message.der.data, message.der.size < 64 ? message.der.size : 64);
@@ -311,10 +328,12 @@ int rig_login(struct rig_worker *worker, uint32_t token, const char *pin, const 
 		if (worker->tokens[i].number == token)
 			serial = worker->tokens[i].serial;
 	}
-	const struct ks_msg_worker_login message = {
-		KS_MESSAGE_HEAD(++worker->last_id), .token = token, .final_try = how->final_try,
-		.unattended = how->unattended, .serial = ks_bytes_text(how->serial ? how->serial : serial),
-		.pin = ks_bytes_text(pin) };
+	const struct ks_msg_worker_login message = { KS_MESSAGE_HEAD(++worker->last_id),
+						     .token = token,
+						     .final_try = how->final_try,
+						     .unattended = how->unattended,
+						     .serial = ks_bytes_text(how->serial ? how->serial : serial),
+						     .pin = ks_bytes_text(pin) };
 	rig_send(worker, KS_MSG_WORKER_LOGIN, &message);
 	return rig_await(worker, message.id, KS_MSG_WORKER_LOGIN_REPLY, NULL);
 }
@@ -359,7 +378,8 @@ bool rig_verify(const struct rig_found_key *key, uint32_t scheme, struct ks_byte
 
 	assert_non_null(row);
 	assert_non_null(public_key);
-	bool good = EVP_DigestVerifyInit_ex(context, &of_key, ks_hash_name(row->hash), NULL, NULL, public_key, NULL) == 1;
+	bool good = EVP_DigestVerifyInit_ex(context, &of_key, ks_hash_name(row->hash), NULL, NULL, public_key, NULL) ==
+		    1;
 	if (good && row->signing == KS_SIGNING_RSA_PSS)
 		good = EVP_PKEY_CTX_set_rsa_padding(of_key, RSA_PKCS1_PSS_PADDING) == 1 &&
 		       EVP_PKEY_CTX_set_rsa_pss_saltlen(of_key, RSA_PSS_SALTLEN_DIGEST) == 1;
@@ -371,7 +391,8 @@ bool rig_verify(const struct rig_found_key *key, uint32_t scheme, struct ks_byte
 
 int rig_sign(struct rig_worker *worker, const struct rig_found_key *key, uint32_t scheme)
 {
-	static const char input[] = "an input of a length that is no block's: the worker signs what the agent lets through";
+	static const char input[] =
+		"an input of a length that is no block's: the worker signs what the agent lets through";
 	struct ks_bytes bytes = ks_bytes(input, sizeof(input));
 	struct ks_msg_worker_sign_reply reply;
 	struct ks_frame frame;

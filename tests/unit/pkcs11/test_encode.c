@@ -179,8 +179,10 @@ static void test_encode_digest_info_is_what_openssl_verifies(void **state)
 		assert_int_equal(EVP_PKEY_sign(context, signature, &size, info.data, info.size), 1);
 		EVP_PKEY_CTX_free(context);
 		EVP_MD_CTX *verify = EVP_MD_CTX_new();
-		assert_int_equal(EVP_DigestVerifyInit_ex(verify, NULL, ks_hash_name(hashes[h]), NULL, NULL, key, NULL), 1);
-		assert_int_equal(EVP_DigestVerify(verify, signature, size, (const uint8_t *)message, sizeof(message)), 1);
+		assert_int_equal(EVP_DigestVerifyInit_ex(verify, NULL, ks_hash_name(hashes[h]), NULL, NULL, key, NULL),
+				 1);
+		assert_int_equal(EVP_DigestVerify(verify, signature, size, (const uint8_t *)message, sizeof(message)),
+				 1);
 		EVP_MD_CTX_free(verify);
 	}
 	EVP_PKEY_free(key);

@@ -43,7 +43,8 @@ static size_t point_of(EVP_PKEY *key, uint8_t *point, size_t room)
 {
 	size_t size;
 
-	assert_int_equal(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point, room, &size), 1);
+	assert_int_equal(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, point, room, &size),
+			 1);
 	return size;
 }
 
@@ -53,7 +54,8 @@ static void test_public_key_of_ec_takes_wrapped_and_bare_points(void **state)
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	uint8_t point[67] = { 0x04, 0x41 };
 	assert_int_equal(point_of(key, point + 2, 65), 65);
-	struct ks_public_attributes attributes = { .key_type = CKK_EC, .parameters = ks_bytes(p256, sizeof(p256)),
+	struct ks_public_attributes attributes = { .key_type = CKK_EC,
+						   .parameters = ks_bytes(p256, sizeof(p256)),
 						   .point = ks_bytes(point, 67) };
 
 	assert_builds(&attributes, key);
@@ -67,7 +69,8 @@ static void test_public_key_of_ec_is_not_fooled_by_a_point_that_looks_wrapped(vo
 {
 	(void)state;
 	uint8_t point[65] = { 0x04, 0x3f };
-	struct ks_public_attributes attributes = { .key_type = CKK_EC, .parameters = ks_bytes(p256, sizeof(p256)),
+	struct ks_public_attributes attributes = { .key_type = CKK_EC,
+						   .parameters = ks_bytes(p256, sizeof(p256)),
 						   .point = ks_bytes(point, sizeof(point)) };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer built = { 0 };
 	struct ks_spki spki;
@@ -109,10 +112,10 @@ static void test_public_key_of_ed25519_takes_all_spellings(void **state)
 
 	for (size_t i = 0; i < 3; i++) {
 		for (size_t t = 0; t < 2; t++) {
-			struct ks_public_attributes attributes = {
-				.key_type = types[t],
-				.parameters = ks_bytes(spellings[i].parameters, spellings[i].size),
-				.point = ks_bytes(point, 34) };
+			struct ks_public_attributes attributes = { .key_type = types[t],
+								   .parameters = ks_bytes(spellings[i].parameters,
+											  spellings[i].size),
+								   .point = ks_bytes(point, 34) };
 			assert_builds(&attributes, key);
 			attributes.point = ks_bytes(point + 2, 32);
 			assert_builds(&attributes, key);
@@ -126,7 +129,8 @@ static void test_public_key_of_other_curves_and_types_is_unsupported(void **stat
 	(void)state;
 	uint8_t point[100] = { 0x04 };
 	const struct ks_public_attributes others[] = {
-		{ .key_type = CKK_EC, .parameters = ks_bytes(BYTES(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a)) }, /* secp256k1 */
+		{ .key_type = CKK_EC,
+		  .parameters = ks_bytes(BYTES(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x0a)) },         /* secp256k1 */
 		{ .key_type = CKK_EC, .parameters = ks_bytes(BYTES(0x30, 0x03, 0x02, 0x01, 0x01)) }, /* explicit */
 		{ .key_type = CKK_EC },
 		{ .key_type = CKK_EC_EDWARDS, .parameters = ks_bytes(BYTES(0x06, 0x03, 0x2b, 0x65, 0x71)) }, /* Ed448 */
@@ -151,7 +155,8 @@ static void test_public_key_of_rsa_takes_padded_numbers(void **state)
 
 	assert_int_equal(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &modulus), 1);
 	assert_int_equal(BN_bn2bin(modulus, number + 2), 256);
-	struct ks_public_attributes attributes = { .key_type = CKK_RSA, .modulus = ks_bytes(number, sizeof(number)),
+	struct ks_public_attributes attributes = { .key_type = CKK_RSA,
+						   .modulus = ks_bytes(number, sizeof(number)),
 						   .exponent = ks_bytes(exponent, sizeof(exponent)) };
 	assert_builds(&attributes, key);
 	attributes.exponent = KS_BYTES_NONE;
@@ -168,7 +173,8 @@ static void test_public_key_info_counts_where_the_numbers_are_missing(void **sta
 	unsigned char *der = NULL, *other_der = NULL;
 	int size = i2d_PUBKEY(key, &der);
 	int other_size = i2d_PUBKEY(other, &other_der);
-	struct ks_public_attributes attributes = { .key_type = CKK_EC, .parameters = ks_bytes(p256, sizeof(p256)),
+	struct ks_public_attributes attributes = { .key_type = CKK_EC,
+						   .parameters = ks_bytes(p256, sizeof(p256)),
 						   .info = ks_bytes(der, (size_t)size) };
 
 	assert_builds(&attributes, key);

@@ -66,7 +66,8 @@ static CK_RV fake_close(CK_SESSION_HANDLE session)
 	return CKR_OK;
 }
 
-static CK_FUNCTION_LIST calls = { .C_GetTokenInfo = fake_token_info, .C_OpenSession = fake_open,
+static CK_FUNCTION_LIST calls = { .C_GetTokenInfo = fake_token_info,
+				  .C_OpenSession = fake_open,
 				  .C_CloseSession = fake_close };
 static const struct ks_module module = { .calls = &calls, .threads = true };
 static struct ks_sessions sessions;

@@ -92,7 +92,8 @@ static void test_session_that_is_busy_is_replaced(void **state)
 static void test_session_that_is_lost_is_replaced(void **state)
 {
 	(void)state;
-	static const char *const scripts[] = { "C_SignInit 1 rv 0xb3\n", "C_SignInit 1 rv 0xb0\n", "C_Sign 1 rv 0xb3\n" };
+	static const char *const scripts[] = { "C_SignInit 1 rv 0xb3\n", "C_SignInit 1 rv 0xb0\n",
+					       "C_Sign 1 rv 0xb3\n" };
 
 	for (size_t i = 0; i < 3; i++) {
 		start(scripts[i]);
@@ -203,8 +204,9 @@ static void test_device_that_is_removed_while_it_signs_is_named(void **state)
 
 	start("C_Sign * rv 0x32\n");
 	assert_int_equal(sign(), KS_ERR_TOKEN_ABSENT);
-	assert_string_equal(worker.error,
-			    "key \"p256\" on token \"corp\": C_Sign failed: the device was removed (CKR_DEVICE_REMOVED)");
+	assert_string_equal(
+		worker.error,
+		"key \"p256\" on token \"corp\": C_Sign failed: the device was removed (CKR_DEVICE_REMOVED)");
 	rig_stop(&worker);
 }
 
@@ -216,8 +218,9 @@ static void test_signature_of_impossible_length_is_refused(void **state)
 
 	start("C_Sign 1 garbage\n");
 	assert_int_equal(sign(), KS_ERR_TOKEN_FAILED);
-	assert_string_equal(worker.error, "key \"p256\" on token \"corp\": C_Sign returned 2147483647 bytes, which is no "
-					  "signature of this key");
+	assert_string_equal(worker.error,
+			    "key \"p256\" on token \"corp\": C_Sign returned 2147483647 bytes, which is no "
+			    "signature of this key");
 	assert_int_equal(sign(), 0);
 	rig_stop(&worker);
 }
@@ -238,8 +241,9 @@ static void test_error_without_a_name_is_put_into_words(void **state)
 
 	start("C_Sign * rv 0x80000bad\n");
 	assert_int_equal(sign(), KS_ERR_TOKEN_FAILED);
-	assert_string_equal(worker.error, "key \"p256\" on token \"corp\": C_Sign failed: an error that PKCS#11 has no name "
-					  "for (0x80000bad)");
+	assert_string_equal(worker.error,
+			    "key \"p256\" on token \"corp\": C_Sign failed: an error that PKCS#11 has no name "
+			    "for (0x80000bad)");
 	rig_stop(&worker);
 }
 
@@ -261,10 +265,24 @@ static void test_objects_without_end_are_cut_off(void **state)
 /* --- the matrix -------------------------------------------------------------------------------------------------- */
 
 static const char *const functions[] = {
-	"C_Initialize",    "C_GetInfo",	     "C_GetSlotList",	   "C_GetTokenInfo", "C_GetMechanismList",
-	"C_OpenSession",   "C_CloseSession", "C_CloseAllSessions", "C_GetSessionInfo", "C_Login",
-	"C_Logout",	   "C_FindObjectsInit", "C_FindObjects",   "C_FindObjectsFinal", "C_GetAttributeValue",
-	"C_SignInit",	   "C_Sign",	     "C_Finalize",
+	"C_Initialize",
+	"C_GetInfo",
+	"C_GetSlotList",
+	"C_GetTokenInfo",
+	"C_GetMechanismList",
+	"C_OpenSession",
+	"C_CloseSession",
+	"C_CloseAllSessions",
+	"C_GetSessionInfo",
+	"C_Login",
+	"C_Logout",
+	"C_FindObjectsInit",
+	"C_FindObjects",
+	"C_FindObjectsFinal",
+	"C_GetAttributeValue",
+	"C_SignInit",
+	"C_Sign",
+	"C_Finalize",
 };
 
 #define N_FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
@@ -309,8 +327,10 @@ static bool ask_everything(void)
 		uint8_t type;
 		const void *message;
 	} requests[] = {
-		{ KS_MSG_WORKER_LOGIN, &login },   { KS_MSG_WORKER_SIGN, &sign_one },
-		{ KS_MSG_WORKER_RESCAN, &rescan }, { KS_MSG_WORKER_LOGOUT, &logout },
+		{ KS_MSG_WORKER_LOGIN, &login },
+		{ KS_MSG_WORKER_SIGN, &sign_one },
+		{ KS_MSG_WORKER_RESCAN, &rescan },
+		{ KS_MSG_WORKER_LOGOUT, &logout },
 	};
 
 	for (size_t i = 0; i < 4; i++) {
@@ -366,7 +386,8 @@ static void test_every_function_may_end_the_process_and_nothing_hangs(void **sta
 			bool lived;
 			int status = run_with(functions[i], modes[mode].mode, &lived);
 			/* Functions that are only met at the end, or after something else went wrong. */
-			bool late = strcmp(functions[i], "C_Finalize") == 0 || strcmp(functions[i], "C_CloseSession") == 0;
+			bool late = strcmp(functions[i], "C_Finalize") == 0 ||
+				    strcmp(functions[i], "C_CloseSession") == 0;
 			if (!late && lived)
 				fail_msg("%s %s: the process lived", functions[i], modes[mode].mode);
 			if (modes[mode].signal && !late && WTERMSIG(status) != modes[mode].signal)

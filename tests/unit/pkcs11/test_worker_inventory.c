@@ -40,7 +40,8 @@ struct place {
 	struct rig_worker worker;
 };
 
-static void open_place(struct place *place, void (*fill)(struct rig_writer *, void *), void *userdata, const char *script)
+static void open_place(struct place *place, void (*fill)(struct rig_writer *, void *), void *userdata,
+		       const char *script)
 {
 	const struct rig_options options = { .path = RIG_SHIM };
 
@@ -131,11 +132,13 @@ static void test_inventory_tells_the_flags_of_the_pin(void **state)
 	(void)state;
 	struct place place;
 
-	open_place(&place, fill_all, NULL, "flags-add COUNT_LOW\nflags-add FINAL_TRY\nflags-add LOCKED\n"
-					   "flags-add TO_BE_CHANGED\nflags-add PIN_PAD\nflags-remove LOGIN_REQUIRED\n"
-					   "token-info pin-min 0\ntoken-info pin-max 0xffffffffffffffff\n");
+	open_place(&place, fill_all, NULL,
+		   "flags-add COUNT_LOW\nflags-add FINAL_TRY\nflags-add LOCKED\n"
+		   "flags-add TO_BE_CHANGED\nflags-add PIN_PAD\nflags-remove LOGIN_REQUIRED\n"
+		   "token-info pin-min 0\ntoken-info pin-max 0xffffffffffffffff\n");
 	assert_int_equal(place.worker.tokens[0].pin_flags, KS_PIN_SET | KS_PIN_COUNT_LOW | KS_PIN_FINAL_TRY |
-								   KS_PIN_IS_BLOCKED | KS_PIN_TO_BE_CHANGED | KS_PIN_PAD);
+								   KS_PIN_IS_BLOCKED | KS_PIN_TO_BE_CHANGED |
+								   KS_PIN_PAD);
 	assert_int_equal(place.worker.tokens[0].pin_min, 0);
 	assert_int_equal(place.worker.tokens[0].pin_max, 0);
 	close_place(&place);
@@ -146,7 +149,9 @@ static void test_inventory_escapes_labels_that_are_no_text(void **state)
 	(void)state;
 	struct place place;
 
-	open_place(&place, fill_all, NULL, "token-info label \xff\x01" "corp\n");
+	open_place(&place, fill_all, NULL,
+		   "token-info label \xff\x01"
+		   "corp\n");
 	assert_string_equal(place.worker.tokens[0].label, "\\xff\\x01corp");
 	close_place(&place);
 }
@@ -292,7 +297,7 @@ static void test_inventory_does_not_mix_up_keys_with_one_id(void **state)
 	assert_int_equal(rig_sign(&place.worker, rig_key_by_label(&place.worker, "other"), 0x0403), 0);
 	assert_false(rig_key_by_label(&place.worker, "public-only")->private_seen);
 	assert_int_equal(rig_sign(&place.worker, rig_key_by_label(&place.worker, "public-only"), 0x0503),
-			 KS_ERR_TOKEN_LOCKED);
+			 KS_ERR_UNKNOWN_KEY);
 	close_place(&place);
 }
 
@@ -339,7 +344,9 @@ static void fill_200(struct rig_writer *writer, void *userdata)
 	for (unsigned i = 0; i < 200; i++) {
 		char label[32];
 		(void)snprintf(label, sizeof(label), "key %u", i);
-		const struct rig_key key = { .key = EVP_EC_gen("P-256"), .label = label, .id = (uint8_t)(i + 1),
+		const struct rig_key key = { .key = EVP_EC_gen("P-256"),
+					     .label = label,
+					     .id = (uint8_t)(i + 1),
 					     .parts = RIG_PUBLIC | RIG_PRIVATE };
 		rig_write_key(writer, &key);
 		EVP_PKEY_free(key.key);

@@ -492,7 +492,7 @@ static int run_command(const char *arguments, const char *words)
 	char command[512], line[512];
 	bool found = words == NULL;
 
-	(void)snprintf(command, sizeof(command), "%s %s 2>&1 3<&-", KEYSTAY_TOKEN, arguments);
+	(void)snprintf(command, sizeof(command), "'%s' %s 2>&1 3<&-", KEYSTAY_TOKEN, arguments);
 	FILE *output = popen(command, "re");
 	assert_non_null(output);
 	while (fgets(line, sizeof(line), output))

@@ -115,6 +115,22 @@ static void test_worker_hashes_and_uses_raw_mechanisms_where_there_are_some(void
 	rig_stop(&worker);
 }
 
+/* SoftHSM would cut by itself, others refuse (TLS 1.2 has SHA-512 with P-256). */
+static void test_worker_cuts_digests_that_are_longer_than_the_order(void **state)
+{
+	(void)state;
+	struct rig_worker worker;
+
+	start(&worker, NULL);
+	assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, "p256"), 0x0603), 0);
+	assert_int_equal(rig_count(&rig, "C_Sign 32"), 1);
+	assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, "p384"), 0x0603), 0);
+	assert_int_equal(rig_count(&rig, "C_Sign 48"), 1);
+	assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, "p521"), 0x0603), 0);
+	assert_int_equal(rig_count(&rig, "C_Sign 64"), 1);
+	rig_stop(&worker);
+}
+
 static void test_worker_lets_the_token_hash_where_it_has_nothing_else(void **state)
 {
 	(void)state;
@@ -201,9 +217,10 @@ static void test_worker_says_which_scheme_the_token_cannot_make(void **state)
 
 	start(&worker, "mechanisms-without CKM_ECDSA\n");
 	assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, "p256"), 0x0403), KS_ERR_MECHANISM);
-	assert_string_equal(worker.error, "key \"p256\" on token \"corp\": the token cannot make ecdsa_secp256r1_sha256 "
-					  "signatures: C_SignInit failed: it does not know the mechanism "
-					  "(CKR_MECHANISM_INVALID)");
+	assert_string_equal(worker.error,
+			    "key \"p256\" on token \"corp\": the token cannot make ecdsa_secp256r1_sha256 "
+			    "signatures: C_SignInit failed: it does not know the mechanism "
+			    "(CKR_MECHANISM_INVALID)");
 	rig_stop(&worker);
 }
 
@@ -421,6 +438,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_worker_signs_with_every_key_and_scheme),
 		cmocka_unit_test(test_worker_hashes_and_uses_raw_mechanisms_where_there_are_some),
+		cmocka_unit_test(test_worker_cuts_digests_that_are_longer_than_the_order),
 		cmocka_unit_test(test_worker_lets_the_token_hash_where_it_has_nothing_else),
 		cmocka_unit_test(test_worker_encodes_pss_itself_where_the_token_has_none),
 		cmocka_unit_test(test_worker_tries_pss_that_is_not_listed_before_raw_rsa),
