@@ -158,6 +158,25 @@ static int on_exit_of_child(sd_event_source *source, int fd, uint32_t revents, v
 
 /* --- what the process says --------------------------------------------------------------------------------------- */
 
+/* An RSA key that decrypts can be made to sign: Bleichenbacher's oracle forges a CertificateVerify (Jager, Schwenk,
+ * Somorovsky: "On the Security of TLS 1.3 and QUIC Against Weaknesses in PKCS#1 v1.5 Encryption"). Nothing of ours
+ * decrypts, but others may use the same token. Said once in a worker's life. */
+static void warn_of_keys_that_decrypt(struct ks_worker *worker)
+{
+	for (size_t i = 0; i < worker->inventory.n_tokens && !worker->warned; i++) {
+		const struct ks_inventory_token *token = &worker->inventory.tokens[i];
+		for (size_t k = 0; k < token->n_keys && !worker->warned; k++) {
+			if (!token->keys[k].decrypts || token->keys[k].spki.algorithm != KS_KEY_RSA)
+				continue;
+			ks_log_warning(
+				"RSA key \"%s\" on token \"%s\" may also decrypt, which can be abused to forge TLS "
+				"signatures; better make keys that only sign",
+				token->keys[k].label, token->label);
+			worker->warned = true;
+		}
+	}
+}
+
 static int take_inventory(struct ks_worker *worker, const struct ks_frame *frame)
 {
 	/* A fresh process tells everything before what its predecessor told is forgotten. */
@@ -177,6 +196,7 @@ static int take_inventory(struct ks_worker *worker, const struct ks_frame *frame
 		set_note(worker, "");
 		set_state(worker, KS_MODULE_READY);
 	}
+	warn_of_keys_that_decrypt(worker);
 	changed(worker);
 	return 0;
 }

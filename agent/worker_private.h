@@ -41,6 +41,7 @@ struct ks_worker {
 
 	enum ks_module_state state;
 	bool settled;
+	bool warned; /* of a key that decrypts */
 	char note[512];
 	unsigned restarts;
 	unsigned failures; /* since it was last READY */

@@ -27,7 +27,7 @@ struct ks_client_error {
 /* --- one connection ---------------------------------------------------------------------------------------------- */
 
 struct ks_client {
-	int fd;                  /* -1 when closed */
+	int fd; /* -1 when closed */
 	uint32_t next_id;
 	struct ks_buffer buffer; /* the last reply; replies borrow from it */
 };
@@ -54,7 +54,7 @@ int ks_client_call(struct ks_client *client, uint8_t type, void *request, uint8_
 /* One identity with its chain. message and buffer belong together; ks_client_identity_free(). */
 struct ks_client_identity {
 	struct ks_msg_identity identity;
-	struct ks_bytes chain; /* LIST of certificate records, leaf first */
+	struct ks_bytes chain;   /* LIST of certificate records, leaf first */
 	struct ks_buffer buffer; /* owned */
 };
 
@@ -68,7 +68,7 @@ int ks_client_list(int (*found)(const struct ks_msg_identity *identity, void *us
 		   struct ks_client_error *ret_error) KS_WARN_UNUSED;
 
 struct ks_client_sign {
-	const char *name;           /* of the key, for the notice; may be NULL */
+	const char *name; /* of the key, for the notice; may be NULL */
 	uint8_t spki_hash[32];
 	uint16_t scheme;
 	struct ks_bytes input;      /* the whole to-be-signed input */

@@ -24,7 +24,7 @@ token_make() {
 key_make() {
 	local token=$1 type=$2 name=$3 id=$4
 	pkcs11-tool --module "$SOFTHSM" --token-label "$token" --login --pin "$PIN" --keypairgen \
-		--key-type "$(key_type_of_pkcs11_tool "$type")" --label "$name" --id "$id" >"$T/key.out" 2>&1 ||
+		--key-type "$(key_type_of_pkcs11_tool "$type")" --label "$name" --id "$id" --usage-sign >"$T/key.out" 2>&1 ||
 		fail "pkcs11-tool could not make a key: $(cat "$T/key.out")"
 	"$PYTHON" "$RIG_FOLDER/public_key.py" "$SOFTHSM" "$token" "$id" >"$T/$name.pub"
 }
