@@ -65,7 +65,7 @@ static void answer_list(struct ks_request *request)
 	}
 	size_t total = ks_keyring_count(state->keyring);
 	ks_buffer_init(&page, KS_FRAME_MAX);
-	for (size_t i = list.offset; i < total && i - list.offset < KS_LIST_PAGE; i++) {
+	for (size_t i = list.offset; i < total && i - list.offset < KS_LIST_PAGE && page.size < KS_FRAME_MAX / 2; i++) {
 		char token_label[65];
 		struct ks_msg_identity identity = describe(state, ks_keyring_at(state->keyring, i), token_label);
 		ks_record_write(&page, KS_RECORD(identity), &identity);

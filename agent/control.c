@@ -216,6 +216,14 @@ static bool look_before_login(struct unlocking *unlocking, const struct ks_token
 		(void)ks_text_print(text, sizeof(text),
 				    "module \"%s\" of token \"%s\" is not running; see: keystay status",
 				    ks_worker_name(token->worker), label);
+	} else if (token->inventory->pin_flags & KS_PIN_IS_BLOCKED) {
+		(void)ks_text_print(
+			text, sizeof(text),
+			"token \"%s\" has blocked its PIN after too many wrong ones; unblock it with its SO PIN "
+			"or PUK",
+			label);
+		fail_unlock(unlocking, KS_ERR_PIN_BLOCKED, text);
+		return false;
 	} else if (ks_login_is_under_way(unlocking->request->state, token->lock)) {
 		(void)ks_text_print(text, sizeof(text), "token \"%s\" is being unlocked already", label);
 	} else if (ks_state_of_token(token) == KS_TOKEN_UNLOCKED && token->inventory->logged_in) {
@@ -314,8 +322,10 @@ void ks_control_lock(struct ks_request *request)
 		for (size_t i = 0; ks_state_token_at(state, i, &token); i++)
 			reply.n_tokens += ks_state_lock(state, &token);
 		/* Also those that are not in sight now: their worker is being started again. */
-		for (size_t i = 0; i < state->unlock.n_entries; i++)
+		for (size_t i = 0; i < state->unlock.n_entries; i++) {
+			ks_login_revoke(state, state->unlock.entries[i]);
 			reply.n_tokens += ks_unlock_close(state->unlock.entries[i]);
+		}
 	}
 	ks_request_answer(request, KS_MSG_LOCK_REPLY, &reply);
 }

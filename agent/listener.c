@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
@@ -27,16 +28,32 @@
 /* Accepted in one go before others get their turn. */
 #define ACCEPTS_PER_TURN 32
 
+#define REST_US 1000000ull
+
 /* --- accepting --------------------------------------------------------------------------------------------------- */
 
+static int on_wake(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	ks_listener_wake(userdata);
+	return 0;
+}
+
+/* Until a session ends, but not longer than a second: it may be the system that is short, and no session of ours. */
 static void rest(struct ks_listener *listener)
 {
+	listener->wake_timer = sd_event_source_disable_unref(listener->wake_timer);
+	if (sd_event_add_time_relative(listener->event, &listener->wake_timer, CLOCK_MONOTONIC, REST_US, 0, on_wake,
+				       listener) < 0)
+		return;
 	if (sd_event_source_set_enabled(listener->source, SD_EVENT_OFF) >= 0)
 		listener->resting = true;
 }
 
 void ks_listener_wake(struct ks_listener *listener)
 {
+	listener->wake_timer = sd_event_source_disable_unref(listener->wake_timer);
 	if (listener->resting && sd_event_source_set_enabled(listener->source, SD_EVENT_ON) >= 0)
 		listener->resting = false;
 }
@@ -253,8 +270,7 @@ int ks_listener_start(struct ks_listener *listener, sd_event *event, struct ks_s
 	listener->sessions = sessions;
 	if (sd_event_add_io(event, &listener->source, listener->fd, EPOLLIN, on_connection, listener) < 0)
 		return KS_ERR_SYSTEM;
-	/* Those who are connected already come first. */
-	(void)sd_event_source_set_priority(listener->source, SD_EVENT_PRIORITY_NORMAL + 10);
+	listener->event = event;
 	return 0;
 }
 
@@ -263,6 +279,7 @@ void ks_listener_deinit(struct ks_listener *listener)
 	struct stat status;
 
 	listener->source = sd_event_source_disable_unref(listener->source);
+	listener->wake_timer = sd_event_source_disable_unref(listener->wake_timer);
 	if (listener->path && lstat(listener->path, &status) == 0 && status.st_dev == listener->device &&
 	    status.st_ino == listener->inode)
 		(void)unlink(listener->path);

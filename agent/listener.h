@@ -21,7 +21,9 @@ struct ks_listener {
 	char *path;   /* of a socket that we bound and will remove; else NULL */
 	dev_t device; /* of that file, so that only our own is removed */
 	ino_t inode;
+	sd_event *event; /* borrowed */
 	sd_event_source *source;
+	sd_event_source *wake_timer;
 	struct ks_sessions *sessions; /* borrowed */
 	bool resting;                 /* no descriptor is left: no accept until a session ends */
 };

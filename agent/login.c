@@ -14,6 +14,7 @@ struct ks_token_login {
 	struct ks_unlock_entry *entry;
 	struct ks_worker_call *call;
 	struct ks_secret *pin; /* kept when the outcome is good and the settings say so */
+	bool revoked;          /* locked meanwhile: a good outcome comes too late */
 	bool again;            /* with a kept PIN: until is not moved */
 	ks_login_done *done;   /* NULL = nobody waits */
 	void *userdata;
@@ -35,6 +36,8 @@ static int accept_login(struct ks_token_login *login)
 {
 	const struct ks_settings *settings = login->state->settings;
 
+	if (login->revoked)
+		return KS_ERR_TOKEN_LOCKED;
 	if (login->again)
 		return login->entry->unlocked ? 0 : KS_ERR_TOKEN_LOCKED; /* locked meanwhile: it stays so */
 	/* unlock-for = 0 means one signature, and an always-authenticate key asks again anyway: nothing to keep. */
@@ -60,10 +63,8 @@ static void on_login(int error, const char *text, struct ks_bytes reply, void *u
 
 	if (error == 0) {
 		error = accept_login(login);
-		if (error < 0) {
-			text = ks_error_text(error);
-			log_out_again(login);
-		}
+		if (error < 0)
+			text = login->revoked ? "it was locked meanwhile" : ks_error_text(error);
 	}
 	if (error == 0) {
 		ks_log_info("token \"%s\" of module \"%s\" is unlocked", login->entry->label, login->entry->module);
@@ -72,6 +73,7 @@ static void on_login(int error, const char *text, struct ks_bytes reply, void *u
 			       login->entry->module, text);
 		/* Not known whether the token took it: the PIN is not given a second time, not even the kept one. */
 		(void)ks_unlock_close(login->entry);
+		log_out_again(login);
 	}
 	ks_login_done *done = login->done;
 	void *done_userdata = login->userdata;
@@ -139,6 +141,12 @@ bool ks_login_is_under_way(const struct ks_state *state, const struct ks_unlock_
 			return true;
 	}
 	return false;
+}
+
+void ks_login_revoke(struct ks_state *state, const struct ks_unlock_entry *entry)
+{
+	for (struct ks_token_login *login = state->logins; login; login = login->next)
+		login->revoked = login->revoked || login->entry == entry;
 }
 
 void ks_login_forget(struct ks_token_login *login)

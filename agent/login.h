@@ -25,6 +25,9 @@ int ks_login_again(struct ks_state *state, const struct ks_token *token) KS_WARN
 
 bool ks_login_is_under_way(const struct ks_state *state, const struct ks_unlock_entry *entry);
 
+/* The token was locked: a login that is under way must not unlock it again. */
+void ks_login_revoke(struct ks_state *state, const struct ks_unlock_entry *entry);
+
 /* done will not be called; the login itself goes on. NULL is allowed. */
 void ks_login_forget(struct ks_token_login *login);
 

@@ -21,7 +21,7 @@ struct ks_request;
 
 struct ks_request_owner {
 	/* Carries one frame to the client and ends the request. Called exactly once for each request that is not
-	 * dropped. wipe: the body of the question held a secret. */
+	 * dropped. */
 	void (*answer)(struct ks_request *request, uint8_t type, const void *message);
 };
 

@@ -221,6 +221,46 @@ static int make_workers(struct ks_state *state, const struct ks_settings *settin
 	return 0;
 }
 
+static void begin_settling(struct ks_state *state)
+{
+	state->settled = false;
+	state->settle_timer = sd_event_source_disable_unref(state->settle_timer);
+	if (sd_event_add_time_relative(state->event, &state->settle_timer, CLOCK_MONOTONIC,
+				       KS_SETTLE_DEADLINE_MS * 1000ull, 0, on_settle_deadline, state) < 0)
+		state->settled = true;
+}
+
+/* At once, not by the event loop: nobody may see a state whose keyring is of other settings. */
+static struct ks_keyring *make_keyring(struct ks_state *state)
+{
+	static const struct ks_overlay none;
+	struct ks_keyring *keyring;
+
+	if (build_keyring(state, state->settings, &state->overlay, &keyring) == 0)
+		return keyring;
+	ks_log_error("memory ran out while the list of keys was made");
+	if (ks_keyring_build(state->settings, NULL, 0, none.certificates, 0, &keyring) < 0)
+		abort(); /* not even an empty list: nothing can be served any more */
+	return keyring;
+}
+
+/* What is open keeps to the new rules too: a PIN that may not be kept, a time that became shorter. */
+static void narrow_unlocks(struct ks_state *state)
+{
+	for (size_t i = 0; i < state->unlock.n_entries; i++)
+		ks_unlock_narrow(state->unlock.entries[i], state->settings->unlock_for_ms, state->settings->keep_pin);
+}
+
+/* A module that is taken out, or whose file is another one now, takes its unlocked tokens with it. */
+static void drop_worker(struct ks_state *state, struct ks_worker *worker)
+{
+	for (size_t i = 0; i < state->unlock.n_entries; i++) {
+		if (strcmp(state->unlock.entries[i]->module, ks_worker_name(worker)) == 0)
+			(void)ks_unlock_close(state->unlock.entries[i]);
+	}
+	ks_worker_free(worker);
+}
+
 static int adopt(struct ks_state *state, struct ks_settings *settings)
 {
 	if (settings->n_modules > KS_MODULES_MAX)
@@ -236,46 +276,29 @@ static int adopt(struct ks_state *state, struct ks_settings *settings)
 		ks_overlay_deinit(&overlay);
 		return error;
 	}
-	/* From here on nothing fails. Identities point into the old settings, so the keyring goes first. */
-	ks_keyring_free(state->keyring);
-	state->keyring = NULL;
-	for (size_t i = 0; i < state->n_workers; i++) {
-		if (!is_among(workers, settings->n_modules, state->workers[i]))
-			ks_worker_free(state->workers[i]);
-	}
-	free(state->workers);
+	/* From here on nothing fails. All that is new is in place before anything old is freed: the end of a worker
+	 * answers its callers, and they look around. */
+	struct ks_state old = *state;
 	state->workers = workers;
 	state->n_workers = settings->n_modules;
-	ks_overlay_deinit(&state->overlay);
 	state->overlay = overlay;
-	ks_settings_free(state->settings);
 	state->settings = settings;
-	state->settled = false;
+	begin_settling(state);
+	state->keyring = make_keyring(state);
+	state->generation++;
+	narrow_unlocks(state);
+	ks_keyring_free(old.keyring);
+	for (size_t i = 0; i < old.n_workers; i++) {
+		if (!is_among(workers, settings->n_modules, old.workers[i]))
+			drop_worker(state, old.workers[i]);
+	}
+	free(old.workers);
+	ks_overlay_deinit(&old.overlay);
+	ks_settings_free(old.settings);
 	for (size_t i = 0; i < state->n_workers; i++)
 		ks_worker_start(state->workers[i]);
-	return 0;
-}
-
-static void begin_settling(struct ks_state *state)
-{
-	state->settle_timer = sd_event_source_disable_unref(state->settle_timer);
-	if (sd_event_add_time_relative(state->event, &state->settle_timer, CLOCK_MONOTONIC,
-				       KS_SETTLE_DEADLINE_MS * 1000ull, 0, on_settle_deadline, state) < 0)
-		state->settled = true;
-}
-
-/* At once, not by the event loop: nobody may see a state without keyring. */
-static void bring_up_to_date(struct ks_state *state)
-{
-	begin_settling(state);
-	if (build_keyring(state, state->settings, &state->overlay, &state->keyring) < 0) {
-		static const struct ks_overlay none;
-		ks_log_error("memory ran out while the list of keys was made");
-		if (ks_keyring_build(state->settings, NULL, 0, none.certificates, 0, &state->keyring) < 0)
-			abort(); /* not even an empty list: nothing can be served any more */
-	}
-	state->generation++;
 	ks_state_news(state);
+	return 0;
 }
 
 int ks_state_init(struct ks_state *state, sd_event *event, const char *configuration, struct ks_settings *settings)
@@ -303,7 +326,6 @@ int ks_state_init(struct ks_state *state, sd_event *event, const char *configura
 		ks_settings_free(settings);
 		return error;
 	}
-	bring_up_to_date(state);
 	return 0;
 }
 
@@ -324,7 +346,6 @@ int ks_state_reload(struct ks_state *state, struct ks_settings_error *ret_error)
 		(void)ks_text_print(state->reload_problem, sizeof(state->reload_problem), "%s", ret_error->text);
 		return error;
 	}
-	bring_up_to_date(state);
 	return 0;
 }
 

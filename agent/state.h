@@ -47,7 +47,7 @@ struct ks_state {
 	bool news_pending;
 	uint64_t started_s;
 	char reload_problem[1024]; /* of the last reload, "" when it was good */
-	unsigned n_connections;    /* told by agent.c, for status */
+	unsigned n_connections;    /* told by session.c, for status */
 };
 
 /* Takes settings. Workers are started; nothing blocks. */

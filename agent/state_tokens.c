@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/login.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
@@ -236,7 +237,9 @@ bool ks_state_lock(struct ks_state *state, const struct ks_token *token)
 {
 	bool was = ks_unlock_close(token->lock);
 
-	if (token->inventory->logged_in) {
+	ks_login_revoke(state, token->lock);
+	/* Also where nobody seems logged in: that is only what was last heard of it. */
+	if (was || token->inventory->logged_in) {
 		struct ks_worker_call *call;
 		int error =
 			ks_worker_logout(token->worker, token->inventory->number, on_logged_out, token->worker, &call);

@@ -98,6 +98,25 @@ int ks_unlock_open(struct ks_unlock_entry *entry, uint64_t unlock_for_ms, struct
 	return 0;
 }
 
+void ks_unlock_narrow(struct ks_unlock_entry *entry, uint64_t unlock_for_ms, bool keep_pin)
+{
+	uint64_t until = ks_clock_boot_ms() + unlock_for_ms;
+
+	if (!keep_pin) {
+		ks_secret_free(entry->pin);
+		entry->pin = NULL;
+	}
+	if (!entry->unlocked || entry->once)
+		return;
+	if (unlock_for_ms == 0) {
+		entry->once = true;
+	} else if (until < entry->until_boot_ms) {
+		entry->until_boot_ms = until;
+		if (sd_event_source_set_time(entry->timer, until * 1000) < 0)
+			(void)ks_unlock_close(entry);
+	}
+}
+
 bool ks_unlock_close(struct ks_unlock_entry *entry)
 {
 	bool was = entry->unlocked;

@@ -53,6 +53,10 @@ struct ks_unlock_entry *ks_unlock_entry(struct ks_unlock *unlock, const struct k
 /* After a good login. unlock_for_ms 0 = one signature. pin is taken, or NULL when it is not to be kept. */
 int ks_unlock_open(struct ks_unlock_entry *entry, uint64_t unlock_for_ms, struct ks_secret *pin) KS_WARN_UNUSED;
 
+/* The rules became narrower: a PIN that may no longer be kept is forgotten, and what is open ends no later than
+ * unlock_for_ms from now. */
+void ks_unlock_narrow(struct ks_unlock_entry *entry, uint64_t unlock_for_ms, bool keep_pin);
+
 /* Forgets the PIN and refuses from now on. Returns whether it was unlocked. Does not call expired(). */
 bool ks_unlock_close(struct ks_unlock_entry *entry);
 

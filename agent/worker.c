@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,7 +63,8 @@ static void kill_process(struct ks_worker *worker)
 
 	if (worker->pid <= 0)
 		return;
-	(void)kill(worker->pid, SIGKILL);
+	/* By descriptor: the number may be another's already. */
+	(void)syscall(SYS_pidfd_send_signal, worker->pidfd, SIGKILL, NULL, 0);
 	if (sd_event_add_io(worker->event, &reaper, worker->pidfd, EPOLLIN, on_reap, NULL) < 0)
 		return;
 	(void)sd_event_source_set_io_fd_own(reaper, true);
@@ -118,6 +120,12 @@ void ks_worker_kill(struct ks_worker *worker, const char *why)
 {
 	if (worker->pid == 0 && !worker->has_channel)
 		return;
+	if (worker->has_channel && worker->channel.busy) {
+		/* Its own frame is being read: the channel must not go from under that. on_closed() goes on. */
+		(void)ks_text_print(worker->kill_why, sizeof(worker->kill_why), "%s", why);
+		ks_channel_break(&worker->channel, KS_ERR_CANCELLED);
+		return;
+	}
 	ks_log_error("module \"%s\": %s; its keystay-token (pid %d) is started again", worker->name, why,
 		     (int)worker->pid);
 	set_note(worker, why);
@@ -237,11 +245,24 @@ static void await_end(struct ks_worker *worker)
 		ks_worker_kill(worker, "its process closed the channel");
 }
 
+static void on_moved(struct ks_channel *channel, void *userdata)
+{
+	(void)channel;
+	ks_worker_send_queued(userdata);
+}
+
 static void on_closed(struct ks_channel *channel, int error, void *userdata)
 {
 	(void)channel;
-	char why[128];
+	struct ks_worker *worker = userdata;
+	char why[sizeof(worker->kill_why)];
 
+	if (worker->kill_why[0]) {
+		memcpy(why, worker->kill_why, sizeof(why));
+		worker->kill_why[0] = '\0';
+		ks_worker_kill(worker, why);
+		return;
+	}
 	if (error == KS_ERR_CLOSED) {
 		await_end(userdata);
 		return;
@@ -250,7 +271,7 @@ static void on_closed(struct ks_channel *channel, int error, void *userdata)
 	ks_worker_kill(userdata, why);
 }
 
-static const struct ks_channel_events channel_events = { .frame = on_frame, .closed = on_closed };
+static const struct ks_channel_events channel_events = { .frame = on_frame, .moved = on_moved, .closed = on_closed };
 
 static int on_start_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {

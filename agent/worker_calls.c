@@ -111,10 +111,22 @@ static struct ks_worker_call *choose(const struct ks_worker *worker)
 	return worker->queued;
 }
 
-static void send_queued(struct ks_worker *worker)
+/* A login may take longer than a signature may: one that waits behind it inside the worker would run out of time and
+ * have the worker killed in the middle of C_Login. */
+static bool is_all_signatures(const struct ks_worker *worker)
+{
+	for (const struct ks_worker_call *call = worker->sent; call; call = call->next) {
+		if (call->reply_type != KS_MSG_WORKER_SIGN_REPLY)
+			return false;
+	}
+	return true;
+}
+
+void ks_worker_send_queued(struct ks_worker *worker)
 {
 	while (worker->state == KS_MODULE_READY && worker->has_channel && worker->queued &&
-	       worker->n_sent < worker->sessions) {
+	       worker->n_sent < worker->sessions && is_all_signatures(worker) &&
+	       !ks_channel_is_sending(&worker->channel)) {
 		struct ks_worker_call *call = choose(worker);
 		(void)take_out(&worker->queued, call);
 		worker->n_queued--;
@@ -161,7 +173,7 @@ int ks_worker_sign(struct ks_worker *worker, uint32_t token, uint32_t key, uint3
 	append(&worker->queued, call);
 	worker->n_queued++;
 	*ret_call = call;
-	send_queued(worker);
+	ks_worker_send_queued(worker);
 	return 0;
 }
 
@@ -236,6 +248,21 @@ int ks_worker_rescan(struct ks_worker *worker)
 
 /* --- answers ----------------------------------------------------------------------------------------------------- */
 
+/* Only what a token may have to say. A worker cannot pretend success, nor use the words that we have for ourselves: BUSY
+ * and MODULE_FAILED say what happened to a call here. */
+static int read_code(uint32_t code)
+{
+	static const int said_by_tokens[] = { KS_ERR_TOKEN_LOCKED,  KS_ERR_TOKEN_ABSENT, KS_ERR_PIN_WRONG,
+					      KS_ERR_PIN_BLOCKED,   KS_ERR_PIN_LENGTH,   KS_ERR_PIN_EXPIRED,
+					      KS_ERR_PIN_FINAL_TRY, KS_ERR_MECHANISM,    KS_ERR_CANCELLED };
+
+	for (size_t i = 0; i < sizeof(said_by_tokens) / sizeof(said_by_tokens[0]); i++) {
+		if (code == (uint32_t)-said_by_tokens[i])
+			return said_by_tokens[i];
+	}
+	return KS_ERR_TOKEN_FAILED;
+}
+
 int ks_worker_take_reply(struct ks_worker *worker, const struct ks_frame *frame)
 {
 	uint32_t version, id;
@@ -254,8 +281,7 @@ int ks_worker_take_reply(struct ks_worker *worker, const struct ks_frame *frame)
 		int result = ks_message_read(frame->type, frame->body, &message, sizeof(message));
 		if (result < 0)
 			return result;
-		/* A worker cannot pretend success, nor a code that we do not know. */
-		error = message.code == 0 || message.code > 255 ? KS_ERR_TOKEN_FAILED : -(int)message.code;
+		error = read_code(message.code);
 		ks_text_escape(message.text, text, sizeof(text));
 	}
 	(void)take_out(&worker->sent, call);
@@ -263,7 +289,7 @@ int ks_worker_take_reply(struct ks_worker *worker, const struct ks_frame *frame)
 	if (call->state != CALL_CANCELLED)
 		call->done(error, text, error == 0 ? frame->body : KS_BYTES_NONE, call->userdata);
 	call_free(call);
-	send_queued(worker);
+	ks_worker_send_queued(worker);
 	return 0;
 }
 

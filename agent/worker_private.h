@@ -41,7 +41,8 @@ struct ks_worker {
 
 	enum ks_module_state state;
 	bool settled;
-	bool warned; /* of a key that decrypts */
+	bool warned;        /* of a key that decrypts */
+	char kill_why[256]; /* a kill that waits for the channel to be left */
 	char note[512];
 	unsigned restarts;
 	unsigned failures; /* since it was last READY */
@@ -72,6 +73,9 @@ struct ks_worker {
 	struct ks_worker_call *failed;
 	char failed_text[512];
 };
+
+/* Sends what may be sent now. */
+void ks_worker_send_queued(struct ks_worker *worker);
 
 /* Every sent call fails with MODULE_FAILED and every queued one with BUSY. */
 void ks_worker_fail_calls(struct ks_worker *worker, const char *why);

@@ -75,7 +75,7 @@ static CK_RV submit(const struct ks_sessions *sessions, struct ks_session sessio
 	/* The only C_Login. Cryptoki has no const; a NULL PIN stands for the reader's own keys. */
 	CK_RV rv = sessions->module->calls->C_Login(
 		session.handle, CKU_USER, bytes.size > 0 ? (CK_UTF8CHAR *)(uintptr_t)bytes.data : NULL, bytes.size);
-	return rv == CKR_USER_ALREADY_LOGGED_IN ? CKR_OK : rv;
+	return rv; /* CKR_USER_ALREADY_LOGGED_IN is no success: such a token has not looked at the PIN */
 }
 
 static int explain(struct ks_token *token, CK_RV rv, struct ks_problem *problem)
@@ -118,6 +118,9 @@ int ks_user_login(struct ks_token *token, const struct ks_user_login *login, boo
 	CK_RV rv = take_live_session(&token->sessions, &session, &logged_in);
 	if (rv != CKR_OK)
 		return ks_ckr_problem(problem, rv, token->whose, "C_OpenSession");
+	/* Left over from a login that the agent has closed: it must not make any PIN a good one. */
+	if (logged_in)
+		(void)token->sessions.module->calls->C_Logout(session.handle);
 	*ret_submitted = true;
 	rv = submit(&token->sessions, session, login->pin);
 	if (rv == CKR_OK) {

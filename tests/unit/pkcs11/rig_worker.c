@@ -55,8 +55,9 @@ static void run_child(const struct rig *rig, const struct rig_options *options, 
 			       NULL };
 
 	add_environment(rig, options);
-	/* The two are far above 3 and do not get into each other's way. */
-	if (dup2(log, 1) < 0 || dup2(log, 2) < 0 || dup2(channel, 3) < 0)
+	/* Both are far above 3 and do not get into each other's way. What the worker should not have, it is given: a
+	 * standard input and one descriptor too many. */
+	if (dup2(log, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 || dup2(channel, 3) < 0 || dup2(log, 9) < 0)
 		_exit(127);
 	(void)execv(program, (char *const *)(uintptr_t)argv);
 	_exit(127);

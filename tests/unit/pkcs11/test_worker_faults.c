@@ -247,6 +247,18 @@ static void test_error_without_a_name_is_put_into_words(void **state)
 	rig_stop(&worker);
 }
 
+static void test_object_with_impossible_sizes_is_left_out_alone(void **state)
+{
+	(void)state;
+
+	start("C_GetAttributeValue 1 garbage\n"); /* the public key, of which the certificate knows as well */
+	assert_int_equal(rig_rescan(&worker), 0);
+	assert_int_equal(worker.n_certificates, 1);
+	assert_int_equal(worker.n_keys, 1);
+	assert_int_equal(sign(), 0);
+	rig_stop(&worker);
+}
+
 static void test_objects_without_end_are_cut_off(void **state)
 {
 	(void)state;
@@ -412,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_signature_of_impossible_length_is_refused),
 		cmocka_unit_test(test_buffer_that_is_always_too_small_is_an_error),
 		cmocka_unit_test(test_error_without_a_name_is_put_into_words),
+		cmocka_unit_test(test_object_with_impossible_sizes_is_left_out_alone),
 		cmocka_unit_test(test_objects_without_end_are_cut_off),
 		cmocka_unit_test(test_every_function_may_fail_or_lie),
 		cmocka_unit_test(test_every_function_may_end_the_process_and_nothing_hangs),

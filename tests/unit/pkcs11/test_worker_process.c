@@ -255,7 +255,7 @@ static void test_worker_stands_between_walls(void **state)
 	assert_link("2", "pipe:");
 	assert_link("3", "socket:");
 	char path[64];
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd/4", (int)worker.pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/9", (int)worker.pid);
 	assert_int_equal(access(path, F_OK), -1);
 	rig_stop(&worker);
 }
@@ -338,6 +338,21 @@ static void test_pin_is_nowhere_in_the_worker_after_the_login(void **state)
 	rig_stop(&worker);
 }
 
+static void await_in_log(const char *words)
+{
+	static char text[65536];
+	size_t used = 0;
+
+	while (!memmem(text, used, words, strlen(words))) {
+		struct pollfd wait = { .fd = worker.log_fd, .events = POLLIN };
+		assert_int_equal(poll(&wait, 1, 60000), 1);
+		assert_true(used < sizeof(text));
+		ssize_t n = read(worker.log_fd, text + used, sizeof(text) - used);
+		assert_true(n > 0);
+		used += (size_t)n;
+	}
+}
+
 static void test_module_that_prints_does_no_harm(void **state)
 {
 	(void)state;
@@ -345,11 +360,10 @@ static void test_module_that_prints_does_no_harm(void **state)
 	start("* * print words of a vendor\n");
 	assert_int_equal(rig_login(&worker, worker.tokens[0].number, RIG_PIN, NULL), 0);
 	assert_int_equal(rig_sign(&worker, &worker.keys[0], 0x0403), 0);
-	assert_int_equal(shutdown(worker.fd, SHUT_RDWR), 0);
-	KS_AUTO_FREE char *log = rig_read_log(&worker);
-	assert_non_null(strstr(log, "words of a vendor (standard output)\n"));
-	assert_non_null(strstr(log, "words of a vendor (standard error)\n"));
-	assert_int_equal(rig_wait(&worker), 0);
+	/* At once, not when a buffer is full: the process may never get to empty it. */
+	await_in_log("words of a vendor (standard output)\n");
+	await_in_log("words of a vendor (standard error)\n");
+	rig_stop(&worker);
 }
 
 /* --- the end ----------------------------------------------------------------------------------------------------- */
