@@ -101,6 +101,8 @@ MODES = {
     "long-signature": lambda: on_sign(lambda i: message(SIGN_REPLY, string(b"x" * 5000), i)),
     "success-as-error": lambda: on_sign(lambda i: message(ERROR, struct.pack(">I", 0) + string(b""), i)),
     "error-of-no-list": lambda: on_sign(lambda i: message(ERROR, struct.pack(">I", 0xffffffff) + string(b""), i)),
+    "busy-for-ever": lambda: on_sign(lambda i: message(ERROR, struct.pack(">I", 8) + string(b"again"), i)),
+    "endless-inventories": lambda: endless(lambda n: token() + key() + inventory()),
     "other-kind-of-answer": lambda: on_sign(lambda i: message(LOGIN_REPLY, b"", i)),
     "other-id": lambda: on_sign(lambda i: message(SIGN_REPLY, string(b"x"), i + 1)),
     "two-answers": lambda: on_sign(lambda i: 2 * message(ERROR, struct.pack(">I", 52) + string(b"no"), i)),
