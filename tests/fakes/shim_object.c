@@ -8,7 +8,8 @@
 
 #define GARBAGE_RV 0xdeadbeefUL
 #define GARBAGE_COUNT 0x7fffffffUL
-#define NO_CLASS 0x80000042UL /* of no object */
+#define GARBAGE_SIZE (1UL << 48) /* more than any machine has */
+#define NO_CLASS 0x80000042UL    /* of no object */
 #define POINT_SIZE 256
 
 static const struct shim_name class_names[] = {
@@ -105,7 +106,7 @@ static void spoil(CK_ATTRIBUTE *attribute, enum shim_act act)
 	CK_BYTE *value = attribute->pValue;
 
 	if (act == SHIM_GARBAGE)
-		attribute->ulValueLen = GARBAGE_COUNT;
+		attribute->ulValueLen = GARBAGE_SIZE;
 	else if (act == SHIM_WRONG && value && attribute->ulValueLen > 8 &&
 		 attribute->ulValueLen != CK_UNAVAILABLE_INFORMATION)
 		value[attribute->ulValueLen / 2] ^= 1;

@@ -65,7 +65,9 @@ rig_begin() {
 rig_sanitizer() {
 	RIG_SANITIZER=$(sed -n 's/^KEYSTAY_SANITIZE:STRING=//p' "$BUILD/CMakeCache.txt" 2>/dev/null || true)
 	RIG_PRELOAD=()
-	case $RIG_SANITIZER in *address*)
+	case $RIG_SANITIZER in
+	*thread*) skip "a plug-in with ThreadSanitizer cannot be loaded into other programs" ;;
+	*address*)
 		local compiler library
 		compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$BUILD/CMakeCache.txt")
 		for library in libclang_rt.asan-x86_64.so libasan.so; do

@@ -8,17 +8,22 @@
 need_root "being somebody else"
 rig_begin
 rig_alice p256
-nobody() {
-	setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+# An ordinary stranger, and nobody, whose number also stands for everyone that has none in a user namespace.
+strangers="4242 65534"
+# as UID COMMAND...
+as() {
+	setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"
 }
 
 for folder in "$XDG_RUNTIME_DIR/keystay" "$XDG_RUNTIME_DIR/keystay/sign" "$XDG_RUNTIME_DIR/keystay/control"; do
 	expect_equal "$(stat -c %a "$folder")" 700 "${folder#"$XDG_RUNTIME_DIR/"} has mode 700"
 done
 
-run nobody "$KEYSTAY" status
-expect_fail "another user cannot reach the sockets"
-ok "another user cannot reach the sockets"
+for uid in $strangers; do
+	run as "$uid" "$KEYSTAY" status
+	expect_fail "uid $uid cannot reach the sockets"
+	ok "uid $uid cannot reach the sockets"
+done
 
 # Somebody opens everything. The uid decides now.
 chmod 755 "$T" "$XDG_RUNTIME_DIR" "$XDG_RUNTIME_DIR/keystay" "$XDG_RUNTIME_DIR"/keystay/*
@@ -37,10 +42,12 @@ cat >"$T/raw/stranger.py" <<-'CODE'
 	            print("closed")
 CODE
 chmod 644 "$T"/raw/*
-run nobody "$PYTHON" "$T/raw/stranger.py"
-expect_status 0 "another user's raw client ran"
-! grep -q answered "$T/out" || fail "another user got an answer: $(cat "$T/out")"
-expect_equal "$(grep -c . "$T/out")" 3 "list, status and lock of another user are not answered"
+for uid in $strangers; do
+	run as "$uid" "$PYTHON" "$T/raw/stranger.py"
+	expect_status 0 "the raw client of uid $uid ran"
+	! grep -q answered "$T/out" || fail "uid $uid got an answer: $(tr '\n' ' ' <"$T/out")"
+	expect_equal "$(grep -c . "$T/out")" 3 "list, status and lock of uid $uid are not answered"
+done
 expect_equal "$(status_of "tokens['corp']['state']")" unlocked "the token is still unlocked"
 run "$PYTHON" -c 'import sys; sys.path.insert(0, sys.argv[1])
 import wire; print(len(wire.identities(wire.Connection())[0]))' "$RIG_FOLDER"
