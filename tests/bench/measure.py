@@ -5,9 +5,9 @@
 usage: measure.py PLAN ROUNDS BATCHES FIGURES [--memory NAME PID]...   adds to FIGURES (JSON)
        measure.py --table FIGURES                                      prints them
 
-A line of PLAN is a JSON list: comparison, name of the way, unit, command (which may begin with variables). Unit "ms": the time from start to end of the
-command is the figure, ROUNDS times. Units "us" and "per_second": the command does a batch and prints the figures, BATCHES
-times. The first way of a comparison is what its others are divided by.
+A line of PLAN is a JSON list: comparison, name of the way, unit, command (which may begin with variables). Unit "ms":
+the time from start to end of the command is the figure, ROUNDS times. Units "us" and "per_second": the command does a
+batch and prints the figures, BATCHES times. The first way of a comparison is what its others are divided by.
 """
 import json
 import os
@@ -24,7 +24,7 @@ def one_figure(unit, command):
     environment = {**os.environ, **dict(word.split("=", 1) for word in command[:n_variables])}
     command = command[n_variables:]
     start = time.perf_counter()
-    result = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    result = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
     took = time.perf_counter() - start
     if result.returncode != 0:
         sys.exit(f"{command[0:3]} failed: {result.stderr.decode().strip()}")

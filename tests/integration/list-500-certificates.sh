@@ -8,7 +8,8 @@
 rig_begin
 ca_make
 token_make corp
-"$PYTHON" "$RIG_FOLDER/many_keys.py" "$SOFTHSM" corp "$PIN" 500 "$T/ca" 2>"$T/many.log" || fail "$(tail -n 3 "$T/many.log")"
+"$PYTHON" "$RIG_FOLDER/many_keys.py" "$SOFTHSM" corp "$PIN" 500 "$T/ca" 2>"$T/many.log" ||
+	fail "$(tail -n 3 "$T/many.log")"
 server_start_nginx nginx
 agent_start
 unlock corp >/dev/null

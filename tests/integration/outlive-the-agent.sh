@@ -15,7 +15,10 @@ ok "its sockets are gone"
 [ -z "$(pgrep -P "$agent_pid" || true)" ] || fail "a worker outlived its agent"
 
 # Loaded while no agent runs: the reference carries the public key.
-coproc program { exec env "${RIG_PRELOAD[@]}" "$KEYSTAY" run -- "$PYTHON" "$RIG_FOLDER/python_client.py" on-demand "$port" "$T/ca/root.pem" "$T/alice.pem" 2>&1; }
+coproc program {
+	exec env "${RIG_PRELOAD[@]}" "$KEYSTAY" run -- "$PYTHON" "$RIG_FOLDER/python_client.py" on-demand "$port" \
+		"$T/ca/root.pem" "$T/alice.pem" 2>&1
+}
 # shellcheck disable=SC2154 # set by coproc
 process_started "$program_PID"
 answer() {

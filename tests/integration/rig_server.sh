@@ -59,7 +59,8 @@ nginx_configure() {
 				$*
 				location / {
 					default_type text/plain;
-					return 200 "protocol=\$ssl_protocol verified=\$ssl_client_verify client=\$ssl_client_s_dn issuer=\$ssl_client_i_dn\n";
+					set \$who "client=\$ssl_client_s_dn issuer=\$ssl_client_i_dn";
+					return 200 "protocol=\$ssl_protocol verified=\$ssl_client_verify \$who\n";
 				}
 			}
 		}

@@ -15,7 +15,8 @@ run timeout "$DEADLINE_S" "$AGENT" --config "$T/keystay.conf"
 expect_fail "a second agent gives up"
 expect_err "already" "it says that another one runs"
 expect_err "$first" "it names the other one's pid"
-expect_equal "$(stat -c %i "$XDG_RUNTIME_DIR/keystay/sign/agent.sock")" "$inode" "the first one's socket was not touched"
+expect_equal "$(stat -c %i "$XDG_RUNTIME_DIR/keystay/sign/agent.sock")" "$inode" \
+	"the first one's socket was not touched"
 run keystay status
 expect_status 0 "the first agent still answers"
 

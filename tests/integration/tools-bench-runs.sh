@@ -22,5 +22,6 @@ assert figures["memory"], "no memory figures"
 for figure in figures["comparisons"]:
     for row in figure["rows"]:
         assert 0 < row["min"] <= row["median"] <= row["max"], row
-print("missing:", sorted(missing))' "$T/figures.json")" "missing: []" "all figures are there, each with median, min and max"
+print("missing:", sorted(missing))' "$T/figures.json")" "missing: []" \
+	"all figures are there, each with median, min and max"
 expect_equal "$(ls -A "$TMPDIR")" "" "its folder is gone"

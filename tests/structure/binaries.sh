@@ -90,7 +90,8 @@ holds loads_nothing "$agent" "keystay-agent imports no dlopen"
 breaks links_no_pkcs11 "$build/bin/keystay-token"
 echo '#include <dlfcn.h>
 int main(void) { return dlopen("x", 1) == 0; }' >"$scratch/loads.c"
-"$compiler" -no-pie -Wl,-z,norelro,-z,lazy,-z,execstack -fno-stack-protector -o "$scratch/loads" "$scratch/loads.c" 2>/dev/null
+"$compiler" -no-pie -Wl,-z,norelro,-z,lazy,-z,execstack -fno-stack-protector -o "$scratch/loads" "$scratch/loads.c" \
+	2>/dev/null
 breaks loads_nothing "$scratch/loads"
 
 provider=$build/lib/ossl-modules/keystay.so

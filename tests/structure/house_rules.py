@@ -49,7 +49,7 @@ def spdx_head(root):
 
 def no_machine_paths(root):
     """The folder of this checkout and the one above, where their names cannot stand there by chance."""
-    common = {pathlib.Path(name) for name in ("/", "/tmp", "/usr", "/usr/src", "/opt", "/srv", "/home", "/var", "/root")}
+    common = {pathlib.Path(name) for name in ("/", "/tmp", "/usr", "/opt", "/srv", "/home", "/var", "/root")}
     patterns = [re.escape(f"{folder}/") for folder in (root, root.parent)
                 if folder not in common and not folder.is_relative_to("/usr") and not folder.is_relative_to("/home")]
     machine = re.compile("|".join(patterns or ["(?!)"]))

@@ -395,50 +395,88 @@ static void test_hanging_signature_does_not_stop_the_others(void **state)
 {
 	(void)state;
 
-	start("C_Sign 1 hang\n");
+	char script[256], path[192];
+	(void)snprintf(path, sizeof(path), "%s/hang.1", rig.folder);
+	(void)snprintf(script, sizeof(script), "C_Sign 1 gate %s/hang\n", rig.folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	start(script);
 	assert_int_equal(rig_login(&worker, worker.tokens[0].number, RIG_PIN, NULL), 0);
-	(void)rig_ask_signature(&worker, worker.keys[0].token, worker.keys[0].number, 0x0403, ks_bytes("x", 1));
+	uint32_t id = rig_ask_signature(&worker, worker.keys[0].token, worker.keys[0].number, 0x0403, ks_bytes("x", 1));
+	int gate = open(path, O_WRONLY | O_CLOEXEC); /* it is inside, and stays there */
+	assert_true(gate >= 0);
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(rig_sign(&worker, &worker.keys[0], 0x0403), 0);
+	(void)close(gate);
+	assert_int_equal(rig_await(&worker, id, KS_MSG_WORKER_SIGN_REPLY, NULL), 0);
 	rig_stop(&worker);
 }
 
-/* The worker's log is at its end when the worker is: the test holds no other end of that pipe. */
+/* A number, and a descriptor along with it. */
+union told {
+	char bytes[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+static bool tell(int socket, pid_t pid, int fd)
+{
+	union told control = { .bytes = { 0 } };
+	struct iovec data = { &pid, sizeof(pid) };
+	struct msghdr message = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
+	};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(head), &fd, sizeof(fd));
+	return sendmsg(socket, &message, 0) == sizeof(pid);
+}
+
+static void hear(int socket, pid_t *ret_pid, int *ret_fd)
+{
+	union told control;
+	struct iovec data = { ret_pid, sizeof(*ret_pid) };
+	struct msghdr message = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)
+	};
+
+	assert_int_equal(recvmsg(socket, &message, MSG_CMSG_CLOEXEC), sizeof(*ret_pid));
+	assert_non_null(CMSG_FIRSTHDR(&message));
+	memcpy(ret_fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(*ret_fd));
+}
+
+/* The agent is a child of ours that starts a worker and is killed. Its end of the channel lives on in our hands, so that
+ * nothing but the death of its parent ends the worker. */
 static void test_worker_dies_with_its_parent(void **state)
 {
 	(void)state;
-	int told[2];
-	struct pollfd wait;
+	int ends[2], channel = -1;
+	pid_t pid = -1;
 
-	assert_int_equal(pipe2(told, O_CLOEXEC), 0);
 	rig_script(&rig, NULL);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	(void)fflush(NULL);
-	/* The agent: a child of ours that starts a worker and is killed. We keep the channel open. */
-	int channel[2];
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, channel), 0);
 	pid_t agent = fork();
 	assert_true(agent >= 0);
 	if (agent == 0) {
-		struct rig_worker theirs;
-		rig_start_ready(&rig, &shim, &theirs);
-		if (write(told[1], &theirs.pid, sizeof(theirs.pid)) != sizeof(theirs.pid))
+		rig_start_ready(&rig, &shim, &worker);
+		if (!tell(ends[1], worker.pid, worker.fd))
 			_exit(1);
 		for (;;)
 			(void)pause();
 	}
-	pid_t pid = -1;
-	assert_int_equal(read(told[0], &pid, sizeof(pid)), sizeof(pid));
+	hear(ends[0], &pid, &channel);
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	assert_true(pidfd >= 0);
 	assert_int_equal(kill(agent, SIGKILL), 0);
 	assert_int_equal(waitpid(agent, NULL, 0), agent);
-	wait = (struct pollfd){ .fd = pidfd, .events = POLLIN };
+	struct pollfd wait = { .fd = pidfd, .events = POLLIN };
 	assert_int_equal(poll(&wait, 1, 60000), 1);
 	(void)close(pidfd);
-	(void)close(told[0]);
-	(void)close(told[1]);
-	(void)close(channel[0]);
-	(void)close(channel[1]);
+	(void)close(channel);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
 }
 
 /* --- the channel ------------------------------------------------------------------------------------------------- */
