@@ -13,7 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/desktop.h"
+#include "agent/devices.h"
 #include "agent/listener.h"
+#include "agent/scout.h"
 #include "agent/session.h"
 #include "agent/state.h"
 #include "lib/base/cleanup.h"
@@ -30,6 +33,8 @@ struct agent {
 	struct ks_state state;
 	struct ks_sessions sessions;
 	struct ks_listener listeners[N_LISTENERS];
+	struct ks_devices *devices;
+	struct ks_desktop *desktop;
 	sd_event_source *signals[4];
 	sd_event_source *drain; /* set while stopping */
 	sd_event_source *drain_timer;
@@ -208,6 +213,51 @@ static int watch_signals(struct agent *agent)
 	return sd_event_add_signal(agent->event, &agent->signals[2], SIGHUP, on_reload, agent) < 0 ? KS_ERR_SYSTEM : 0;
 }
 
+/* --- the world outside ------------------------------------------------------------------------------------------- */
+
+static void on_device(void *userdata)
+{
+	struct agent *agent = userdata;
+
+	ks_scout_send(&agent->state, KS_SCOUT_DEVICE, NULL);
+}
+
+/* The workers have answered: no token is logged in any more. */
+static void on_all_quiet(void *userdata)
+{
+	struct agent *agent = userdata;
+
+	agent->state.all_quiet = NULL;
+	ks_desktop_ready_to_sleep(agent->desktop);
+}
+
+static void on_desktop(enum ks_desktop_event event, void *userdata)
+{
+	static const struct {
+		unsigned setting;
+		const char *what;
+	} events[] = {
+		[KS_DESKTOP_SCREEN_LOCKED] = { KS_LOCK_ON_SCREEN_LOCK, "the screen was locked" },
+		[KS_DESKTOP_SLEEP] = { KS_LOCK_ON_SLEEP, "the machine goes to sleep" },
+		[KS_DESKTOP_INACTIVE] = { KS_LOCK_ON_INACTIVE, "another session is in front" },
+	};
+	struct agent *agent = userdata;
+
+	if (agent->state.settings->lock_on & events[event].setting) {
+		uint32_t n = ks_state_lock_all(&agent->state, true);
+		if (n > 0)
+			ks_log_notice("%s: %u token%s locked", events[event].what, n, n == 1 ? " is" : "s are");
+	}
+	if (event != KS_DESKTOP_SLEEP)
+		return;
+	if (ks_state_is_idle(&agent->state)) {
+		ks_desktop_ready_to_sleep(agent->desktop);
+		return;
+	}
+	agent->state.all_quiet = on_all_quiet;
+	agent->state.all_quiet_userdata = agent;
+}
+
 /* --- life -------------------------------------------------------------------------------------------------------- */
 
 static void tell_ready(int ready_fd)
@@ -235,6 +285,9 @@ static int start(struct agent *agent, const struct ks_agent_options *options, st
 	if (error < 0)
 		return error;
 	ks_sessions_init(&agent->sessions, &agent->state, n_sessions, on_session_gone, agent);
+	error = ks_devices_watch(agent->event, on_device, agent, &agent->devices);
+	if (error == 0)
+		error = ks_desktop_watch(agent->event, on_desktop, agent, &agent->desktop);
 	for (int i = 0; i < N_LISTENERS && error == 0; i++)
 		error = ks_listener_start(&agent->listeners[i], agent->event, &agent->sessions);
 	return error;
@@ -245,7 +298,9 @@ static void stop(struct agent *agent)
 	for (int i = 0; i < N_LISTENERS; i++)
 		ks_listener_deinit(&agent->listeners[i]);
 	ks_sessions_deinit(&agent->sessions);
+	ks_devices_free(agent->devices);
 	ks_state_deinit(&agent->state);
+	ks_desktop_free(agent->desktop);
 	for (size_t i = 0; i < sizeof(agent->signals) / sizeof(agent->signals[0]); i++)
 		sd_event_source_disable_unref(agent->signals[i]);
 	sd_event_source_disable_unref(agent->drain);

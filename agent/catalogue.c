@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/scout.h"
 #include "agent/settled.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
@@ -117,10 +118,16 @@ static void answer_get(struct ks_request *request)
 
 void ks_catalogue_list(struct ks_request *request)
 {
-	ks_settled_then(request, answer_list);
+	struct ks_msg_list list;
+
+	/* The first page looks around; the others must fit to it. */
+	if (ks_message_read(KS_MSG_LIST, request->body, &list, sizeof(list)) == 0 && list.offset == 0)
+		ks_scout_then(request, KS_SCOUT_LIST, answer_list);
+	else
+		ks_settled_then(request, answer_list);
 }
 
 void ks_catalogue_get(struct ks_request *request)
 {
-	ks_settled_then(request, answer_get);
+	ks_scout_then(request, KS_SCOUT_CERTIFICATE, answer_get);
 }

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/login.h"
+#include "agent/asking.h"
+#include "agent/scout.h"
 #include "agent/settled.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
-#include "lib/base/secret.h"
 #include "lib/base/text.h"
 
 /* --- status ------------------------------------------------------------------------------------------------------ */
@@ -28,26 +28,10 @@ static void write_modules(struct ks_state *state, struct ks_buffer *list)
 			.pid = (uint32_t)ks_worker_pid(worker),
 			.restarts = ks_worker_restarts(worker),
 			.note = ks_bytes_text(ks_worker_note(worker)),
+			.events = ks_worker_events(worker),
 		};
 		ks_record_write(list, KS_RECORD(module_status), &record);
 	}
-}
-
-/* How many identities there are on this token. */
-static uint32_t count_keys(struct ks_state *state, const struct ks_token *wanted)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < ks_keyring_count(state->keyring); i++) {
-		const struct ks_identity *identity = ks_keyring_at(state->keyring, i);
-		for (size_t k = 0; k < identity->n_locations; k++) {
-			const struct ks_location *location = &identity->locations[k];
-			if (location->module < state->n_workers && state->workers[location->module] == wanted->worker &&
-			    location->token == wanted->inventory->number)
-				n++;
-		}
-	}
-	return n;
 }
 
 static void write_tokens(struct ks_state *state, struct ks_buffer *list)
@@ -56,6 +40,7 @@ static void write_tokens(struct ks_state *state, struct ks_buffer *list)
 
 	for (size_t i = 0; ks_state_token_at(state, i, &token); i++) {
 		char uri[1024];
+		const struct ks_token_id id = ks_unlock_id(token.lock);
 		ks_state_token_uri(&token, uri, sizeof(uri));
 		struct ks_msg_token_status record = {
 			.module = ks_bytes_text(ks_worker_name(token.worker)),
@@ -66,9 +51,10 @@ static void write_tokens(struct ks_state *state, struct ks_buffer *list)
 			.uri = ks_bytes_text(uri),
 			.state = ks_state_of_token(&token),
 			.pin_flags = token.inventory->pin_flags,
-			.n_keys = count_keys(state, &token),
+			.n_keys = ks_state_count_keys(state, &token),
 			.unlocked_for_s = ks_unlock_left_s(token.lock),
 			.signatures = token.lock->n_signatures,
+			.submissions = ks_tries_count(state->tries, &id),
 		};
 		ks_record_write(list, KS_RECORD(token_status), &record);
 	}
@@ -88,6 +74,14 @@ static void escape_lines(const char *text, char *out, size_t size)
 			*c = ' ';
 	}
 	ks_text_escape(ks_bytes_text(line), out, size);
+}
+
+/* A path that is no text is left out: it must not cost the whole answer. */
+static struct ks_bytes configuration_file(const struct ks_state *state)
+{
+	struct ks_bytes path = ks_bytes_text(state->configuration);
+
+	return path.size <= 1024 && ks_text_valid(path) ? path : KS_BYTES_NONE;
 }
 
 static void answer_status(struct ks_request *request)
@@ -113,6 +107,7 @@ static void answer_status(struct ks_request *request)
 		.n_identities = (uint32_t)ks_keyring_count(state->keyring),
 		.n_connections = state->n_connections,
 		.configuration = ks_bytes_text(configuration),
+		.configuration_file = configuration_file(state),
 		.modules = ks_buffer_bytes(&modules),
 		.tokens = ks_buffer_bytes(&tokens),
 	};
@@ -121,179 +116,9 @@ static void answer_status(struct ks_request *request)
 
 void ks_control_status(struct ks_request *request)
 {
+	for (size_t i = 0; i < request->state->n_workers; i++)
+		ks_worker_wake(request->state->workers[i]);
 	ks_settled_then(request, answer_status);
-}
-
-/* --- unlock ------------------------------------------------------------------------------------------------------ */
-
-struct unlocking {
-	struct ks_waiter waiter; /* first; until the state is settled */
-	struct ks_request *request;
-	struct ks_secret *pin; /* until it is handed to the login */
-	struct ks_msg_unlock message;
-	struct ks_unlock_entry *entry;
-	struct ks_token_login *login;
-};
-
-static void unlocking_free(struct unlocking *unlocking)
-{
-	ks_state_wait_no_more(&unlocking->waiter);
-	ks_login_forget(unlocking->login);
-	ks_secret_free(unlocking->pin);
-	free(unlocking);
-}
-
-static void on_unlock_drop(struct ks_request *request)
-{
-	unlocking_free(request->pending);
-}
-
-static void fail_unlock(struct unlocking *unlocking, int error, const char *text)
-{
-	struct ks_request *request = unlocking->request;
-
-	unlocking_free(unlocking);
-	ks_request_fail(request, error, "%s", text);
-}
-
-static bool find_token_of(struct ks_state *state, const struct ks_unlock_entry *entry, struct ks_token *ret_token)
-{
-	struct ks_token token;
-
-	for (size_t i = 0; ks_state_token_at(state, i, &token); i++) {
-		if (token.lock == entry) {
-			*ret_token = token;
-			return true;
-		}
-	}
-	return false;
-}
-
-static void answer_unlocked(struct unlocking *unlocking)
-{
-	struct ks_request *request = unlocking->request;
-	struct ks_token token;
-	char label[65] = "";
-	struct ks_msg_unlock_reply reply = { .unlocked_for_s = ks_unlock_left_s(unlocking->entry) };
-
-	if (find_token_of(request->state, unlocking->entry, &token)) {
-		memcpy(label, token.inventory->label, sizeof(label));
-		reply.n_keys = count_keys(request->state, &token);
-	}
-	reply.token = ks_bytes_text(label);
-	unlocking_free(unlocking);
-	ks_request_answer(request, KS_MSG_UNLOCK_REPLY, &reply);
-}
-
-/* The keyring of the logged-in token is built by the event loop; the answer counts its keys, so it waits for that. */
-static void on_unlocked_news(struct ks_waiter *waiter)
-{
-	answer_unlocked((struct unlocking *)waiter);
-}
-
-static void on_login(int error, const char *text, void *userdata)
-{
-	struct unlocking *unlocking = userdata;
-
-	unlocking->login = NULL;
-	if (error < 0) {
-		fail_unlock(unlocking, error, text[0] ? text : ks_error_text(error));
-		return;
-	}
-	unlocking->waiter.changed = on_unlocked_news;
-	ks_state_wait(unlocking->request->state, &unlocking->waiter);
-}
-
-/* What can be said without giving the PIN to the token. Returns false when the request was answered. */
-static bool look_before_login(struct unlocking *unlocking, const struct ks_token *token)
-{
-	char text[512];
-	const char *label = token->inventory->label;
-
-	if (ks_state_of_token(token) == KS_TOKEN_OPEN) {
-		(void)ks_text_print(text, sizeof(text), "token \"%s\" needs no PIN", label);
-	} else if (ks_worker_state(token->worker) != KS_MODULE_READY) {
-		(void)ks_text_print(text, sizeof(text),
-				    "module \"%s\" of token \"%s\" is not running; see: keystay status",
-				    ks_worker_name(token->worker), label);
-	} else if (token->inventory->pin_flags & KS_PIN_IS_BLOCKED) {
-		(void)ks_text_print(
-			text, sizeof(text),
-			"token \"%s\" has blocked its PIN after too many wrong ones; unblock it with its SO PIN "
-			"or PUK",
-			label);
-		fail_unlock(unlocking, KS_ERR_PIN_BLOCKED, text);
-		return false;
-	} else if (ks_login_is_under_way(unlocking->request->state, token->lock)) {
-		(void)ks_text_print(text, sizeof(text), "token \"%s\" is being unlocked already", label);
-	} else if (ks_state_of_token(token) == KS_TOKEN_UNLOCKED && token->inventory->logged_in) {
-		/* A token that is logged in does not look at a PIN, so this one would prove nothing. */
-		answer_unlocked(unlocking);
-		return false;
-	} else {
-		return true;
-	}
-	fail_unlock(unlocking, KS_ERR_BUSY, text);
-	return false;
-}
-
-static void begin_login(struct unlocking *unlocking)
-{
-	struct ks_state *state = unlocking->request->state;
-	struct ks_token token;
-	char why[KS_TEXT_MAX];
-
-	int error = ks_state_token_by_name(state, unlocking->message.token, &token, why, sizeof(why));
-	if (error < 0) {
-		fail_unlock(unlocking, error, why);
-		return;
-	}
-	unlocking->entry = token.lock;
-	if (!look_before_login(unlocking, &token))
-		return;
-	error = ks_login_start(state, &token, KS_STEAL(unlocking->pin), unlocking->message.final_try, on_login,
-			       unlocking, &unlocking->login);
-	if (error < 0)
-		fail_unlock(unlocking, error, ks_error_text(error));
-}
-
-static void on_settled_news(struct ks_waiter *waiter)
-{
-	struct unlocking *unlocking = (struct unlocking *)waiter;
-
-	if (!ks_state_is_settled(unlocking->request->state))
-		return;
-	ks_state_wait_no_more(waiter);
-	begin_login(unlocking);
-}
-
-void ks_control_unlock(struct ks_request *request)
-{
-	struct unlocking *unlocking = calloc(1, sizeof(*unlocking));
-	if (!unlocking) {
-		ks_request_fail(request, KS_ERR_NO_MEMORY, NULL);
-		return;
-	}
-	unlocking->request = request;
-	request->pending = unlocking;
-	request->drop = on_unlock_drop;
-	int error = ks_message_read(KS_MSG_UNLOCK, request->body, &unlocking->message, sizeof(unlocking->message));
-	if (error == 0)
-		error = ks_secret_new(&unlocking->pin);
-	/* The PIN leaves the connection's buffer at once. Casting const away is right here alone: the buffer is the
-	 * session's own and this is the one place that may change it. */
-	if (error == 0)
-		error = ks_secret_take(unlocking->pin, (uint8_t *)(uintptr_t)unlocking->message.pin.data,
-				       unlocking->message.pin.size);
-	unlocking->message.pin = KS_BYTES_NONE;
-	if (error < 0) {
-		fail_unlock(unlocking, error, ks_error_text(error));
-	} else if (ks_state_is_settled(request->state)) {
-		begin_login(unlocking);
-	} else {
-		unlocking->waiter.changed = on_settled_news;
-		ks_state_wait(request->state, &unlocking->waiter);
-	}
 }
 
 /* --- lock -------------------------------------------------------------------------------------------------------- */
@@ -311,21 +136,17 @@ void ks_control_lock(struct ks_request *request)
 		ks_request_fail(request, error, NULL);
 		return;
 	}
-	if (lock.token.size > 0) {
+	if (lock.token.size == 0) {
+		reply.n_tokens = ks_state_lock_all(state, true);
+	} else {
 		error = ks_state_token_by_name(state, lock.token, &token, why, sizeof(why));
 		if (error < 0) {
 			ks_request_fail(request, error, "%s", why);
 			return;
 		}
 		reply.n_tokens = ks_state_lock(state, &token);
-	} else {
-		for (size_t i = 0; ks_state_token_at(state, i, &token); i++)
-			reply.n_tokens += ks_state_lock(state, &token);
-		/* Also those that are not in sight now: their worker is being started again. */
-		for (size_t i = 0; i < state->unlock.n_entries; i++) {
-			ks_login_revoke(state, state->unlock.entries[i]);
-			reply.n_tokens += ks_unlock_close(state->unlock.entries[i]);
-		}
+		token.lock->held = true;
+		ks_asking_revoke(state, token.lock);
 	}
 	ks_request_answer(request, KS_MSG_LOCK_REPLY, &reply);
 }
@@ -361,6 +182,7 @@ static int on_reload(sd_event_source *source, void *userdata)
 		ks_request_fail(request, error, "the old configuration stays: %s", text);
 		return 0;
 	}
+	ks_scout_send(request->state, KS_SCOUT_RELOAD, NULL);
 	struct ks_msg_reload_reply reply = { .configuration = ks_bytes_text(configuration_text(request->state)) };
 	ks_request_answer(request, KS_MSG_RELOAD_REPLY, &reply);
 	return 0;

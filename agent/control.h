@@ -9,6 +9,5 @@
 #include "agent/request.h"
 
 void ks_control_status(struct ks_request *request);
-void ks_control_unlock(struct ks_request *request);
 void ks_control_lock(struct ks_request *request);
 void ks_control_reload(struct ks_request *request);

@@ -7,15 +7,16 @@
 #include "agent/catalogue.h"
 #include "agent/control.h"
 #include "agent/signing.h"
+#include "agent/unlocking.h"
 
 static const struct handler {
 	uint8_t type;
 	enum ks_message_where where;
 	void (*handle)(struct ks_request *request);
 } handlers[] = {
-	{ KS_MSG_LIST, KS_ON_SIGN, ks_catalogue_list },      { KS_MSG_GET, KS_ON_SIGN, ks_catalogue_get },
-	{ KS_MSG_SIGN, KS_ON_SIGN, ks_signing_begin },       { KS_MSG_STATUS, KS_ON_CONTROL, ks_control_status },
-	{ KS_MSG_UNLOCK, KS_ON_CONTROL, ks_control_unlock }, { KS_MSG_LOCK, KS_ON_CONTROL, ks_control_lock },
+	{ KS_MSG_LIST, KS_ON_SIGN, ks_catalogue_list },       { KS_MSG_GET, KS_ON_SIGN, ks_catalogue_get },
+	{ KS_MSG_SIGN, KS_ON_SIGN, ks_signing_begin },        { KS_MSG_STATUS, KS_ON_CONTROL, ks_control_status },
+	{ KS_MSG_UNLOCK, KS_ON_CONTROL, ks_unlocking_begin }, { KS_MSG_LOCK, KS_ON_CONTROL, ks_control_lock },
 	{ KS_MSG_RELOAD, KS_ON_CONTROL, ks_control_reload },
 };
 

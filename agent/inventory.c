@@ -70,6 +70,17 @@ struct ks_inventory_token *ks_inventory_token(struct ks_inventory *inventory, ui
 	return find(inventory->tokens, inventory->n_tokens, number);
 }
 
+void ks_inventory_drop(struct ks_inventory *inventory, uint32_t number)
+{
+	struct ks_inventory_token *token = ks_inventory_token(inventory, number);
+
+	if (!token)
+		return;
+	token_deinit(token);
+	inventory->n_tokens--;
+	memmove(token, token + 1, (size_t)(inventory->tokens + inventory->n_tokens - token) * sizeof(*token));
+}
+
 /* --- limits ------------------------------------------------------------------------------------------------------ */
 
 static size_t objects_of(const struct ks_inventory_token *token)
@@ -169,6 +180,7 @@ static int take_token(struct ks_inventory *inventory, struct ks_bytes body)
 	copy_text(message.manufacturer, token->manufacturer, sizeof(token->manufacturer));
 	copy_text(message.model, token->model, sizeof(token->model));
 	copy_text(message.serial, token->serial, sizeof(token->serial));
+	memcpy(token->digest, message.digest.data, sizeof(token->digest)); /* FIXED: the codec has held its size */
 	return 0;
 }
 
@@ -371,6 +383,7 @@ static int take_end(struct ks_inventory *inventory, struct ks_bytes body)
 			return r;
 		inventory->cut |= inventory->news_cut;
 	}
+	inventory->events = message.events <= KS_EVENTS_READERS ? (enum ks_token_events)message.events : KS_EVENTS_NONE;
 	inventory->news = NULL;
 	inventory->n_news = 0;
 	inventory->news_cut = false;

@@ -45,6 +45,7 @@ struct ks_inventory_token {
 	uint32_t pin_flags; /* enum ks_pin_flag */
 	uint32_t pin_min, pin_max;
 	bool logged_in;
+	uint8_t digest[32]; /* of its public objects, as seen while logged out */
 	struct ks_inventory_key *keys;
 	size_t n_keys;
 	struct ks_inventory_certificate *certificates;
@@ -54,6 +55,7 @@ struct ks_inventory_token {
 };
 
 struct ks_inventory {
+	enum ks_token_events events;
 	struct ks_inventory_token *tokens;
 	size_t n_tokens;
 	bool cut;                        /* more was reported than is kept */
@@ -70,6 +72,9 @@ void ks_inventory_deinit(struct ks_inventory *inventory);
  * then does inventory change. */
 int ks_inventory_take(struct ks_inventory *inventory, uint8_t type, struct ks_bytes body, bool *ret_complete)
 	KS_WARN_UNUSED;
+
+/* The token was taken out: forgets it and its objects. */
+void ks_inventory_drop(struct ks_inventory *inventory, uint32_t number);
 
 /* Borrowed, until the next report is whole; NULL when there is none of that number. */
 struct ks_inventory_token *ks_inventory_token(struct ks_inventory *inventory, uint32_t number);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,15 @@ static bool find_descriptor(struct ks_listener *listener)
 	return false;
 }
 
+/* accept(2) wants a descriptor before it looks whether anybody is there: without this, the last client who was let in
+ * would be closed for one that does not exist. */
+static bool is_somebody_waiting(int fd)
+{
+	struct pollfd waiting = { .fd = fd, .events = POLLIN };
+
+	return poll(&waiting, 1, 0) > 0;
+}
+
 static int on_connection(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	(void)source;
@@ -100,7 +110,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
 		if (connection >= 0) {
 			greet(listener, connection);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			if (!find_descriptor(listener))
+			if (!is_somebody_waiting(fd) || !find_descriptor(listener))
 				return 0;
 		} else if (errno != EINTR && errno != ECONNABORTED) {
 			return 0;

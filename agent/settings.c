@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "agent/settings_private.h"
+#include "agent/settings_profile.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
@@ -63,11 +64,13 @@ static struct ks_settings *settings_new(void)
 	settings->private = private;
 	private->agent = (struct ks_settings_section){ .kind = KS_SETTINGS_AGENT, .name = "" };
 	private->enforce = (struct ks_settings_section){ .kind = KS_SETTINGS_ENFORCE, .name = "" };
+	private->socket = (struct ks_settings_section){ .kind = KS_SETTINGS_SOCKET, .name = "agent" };
 	private->others = (struct ks_settings_section){ .kind = KS_SETTINGS_KEY, .name = "" };
 	/* For as many as there may be: what is not used is never touched, and costs no memory. */
 	private->modules.at = calloc(KS_MODULES_MAX, sizeof(*private->modules.at));
 	private->keys.at = calloc(KS_KEY_SECTIONS_MAX, sizeof(*private->keys.at));
-	if (!private->modules.at || !private->keys.at) {
+	private->tokens.at = calloc(KS_TOKEN_SECTIONS_MAX, sizeof(*private->tokens.at));
+	if (!private->modules.at || !private->tokens.at || !private->keys.at) {
 		ks_settings_free(settings);
 		return NULL;
 	}
@@ -86,10 +89,32 @@ static void key_deinit(struct ks_settings_key *key)
 	free(key->rules);
 }
 
+static void module_deinit(struct ks_settings_module *module)
+{
+	free(module->name);
+	free(module->profile);
+	free(module->path);
+	free(module->p11_kit);
+	free(module->init_args);
+	free(module->slots);
+	for (size_t i = 0; module->environment && module->environment[i]; i++)
+		free(module->environment[i]);
+	free(module->environment);
+}
+
+static void token_deinit(struct ks_settings_token *token)
+{
+	free(token->name);
+	ks_uri_deinit(&token->match);
+	free(token->pin_file);
+	free(token->pin_credential);
+}
+
 static void private_free(struct ks_settings_private *private)
 {
 	ks_ini_deinit(&private->ini);
 	free(private->modules.at);
+	free(private->tokens.at);
 	free(private->keys.at);
 	for (size_t i = 0; i < private->n_texts; i++)
 		free(private->texts[i]);
@@ -105,12 +130,13 @@ void ks_settings_free(struct ks_settings *settings)
 {
 	if (!settings)
 		return;
-	for (size_t i = 0; i < settings->n_modules; i++) {
-		free(settings->modules[i].name);
-		free(settings->modules[i].path);
-		free(settings->modules[i].p11_kit);
-	}
+	for (size_t i = 0; i < settings->n_modules; i++)
+		module_deinit(&settings->modules[i]);
 	free(settings->modules);
+	for (size_t i = 0; i < settings->n_tokens; i++)
+		token_deinit(&settings->tokens[i]);
+	free(settings->tokens);
+	free(settings->pinentry);
 	for (size_t i = 0; i < settings->n_keys; i++)
 		key_deinit(&settings->keys[i]);
 	free(settings->keys);
@@ -124,6 +150,19 @@ void ks_settings_free(struct ks_settings *settings)
 	if (settings->private)
 		private_free(settings->private);
 	free(settings);
+}
+
+int ks_settings_keep_text(struct ks_settings_private *private, char *text)
+{
+	char **texts = text ? reallocarray(private->texts, private->n_texts + 1, sizeof(*texts)) : NULL;
+
+	if (!texts) {
+		free(text);
+		return KS_ERR_NO_MEMORY;
+	}
+	private->texts = texts;
+	texts[private->n_texts++] = text;
+	return 0;
 }
 
 /* --- making ------------------------------------------------------------------------------------------------------ */
@@ -148,7 +187,9 @@ int ks_settings_build(const struct ks_settings_source *sources, size_t n_sources
 		ks_settings_check(settings, report);
 	if (report->n_problems > 0)
 		return KS_ERR_CONFIG;
-	r = ks_settings_enforce(settings);
+	r = ks_settings_profile(settings);
+	if (r == 0)
+		r = ks_settings_enforce(settings);
 	if (r == 0)
 		r = ks_settings_type(settings);
 	if (r < 0)

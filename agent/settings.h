@@ -25,12 +25,37 @@ struct ks_settings_origin {
 	unsigned line;
 };
 
+/* All of it is what holds: where keystay.conf says nothing, the profile's (settings_profile.c) counts. */
 struct ks_settings_module {
 	char *name;
-	char *path;        /* absolute, or NULL when p11_kit is set; looked at before each start: may it be loaded? */
-	char *p11_kit;     /* name of a p11-kit module, or NULL */
-	unsigned sessions; /* at most this many at once on one token; 0 = KS_WORKER_SESSIONS */
+	char *profile;      /* the profile that was taken (by profile =, by the section's name, by the file), or NULL */
+	char *path;         /* absolute, or NULL when p11_kit is set; looked at before each start: may it be loaded? */
+	char *p11_kit;      /* name of a p11-kit module, or NULL */
+	char *init_args;    /* for C_Initialize: NSS's LibraryParameters, p11-kit's pReserved; or NULL */
+	bool init_args_nss; /* they go where NSS wants them, in its larger CK_C_INITIALIZE_ARGS */
+	char **environment; /* "NAME=VALUE", NULL-terminated, never NULL; added to the worker's environment */
+	char *slots;        /* which slots alone are used: "0, 4" (ids) and patterns over slot descriptions; or NULL */
+	unsigned sessions;  /* max-sessions: at most this many at once on one token; 0 = KS_WORKER_SESSIONS */
+	uint64_t deadline_ms;     /* of one signature; 0 = KS_WORKER_SIGN_DEADLINE_MS */
+	bool login_per_signature; /* card-login = per-signature: logged out after each; else warm */
 	struct ks_settings_origin origin;
+};
+
+/* [token "NAME"]: the first that fits a token counts. */
+struct ks_settings_token {
+	char *name; /* the token's label, unless match says otherwise */
+	bool has_match;
+	struct ks_uri match;
+	char *pin_file;       /* absolute, or NULL */
+	char *pin_credential; /* name below $CREDENTIALS_DIRECTORY, or NULL */
+	struct ks_settings_origin origin;
+};
+
+/* lock-on: what locks all tokens. Removal and `keystay lock` always do. */
+enum ks_settings_lock_on {
+	KS_LOCK_ON_SCREEN_LOCK = 1 << 0,
+	KS_LOCK_ON_SLEEP = 1 << 1,
+	KS_LOCK_ON_INACTIVE = 1 << 2,
 };
 
 struct ks_settings_key {
@@ -53,6 +78,12 @@ struct ks_settings_key {
 struct ks_settings {
 	uint64_t unlock_for_ms; /* 0 = one signature */
 	bool keep_pin;
+	char *pinentry;             /* absolute path; built in: /usr/bin/pinentry, which is what gpg-agent starts too */
+	uint64_t prompt_timeout_ms; /* how long a dialog waits for its answer */
+	unsigned lock_on;           /* enum ks_settings_lock_on, or-ed */
+	bool prompt;                /* [socket "agent"] prompt: may clients of the sign socket cause a dialog? */
+	struct ks_settings_token *tokens;
+	size_t n_tokens;
 	struct ks_settings_module *modules;
 	size_t n_modules;
 	struct ks_settings_key *keys; /* in the order in which the files first name them: the first that fits counts */
@@ -89,6 +120,10 @@ int ks_settings_read_from(const struct ks_settings_folders *folders, struct ks_s
 /* Prints each effective value with its origin: what `keystay config` shows. The text can be read again as a
  * configuration file. SYSTEM when out does not take it. */
 int ks_settings_print(const struct ks_settings *settings, bool json, FILE *out) KS_WARN_UNUSED;
+
+/* The first [token] section that fits a token that says this of itself; NULL when none does. */
+const struct ks_settings_token *ks_settings_token_for(const struct ks_settings *settings, const char *label,
+						      const char *manufacturer, const char *model, const char *serial);
 
 /* For --check-config: warnings that are no errors (a value narrowed by [enforce], a key that refuses because of a rule
  * that this build cannot prove, a module file that must not be loaded), one per line, to out. Returns how many. */

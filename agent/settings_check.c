@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/settings_private.h"
+#include "agent/settings_profile.h"
 #include "lib/base/spelling.h"
 #include "lib/base/text.h"
 
@@ -24,9 +25,9 @@ static void check_module(const struct ks_settings_section *section, struct ks_se
 	const struct ks_settings_value *p11_kit = &section->values[KS_MODULE_P11_KIT];
 	char what[128];
 
-	if (!path->text && !p11_kit->text)
+	if (!path->text && !p11_kit->text && !ks_settings_profile_has_file(section))
 		ks_settings_report_add(report, &section->origin, head(section, what, sizeof(what)),
-				       "expected path = FILE or p11-kit = NAME, found neither");
+				       "expected path = FILE, p11-kit = NAME or profile = NAME, found none of them");
 	else if (path->text && p11_kit->text) {
 		bool path_last = path->origin.line > p11_kit->origin.line;
 		const struct ks_settings_value *last = path_last ? path : p11_kit;
@@ -36,6 +37,17 @@ static void check_module(const struct ks_settings_section *section, struct ks_se
 				       head(section, what, sizeof(what)), path_last ? "p11-kit" : "path",
 				       first->origin.line);
 	}
+}
+
+static void check_token(const struct ks_settings_section *section, struct ks_settings_report *report)
+{
+	const struct ks_settings_value *file = &section->values[KS_TOKEN_PIN_FILE];
+	const struct ks_settings_value *credential = &section->values[KS_TOKEN_PIN_CREDENTIAL];
+	char what[128];
+
+	if (file->text && credential->text)
+		ks_settings_report_add(report, &section->origin, head(section, what, sizeof(what)),
+				       "expected either pin-file or pin-credential, found both");
 }
 
 static void check_module_name(const struct ks_settings_value *value, const struct ks_settings_sections *modules,
@@ -99,6 +111,10 @@ void ks_settings_check(const struct ks_settings *settings, struct ks_settings_re
 	for (size_t i = 0; i < private->modules.n; i++) {
 		if (!private->modules.at[i].spoiled)
 			check_module(&private->modules.at[i], report);
+	}
+	for (size_t i = 0; i < private->tokens.n; i++) {
+		if (!private->tokens.at[i].spoiled)
+			check_token(&private->tokens.at[i], report);
 	}
 	for (size_t i = 0; i < private->keys.n; i++) {
 		if (!private->keys.at[i].spoiled)

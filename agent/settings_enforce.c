@@ -127,7 +127,9 @@ static int narrow_servers(struct ks_settings_private *private, struct ks_setting
 	char *text = ks_buffer_steal_text(&list);
 	if (!text)
 		return KS_ERR_NO_MEMORY;
-	private->texts[private->n_texts++] = text;
+	int r = ks_settings_keep_text(private, text);
+	if (r < 0)
+		return r;
 	narrow(private, section, KS_RULED_SERVERS, text, bound);
 	return 0;
 }
@@ -148,6 +150,10 @@ static void narrow_agent(struct ks_settings_private *private)
 	bound = &private->enforce.values[KS_ENFORCE_KEEP_PIN];
 	if (bound->text && strcmp(ks_settings_effective(agent, KS_AGENT_KEEP_PIN), bound->text) != 0)
 		narrow(private, agent, KS_AGENT_KEEP_PIN, bound->text, bound);
+
+	bound = &private->enforce.values[KS_ENFORCE_PROMPT];
+	if (bound->text && strcmp(ks_settings_effective(&private->socket, KS_SOCKET_PROMPT), bound->text) != 0)
+		narrow(private, &private->socket, KS_SOCKET_PROMPT, bound->text, bound);
 }
 
 static void narrow_confirm(struct ks_settings_private *private, struct ks_settings_section *section)
@@ -180,9 +186,6 @@ int ks_settings_enforce(struct ks_settings *settings)
 {
 	struct ks_settings_private *private = settings->private;
 
-	private->texts = calloc(private->keys.n + 1, sizeof(*private->texts)); /* one for each key, at most */
-	if (!private->texts)
-		return KS_ERR_NO_MEMORY;
 	narrow_agent(private);
 	for (size_t i = 0; i < private->keys.n; i++) {
 		int r = narrow_key(private, &private->keys.at[i]);

@@ -63,8 +63,9 @@ static void report_unknown_section(struct ks_settings_report *report, const stru
 		ks_spelling_offer(&spelling, ks_settings_tables[i].section);
 	ks_settings_report_add(
 		report, origin, NULL,
-		"expected a section [agent], [module \"NAME\"], [key \"NAME\"] or [enforce], found \"[%s]\"%s", found,
-		hint(&spelling, meant, sizeof(meant)));
+		"expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"agent\"], [key \"NAME\"] or "
+		"[enforce], found \"[%s]\"%s",
+		found, hint(&spelling, meant, sizeof(meant)));
 }
 
 /* Is the head of a section as its kind wants it? */
@@ -86,6 +87,12 @@ static bool check_head(const struct ks_settings_table *table, const char *name, 
 		show(name, found);
 		ks_settings_report_add(report, origin, table->written,
 				       "expected " KS_SETTINGS_NAME_EXPECTED ", found \"%s\"", found);
+		return false;
+	}
+	if (table == &ks_settings_tables[KS_SETTINGS_SOCKET] && strcmp(name, "agent") != 0) {
+		show(name, found);
+		ks_settings_report_add(report, origin, table->written, "expected the name \"agent\", found \"%s\"",
+				       found);
 		return false;
 	}
 	if (table == &ks_settings_tables[KS_SETTINGS_ENFORCE] && !may_enforce) {
@@ -134,6 +141,10 @@ static struct ks_settings_section *take_section(struct merge *merge, const char 
 		return &private->enforce;
 	if (merge->table == &ks_settings_tables[KS_SETTINGS_MODULE])
 		return take_named(merge, &private->modules, KS_MODULES_MAX, name, origin);
+	if (merge->table == &ks_settings_tables[KS_SETTINGS_TOKEN])
+		return take_named(merge, &private->tokens, KS_TOKEN_SECTIONS_MAX, name, origin);
+	if (merge->table == &ks_settings_tables[KS_SETTINGS_SOCKET])
+		return &private->socket;
 	return take_named(merge, &private->keys, KS_KEY_SECTIONS_MAX, name, origin);
 }
 
@@ -241,7 +252,7 @@ static void take_value(struct merge *merge, const struct ks_ini_entry *entry)
 		return;
 	}
 	*value = (struct ks_settings_value){ .text = entry->value, .origin = origin };
-	if (merge->section->kind == KS_SETTINGS_MODULE && row != KS_MODULE_SESSIONS)
+	if (merge->section->kind == KS_SETTINGS_MODULE && (row == KS_MODULE_PATH || row == KS_MODULE_P11_KIT))
 		choose_module_file(merge->section, row);
 }
 

@@ -53,7 +53,9 @@ static void print_value(const struct ks_settings_row *row, const struct ks_setti
 		ks_buffer_printf(out, "%s", text);
 	size_t width = out->size - start;
 	ks_buffer_printf(out, "%*s ; ", width < COMMENT_COLUMN ? COMMENT_COLUMN - (int)width : 0, "");
-	if (value->text)
+	if (value->text && value->origin.line == 0)
+		ks_buffer_printf(out, "%s\n", value->origin.file);
+	else if (value->text)
 		ks_buffer_printf(out, "%s:%u%s\n", value->origin.file, value->origin.line,
 				 value->enforced ? " (enforced)" : "");
 	else
@@ -99,6 +101,9 @@ static void print_text(const struct ks_settings *settings, struct ks_buffer *out
 	print_section(&private->agent, out);
 	for (size_t i = 0; i < private->modules.n; i++)
 		print_section(&private->modules.at[i], out);
+	print_section(&private->socket, out);
+	for (size_t i = 0; i < private->tokens.n; i++)
+		print_section(&private->tokens.at[i], out);
 	for (size_t i = 0; i < private->keys.n; i++)
 		print_section(&private->keys.at[i], out);
 	print_others(settings, out);
@@ -171,6 +176,9 @@ static void print_json(const struct ks_settings *settings, struct ks_buffer *out
 	put_json_section(&private->agent, NULL, true, out);
 	for (size_t i = 0; i < private->modules.n; i++)
 		put_json_section(&private->modules.at[i], private->modules.at[i].name, false, out);
+	put_json_section(&private->socket, private->socket.name, false, out);
+	for (size_t i = 0; i < private->tokens.n; i++)
+		put_json_section(&private->tokens.at[i], private->tokens.at[i].name, false, out);
 	for (size_t i = 0; i < private->keys.n; i++)
 		put_json_section(&private->keys.at[i], private->keys.at[i].name, false, out);
 	if (settings->others)
@@ -211,7 +219,10 @@ static size_t warn_of_module(const struct ks_settings_module *module, const stru
 	int r = ks_path_check_trusted(module->path, &resolved, &problem);
 	if (r == 0)
 		return 0;
-	(void)fprintf(out, "%s:%u: path: ", path->origin.file, path->origin.line);
+	if (path->origin.line == 0)
+		(void)fprintf(out, "[module \"%s\"]: ", module->name);
+	else
+		(void)fprintf(out, "%s:%u: path: ", path->origin.file, path->origin.line);
 	ks_text_escape(ks_bytes_text(problem.path[0] ? problem.path : module->path), culprit, sizeof(culprit));
 	if (r == KS_ERR_NOT_FOUND)
 		(void)fprintf(out, "%s does not exist; module \"%s\" will not be started\n", module->path,

@@ -5,7 +5,7 @@
  *
  * The way of a value, in one direction: settings_files.c (which files, may they be trusted) → settings_merge.c (words
  * of all files, merged by section and key, each checked by settings_table.c) → settings_check.c (do they go together?)
- * → settings_enforce.c (narrowed) → settings_typed.c and settings_rules.c (struct ks_settings) → settings_print.c.
+ * → settings_profile.c (known modules) → settings_enforce.c (narrowed) → settings_typed.c and settings_rules.c (struct ks_settings) → settings_print.c.
  */
 #pragma once
 
@@ -49,8 +49,10 @@ struct ks_settings_private {
 	struct ks_ini ini; /* owns the texts of all values and the names of all files */
 	struct ks_settings_section agent;
 	struct ks_settings_section enforce;
+	struct ks_settings_section socket;   /* [socket "agent"] */
 	struct ks_settings_section others;   /* what [enforce] says for keys without a section */
 	struct ks_settings_sections modules; /* as settings->modules, index by index */
+	struct ks_settings_sections tokens;  /* as settings->tokens */
 	struct ks_settings_sections keys;    /* as settings->keys */
 	char **texts;                        /* owned: values that narrowing made */
 	size_t n_texts;
@@ -87,6 +89,9 @@ int ks_settings_type(struct ks_settings *settings) KS_WARN_UNUSED;
 
 /* Fills in the rules of one key from its section: allow_digest, unprovable, rules. NO_MEMORY. */
 int ks_settings_type_rules(struct ks_settings_key *key, const struct ks_settings_section *section) KS_WARN_UNUSED;
+
+/* Takes text, also on failure: what a value may point to. NO_MEMORY, also for NULL. */
+int ks_settings_keep_text(struct ks_settings_private *private, char *text) KS_WARN_UNUSED;
 
 /* All of the above. Earlier problems may stand in report already; any problem makes CONFIG. */
 int ks_settings_build(const struct ks_settings_source *sources, size_t n_sources, struct ks_settings_report *report,

@@ -8,7 +8,11 @@
  */
 #include "agent/settings_table.h"
 
+#include "agent/settings.h"
+#include "agent/settings_profile.h"
+
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/text.h"
@@ -136,6 +140,144 @@ static bool good_text(const char *value, const char **ret_why)
 	(void)ret_why;
 	size_t size = strlen(value);
 	return size > 0 && size <= TEXT_MAX_BYTES;
+}
+
+/* --- agent and modules -------------------------------------------------------------------------------------------- */
+
+/* At least a second, so that nobody writes 60 and means minutes. */
+static bool is_between(const char *value, uint64_t from_ms, uint64_t to_ms)
+{
+	uint64_t ms;
+	return ks_settings_duration(value, &ms) == 0 && ms >= from_ms && ms <= to_ms;
+}
+
+static bool good_prompt_timeout(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return is_between(value, 1000, 3600000);
+}
+
+static bool good_deadline(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return is_between(value, 1000, 600000);
+}
+
+bool ks_settings_lock_on(const char *value, unsigned *ret_events)
+{
+	static const struct {
+		const char *word;
+		unsigned event;
+	} words[] = { { "screen-lock", KS_LOCK_ON_SCREEN_LOCK },
+		      { "sleep", KS_LOCK_ON_SLEEP },
+		      { "inactive", KS_LOCK_ON_INACTIVE } };
+	unsigned events = 0;
+	struct ks_bytes item;
+
+	if (strcmp(value, "none") == 0) {
+		*ret_events = 0;
+		return true;
+	}
+	while (ks_settings_next_item(&value, &item)) {
+		size_t i = 0;
+		while (i < 3 && !item_is(item, words[i].word))
+			i++;
+		if (i == 3)
+			return false;
+		events |= words[i].event;
+	}
+	*ret_events = events;
+	return true;
+}
+
+static bool good_lock_on(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	unsigned events;
+	return ks_settings_lock_on(value, &events);
+}
+
+static bool good_profile(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return ks_settings_profile_is_known(value);
+}
+
+static bool good_card_login(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return strcmp(value, "warm") == 0 || strcmp(value, "per-signature") == 0;
+}
+
+/* What changes how programs load code, or leads our own worker astray, is not a module's to ask for. */
+static bool is_allowed_variable(const char *word)
+{
+	static const char *const forbidden[] = { "LD_",      "OPENSSL_", "KEYSTAY_", "GCONV_PATH=",
+						 "LOCPATH=", "MALLOC_",  "GLIBC_" };
+
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
+		if (strncmp(word, forbidden[i], strlen(forbidden[i])) == 0)
+			return false;
+	}
+	return true;
+}
+
+bool ks_settings_next_variable(const char **cursor, char **ret_word, const char **ret_why)
+{
+	const char *at = *cursor;
+
+	while (is_space(*at))
+		at++;
+	if (*at == '\0')
+		return false;
+	char *word = malloc(strlen(at) + 1);
+	if (!word)
+		return false;
+	size_t size = 0;
+	bool quoted = false;
+	for (; *at && (quoted || !is_space(*at)); at++) {
+		if (*at == '"')
+			quoted = !quoted;
+		else
+			word[size++] = *at;
+	}
+	word[size] = '\0';
+	*cursor = at;
+	if (quoted)
+		*ret_why = "a quotation mark is not closed";
+	else if (!isalpha((unsigned char)word[0]) && word[0] != '_')
+		*ret_why = "a variable's name begins with a letter";
+	else if (!strchr(word, '='))
+		*ret_why = "a variable has a \"=\"";
+	else if (!is_allowed_variable(word))
+		*ret_why = "LD_*, OPENSSL_*, KEYSTAY_* and the like are not a module's to set";
+	else {
+		*ret_word = word;
+		return true;
+	}
+	free(word);
+	return false;
+}
+
+static bool good_environment(const char *value, const char **ret_why)
+{
+	char *word = NULL;
+	size_t n = 0;
+
+	if (strlen(value) > TEXT_MAX_BYTES)
+		return false;
+	while (ks_settings_next_variable(&value, &word, ret_why)) {
+		free(word);
+		n++;
+	}
+	return n > 0 && !*ret_why;
+}
+
+/* A name of a file in one folder. */
+static bool good_credential(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return good_name(value, ret_why) && value[0] != '.';
 }
 
 /* --- which key --------------------------------------------------------------------------------------------------- */
@@ -379,12 +521,37 @@ static bool good_tls(const char *value, const char **ret_why)
 static const struct ks_settings_row agent_rows[KS_AGENT_N] = {
 	[KS_AGENT_UNLOCK_FOR] = { "unlock-for", EXPECTED_DURATION, "8h", good_duration, false },
 	[KS_AGENT_KEEP_PIN] = { "keep-pin", "yes or no", "no", good_yes_no, false },
+	[KS_AGENT_PINENTRY] = { "pinentry", "the absolute path of a pinentry program", "/usr/bin/pinentry", good_path,
+				false },
+	[KS_AGENT_PROMPT_TIMEOUT] = { "prompt-timeout", "a time from 1s to 1h", "60s", good_prompt_timeout, false },
+	[KS_AGENT_LOCK_ON] = { "lock-on", "screen-lock, sleep and inactive with commas between them, or none",
+			       "screen-lock, sleep, inactive", good_lock_on, false },
 };
 
 static const struct ks_settings_row module_rows[KS_MODULE_N] = {
 	[KS_MODULE_PATH] = { "path", "the absolute path of a PKCS#11 module", NULL, good_path, false },
 	[KS_MODULE_P11_KIT] = { "p11-kit", "the name of a module that p11-kit knows", NULL, good_name, false },
-	[KS_MODULE_SESSIONS] = { "sessions", "a number from 1 to 64", "4", good_sessions, false },
+	[KS_MODULE_PROFILE] = { "profile", "opensc, ykcs11, softhsm, tpm2, opencryptoki, nss, p11-kit-client or none",
+				NULL, good_profile, false },
+	[KS_MODULE_INIT_ARGS] = { "init-args", "the text that the module wants at its start", NULL, good_text, true },
+	[KS_MODULE_SESSIONS] = { "max-sessions", "a number from 1 to 64", "4", good_sessions, false },
+	[KS_MODULE_ENVIRONMENT] = { "environment", "NAME=VALUE, with spaces between several", NULL, good_environment,
+				    false },
+	[KS_MODULE_SLOTS] = { "slots", "slot numbers and patterns over their descriptions, with commas between them",
+			      NULL, good_text, false },
+	[KS_MODULE_DEADLINE] = { "deadline", "a time from 1s to 10m", "15s", good_deadline, false },
+	[KS_MODULE_CARD_LOGIN] = { "card-login", "warm or per-signature", "warm", good_card_login, false },
+};
+
+static const struct ks_settings_row token_rows[KS_TOKEN_N] = {
+	[KS_TOKEN_MATCH] = { "match", "a PKCS#11 URI such as pkcs11:token=corp;serial=1234", NULL, good_match, true },
+	[KS_TOKEN_PIN_FILE] = { "pin-file", "the absolute path of a file that holds the PIN", NULL, good_path, true },
+	[KS_TOKEN_PIN_CREDENTIAL] = { "pin-credential", "the name of a systemd credential that holds the PIN", NULL,
+				      good_credential, true },
+};
+
+static const struct ks_settings_row socket_rows[KS_SOCKET_N] = {
+	[KS_SOCKET_PROMPT] = { "prompt", "yes or no", "yes", good_yes_no, false },
 };
 
 static const struct ks_settings_row key_rows[KS_RULED_N] = {
@@ -413,6 +580,7 @@ static const struct ks_settings_row key_rows[KS_RULED_N] = {
 static const struct ks_settings_row enforce_rows[KS_ENFORCE_N] = {
 	[KS_ENFORCE_UNLOCK_FOR] = { "unlock-for", EXPECTED_DURATION, NULL, good_duration, false },
 	[KS_ENFORCE_KEEP_PIN] = { "keep-pin", "no", NULL, good_no, false },
+	[KS_ENFORCE_PROMPT] = { "prompt", "no", NULL, good_no, false },
 	[KS_ENFORCE_SERVERS] = { "servers", EXPECTED_SERVERS, NULL, good_servers, false },
 	[KS_ENFORCE_CONFIRM] = { "confirm", "first-use or always", NULL, good_enforced_confirm, false },
 	[KS_ENFORCE_ALLOW] = { "allow", "tls", NULL, good_tls, false },
@@ -421,6 +589,8 @@ static const struct ks_settings_row enforce_rows[KS_ENFORCE_N] = {
 const struct ks_settings_table ks_settings_tables[KS_SETTINGS_N_KINDS] = {
 	[KS_SETTINGS_AGENT] = { "agent", "[agent]", false, agent_rows, KS_AGENT_N },
 	[KS_SETTINGS_MODULE] = { "module", "[module \"NAME\"]", true, module_rows, KS_MODULE_N },
+	[KS_SETTINGS_TOKEN] = { "token", "[token \"NAME\"]", true, token_rows, KS_TOKEN_N },
+	[KS_SETTINGS_SOCKET] = { "socket", "[socket \"agent\"]", true, socket_rows, KS_SOCKET_N },
 	[KS_SETTINGS_KEY] = { "key", "[key \"NAME\"]", true, key_rows, KS_RULED_N },
 	[KS_SETTINGS_ENFORCE] = { "enforce", "[enforce]", false, enforce_rows, KS_ENFORCE_N },
 };

@@ -17,14 +17,36 @@
 enum ks_settings_kind {
 	KS_SETTINGS_AGENT,
 	KS_SETTINGS_MODULE,
+	KS_SETTINGS_TOKEN,
+	KS_SETTINGS_SOCKET,
 	KS_SETTINGS_KEY,
 	KS_SETTINGS_ENFORCE,
 	KS_SETTINGS_N_KINDS,
 };
 
 /* The rows of each kind, in the order in which they are printed. */
-enum { KS_AGENT_UNLOCK_FOR, KS_AGENT_KEEP_PIN, KS_AGENT_N };
-enum { KS_MODULE_PATH, KS_MODULE_P11_KIT, KS_MODULE_SESSIONS, KS_MODULE_N };
+enum {
+	KS_AGENT_UNLOCK_FOR,
+	KS_AGENT_KEEP_PIN,
+	KS_AGENT_PINENTRY,
+	KS_AGENT_PROMPT_TIMEOUT,
+	KS_AGENT_LOCK_ON,
+	KS_AGENT_N,
+};
+enum {
+	KS_MODULE_PATH,
+	KS_MODULE_P11_KIT,
+	KS_MODULE_PROFILE,
+	KS_MODULE_INIT_ARGS,
+	KS_MODULE_SESSIONS,
+	KS_MODULE_ENVIRONMENT,
+	KS_MODULE_SLOTS,
+	KS_MODULE_DEADLINE,
+	KS_MODULE_CARD_LOGIN,
+	KS_MODULE_N,
+};
+enum { KS_TOKEN_MATCH, KS_TOKEN_PIN_FILE, KS_TOKEN_PIN_CREDENTIAL, KS_TOKEN_N };
+enum { KS_SOCKET_PROMPT, KS_SOCKET_N };
 enum {
 	KS_RULED_MATCH,
 	KS_RULED_MODULE,
@@ -47,6 +69,7 @@ enum {
 enum {
 	KS_ENFORCE_UNLOCK_FOR,
 	KS_ENFORCE_KEEP_PIN,
+	KS_ENFORCE_PROMPT,
 	KS_ENFORCE_SERVERS,
 	KS_ENFORCE_CONFIRM,
 	KS_ENFORCE_ALLOW,
@@ -74,7 +97,7 @@ struct ks_settings_table {
 	size_t n_rows;
 };
 
-/* All four, by enum ks_settings_kind. */
+/* All of them, by enum ks_settings_kind. */
 extern const struct ks_settings_table ks_settings_tables[KS_SETTINGS_N_KINDS];
 
 /* How much asking: 0 "no", 1 "first-use", 2 "always", -1 neither. */
@@ -82,6 +105,13 @@ int ks_settings_confirm_level(const char *value);
 
 /* Is digest among the words of an allow value? */
 bool ks_settings_allows_digest(const char *value);
+
+/* enum ks_settings_lock_on, or-ed, of a lock-on value. false when a word is not known. */
+bool ks_settings_lock_on(const char *value, unsigned *ret_events);
+
+/* Walks over NAME=VALUE NAME="VALUE WITH SPACES": false at the end or, with *ret_why set, at a mistake. ret_word is given
+ * without quotes. */
+bool ks_settings_next_variable(const char **cursor, char **ret_word, const char **ret_why);
 
 /* "8h" to milliseconds, INVALID past ten years. */
 int ks_settings_duration(const char *value, uint64_t *ret_ms) KS_WARN_UNUSED;

@@ -29,6 +29,27 @@ static int type_agent(struct ks_settings *settings)
 	if (ks_settings_duration(ks_settings_effective(agent, KS_AGENT_UNLOCK_FOR), &settings->unlock_for_ms) < 0)
 		return KS_ERR_INTERNAL;
 	settings->keep_pin = strcmp(ks_settings_effective(agent, KS_AGENT_KEEP_PIN), "yes") == 0;
+	settings->prompt = strcmp(ks_settings_effective(&settings->private->socket, KS_SOCKET_PROMPT), "yes") == 0;
+	if (ks_settings_duration(ks_settings_effective(agent, KS_AGENT_PROMPT_TIMEOUT), &settings->prompt_timeout_ms) <
+		    0 ||
+	    !ks_settings_lock_on(ks_settings_effective(agent, KS_AGENT_LOCK_ON), &settings->lock_on))
+		return KS_ERR_INTERNAL;
+	settings->pinentry = strdup(ks_settings_effective(agent, KS_AGENT_PINENTRY));
+	return settings->pinentry ? 0 : KS_ERR_NO_MEMORY;
+}
+
+static int type_environment(const char *value, char ***ret_environment)
+{
+	const char *why = NULL;
+	char *word = NULL;
+	size_t n = 0;
+	char **environment = calloc(strlen(value ? value : "") / 2 + 2, sizeof(*environment));
+
+	if (!environment)
+		return KS_ERR_NO_MEMORY;
+	while (value && ks_settings_next_variable(&value, &word, &why))
+		environment[n++] = word;
+	*ret_environment = environment;
 	return 0;
 }
 
@@ -45,6 +66,20 @@ static int type_module(const struct ks_settings_section *section, struct ks_sett
 	if (r == 0 && sessions && ks_text_number(sessions, UINT32_MAX, &number) < 0)
 		r = KS_ERR_INTERNAL;
 	module->sessions = (unsigned)number;
+	if (r == 0)
+		r = copy_value(section, KS_MODULE_PROFILE, &module->profile);
+	if (r == 0)
+		r = copy_value(section, KS_MODULE_INIT_ARGS, &module->init_args);
+	if (r == 0)
+		r = copy_value(section, KS_MODULE_SLOTS, &module->slots);
+	if (r == 0)
+		r = type_environment(section->values[KS_MODULE_ENVIRONMENT].text, &module->environment);
+	const char *deadline = section->values[KS_MODULE_DEADLINE].text;
+	if (r == 0 && deadline && ks_settings_duration(deadline, &module->deadline_ms) < 0)
+		r = KS_ERR_INTERNAL;
+	module->init_args_nss = module->profile && strcmp(module->profile, "nss") == 0;
+	module->login_per_signature = strcmp(ks_settings_effective(section, KS_MODULE_CARD_LOGIN), "per-signature") ==
+				      0;
 	return r;
 }
 
@@ -98,6 +133,63 @@ static int type_all_modules(struct ks_settings *settings)
 	return 0;
 }
 
+static int type_token(const struct ks_settings_section *section, struct ks_settings_token *token)
+{
+	const char *match = section->values[KS_TOKEN_MATCH].text;
+	const char *why;
+
+	token->origin = section->origin;
+	token->name = ks_text_copy(ks_bytes_text(section->name));
+	int r = token->name ? copy_value(section, KS_TOKEN_PIN_FILE, &token->pin_file) : KS_ERR_NO_MEMORY;
+	if (r == 0)
+		r = copy_value(section, KS_TOKEN_PIN_CREDENTIAL, &token->pin_credential);
+	if (r == 0 && match) {
+		r = ks_uri_read(ks_bytes_text(match), &token->match, &why);
+		token->has_match = r == 0;
+	}
+	return r;
+}
+
+static int type_all_tokens(struct ks_settings *settings)
+{
+	const struct ks_settings_sections *sections = &settings->private->tokens;
+
+	settings->tokens = calloc(sections->n + 1, sizeof(*settings->tokens));
+	if (!settings->tokens)
+		return KS_ERR_NO_MEMORY;
+	while (settings->n_tokens < sections->n) {
+		size_t i = settings->n_tokens++;
+		int r = type_token(&sections->at[i], &settings->tokens[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+const struct ks_settings_token *ks_settings_token_for(const struct ks_settings *settings, const char *label,
+						      const char *manufacturer, const char *model, const char *serial)
+{
+	struct ks_uri uri = { 0 };
+	const struct {
+		enum ks_uri_attribute attribute;
+		const char *text;
+	} parts[] = { { KS_URI_TOKEN, label },
+		      { KS_URI_MANUFACTURER, manufacturer },
+		      { KS_URI_MODEL, model },
+		      { KS_URI_SERIAL, serial } };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		uri.present[parts[i].attribute] = true;
+		uri.value[parts[i].attribute] = ks_bytes_text(parts[i].text);
+	}
+	for (size_t i = 0; i < settings->n_tokens; i++) {
+		const struct ks_settings_token *token = &settings->tokens[i];
+		if (token->has_match ? ks_uri_matches(&token->match, &uri) : strcmp(token->name, label) == 0)
+			return token;
+	}
+	return NULL;
+}
+
 static int type_all_keys(struct ks_settings *settings)
 {
 	const struct ks_settings_sections *sections = &settings->private->keys;
@@ -133,6 +225,8 @@ int ks_settings_type(struct ks_settings *settings)
 	int r = type_agent(settings);
 	if (r == 0)
 		r = type_all_modules(settings);
+	if (r == 0)
+		r = type_all_tokens(settings);
 	if (r == 0)
 		r = type_all_keys(settings);
 	return r < 0 ? r : type_others(settings);

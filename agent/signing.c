@@ -6,10 +6,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/asking.h"
 #include "agent/login.h"
 #include "agent/policy.h"
+#include "agent/scout.h"
+#include "agent/signing_pin.h"
 #include "agent/state.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/container.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
@@ -18,9 +23,12 @@
 /* A worker's start and a login. */
 #define WAIT_MS (KS_SETTLE_DEADLINE_MS + KS_WORKER_LOGIN_DEADLINE_MS)
 
+/* With a person in it: dialogs before ours, a second one after a wrong PIN. Less than KS_CLIENT_DEADLINE_MS. */
+#define WAIT_FOR_PERSON_MS 110000u
+
 enum signing_state {
-	LOOKING,  /* working, nothing is awaited */
-	WAITING,  /* for news of the state; deadline WAIT_MS for all waits of one request together */
+	LOOKING, /* working, nothing is awaited */
+	WAITING, /* for news of the state or an answer of a person; one deadline for all waits of one request together */
 	AT_TOKEN, /* for the worker; deadline KS_WORKER_SIGN_DEADLINE_MS, kept by the worker */
 };
 
@@ -30,8 +38,12 @@ struct signing {
 	enum signing_state state;
 	struct ks_msg_sign message; /* borrows from the request's body */
 	sd_event_source *timer;     /* from the first WAITING on */
+	uint64_t begun_ms;
 	bool timed_out;
-	bool login_tried; /* a kept PIN is used once for one request */
+	bool looked_again; /* for a key that nobody knew */
+	bool login_tried;  /* a kept PIN is used once for one request */
+	struct ks_asker asker;
+	struct ks_signing_pin pin; /* of a key that asks for it each time */
 	struct ks_worker_call *call;
 	struct ks_location location; /* of the call */
 };
@@ -61,6 +73,8 @@ static void signing_free(struct signing *signing)
 {
 	set_state(signing, LOOKING);
 	signing->timer = sd_event_source_disable_unref(signing->timer);
+	ks_asking_leave(&signing->asker);
+	ks_signing_pin_end(&signing->pin, signing->request->state);
 	ks_worker_call_cancel(signing->call);
 	free(signing);
 }
@@ -125,6 +139,13 @@ static int look_at_identity(struct signing *signing, struct finding *finding)
 	if (finding->identity)
 		return 0;
 	if (!ks_state_is_settled(state))
+		return KS_ERR_BUSY;
+	if (!signing->looked_again) {
+		signing->looked_again = true;
+		ks_scout_send(state, KS_SCOUT_UNKNOWN_KEY, signing->message.spki_hash.data);
+	}
+	if (ks_scout_is_out(state) && !signing->timed_out &&
+	    ks_clock_monotonic_ms() - signing->begun_ms < KS_SCOUT_DEADLINE_MS)
 		return KS_ERR_BUSY;
 	refuse(signing, NULL, KS_ERR_UNKNOWN_KEY,
 	       "no token here has this key; is its card plugged in? what there is: keystay list");
@@ -193,16 +214,26 @@ static void refuse_token(struct signing *signing, const struct finding *finding)
 	}
 }
 
-enum token_use { TOKEN_USE_NO, TOKEN_USE_SOON, TOKEN_USE_NOW };
+enum token_use { TOKEN_USE_NO, TOKEN_USE_ASK, TOKEN_USE_SOON, TOKEN_USE_NOW };
 
-/* May this token sign now, soon (its worker starts, a login is under way or can be made), or not? */
+/* May a person be asked for this client: do the socket, the client's own words and its patience allow it? */
+static bool may_prompt(const struct signing *signing)
+{
+	return signing->request->state->settings->prompt && signing->message.wait_ms > 0;
+}
+
+/* May this token sign now, soon (its worker starts, a login is under way or can be made), once its PIN was asked for, or
+ * not? */
 static enum token_use use_of(struct signing *signing, const struct ks_token *token)
 {
 	struct ks_state *state = signing->request->state;
 	enum ks_token_state lock = ks_state_of_token(token);
 
-	if (lock != KS_TOKEN_OPEN && lock != KS_TOKEN_UNLOCKED)
-		return ks_login_is_under_way(state, token->lock) ? TOKEN_USE_SOON : TOKEN_USE_NO;
+	if (lock != KS_TOKEN_OPEN && lock != KS_TOKEN_UNLOCKED) {
+		if (ks_login_is_under_way(state, token->lock) && !ks_asking_is_under_way(state, token->lock))
+			return TOKEN_USE_SOON;
+		return ks_asking_is_possible(state, token, may_prompt(signing)) ? TOKEN_USE_ASK : TOKEN_USE_NO;
+	}
 	if (ks_worker_state(token->worker) == KS_MODULE_FAILED)
 		return TOKEN_USE_NO;
 	if (ks_worker_state(token->worker) != KS_MODULE_READY)
@@ -226,10 +257,39 @@ static void log_in_again(struct signing *signing, const struct ks_token *token)
 		ks_log_debug("token \"%s\": no login was sent: %s", token->inventory->label, ks_error_text(error));
 }
 
-/* One public key may be on several tokens: the first that can sign now is taken, else one that soon can. */
-static enum next_step look_at_tokens(struct signing *signing, struct finding *finding)
+static struct ks_asking_reason reason_of(const struct signing *signing, const struct finding *finding, char who[96])
 {
-	bool soon = false;
+	struct ks_asking_reason reason = { .who = who,
+					   .key = finding->identity->name,
+					   .server = finding->signable.server_name,
+					   .may_prompt = may_prompt(signing) };
+
+	ks_request_describe(signing->request, who, 96);
+	ks_asking_place(signing->message.tty, signing->message.term, signing->message.display,
+			signing->message.wayland_display, &reason.place);
+	return reason;
+}
+
+/* The token's PIN is asked for, of whom it may be. */
+static enum next_step ask(struct signing *signing, const struct finding *finding)
+{
+	char why[KS_TEXT_MAX], who[96];
+	const struct ks_asking_reason reason = reason_of(signing, finding, who);
+
+	signing->asker.wants_pin = ks_signing_pin_is_wanted(&finding->token, finding->location.key);
+	int error = ks_asking_join(signing->request->state, &finding->token, &reason, &signing->asker, why);
+	if (error == 0)
+		return STEP_WAIT;
+	refuse(signing, finding->identity->name, error, why);
+	return STEP_REFUSED;
+}
+
+/* One public key may be on several tokens: the first that can sign now is taken, else one that soon can, else one whose
+ * PIN can be asked for. */
+static enum token_use choose_token(struct signing *signing, struct finding *finding)
+{
+	enum token_use best = TOKEN_USE_NO;
+	bool chosen = false;
 
 	for (size_t i = 0; i < finding->identity->n_locations; i++) {
 		struct ks_token token;
@@ -239,18 +299,30 @@ static enum next_step look_at_tokens(struct signing *signing, struct finding *fi
 		/* It has just logged in and told of its private key; the keyring that knows of it comes with the news. */
 		if (use == TOKEN_USE_NOW && finding->identity->locations[i].key == KS_LOCATION_NO_KEY)
 			use = TOKEN_USE_SOON;
-		if (soon && use != TOKEN_USE_NOW)
+		if (chosen && use <= best)
 			continue;
+		chosen = true;
+		best = use;
 		finding->location = finding->identity->locations[i];
 		finding->token = token;
-		if (use == TOKEN_USE_NOW)
-			return STEP_SIGN;
-		soon = use == TOKEN_USE_SOON;
 	}
-	if (soon && !signing->timed_out) {
+	return best;
+}
+
+static enum next_step look_at_tokens(struct signing *signing, struct finding *finding)
+{
+	enum token_use use = choose_token(signing, finding);
+
+	if (use == TOKEN_USE_NOW)
+		return STEP_SIGN;
+	if (use == TOKEN_USE_SOON && !signing->timed_out) {
 		log_in_again(signing, &finding->token);
 		return STEP_WAIT;
 	}
+	if (use == TOKEN_USE_ASK && !signing->timed_out)
+		return ask(signing, finding);
+	if (finding->token.worker)
+		ks_worker_wake(finding->token.worker);
 	refuse_token(signing, finding);
 	return STEP_REFUSED;
 }
@@ -288,18 +360,36 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static void on_asking_failed(struct ks_asker *asker, int error, const char *text)
+{
+	struct signing *signing = KS_CONTAINER(asker, struct signing, asker);
+	const struct ks_identity *identity =
+		ks_keyring_by_hash(signing->request->state->keyring, signing->message.spki_hash.data);
+
+	set_state(signing, LOOKING);
+	refuse(signing, identity ? identity->name : NULL, error, text);
+}
+
+/* How long this client waits for all together. */
+static uint32_t patience_ms(const struct signing *signing)
+{
+	uint32_t limit = may_prompt(signing) ? WAIT_FOR_PERSON_MS : WAIT_MS;
+
+	return may_prompt(signing) && signing->message.wait_ms < limit ? signing->message.wait_ms : limit;
+}
+
 static void wait_for_news(struct signing *signing)
 {
 	struct ks_state *state = signing->request->state;
 
-	if (signing->timed_out) { /* only an unsettled state leads here twice */
+	if (signing->timed_out) { /* only an unsettled state or a person who does not answer leads here twice */
 		refuse(signing, NULL, KS_ERR_TIMEOUT, "the tokens did not get ready in time; see: keystay status");
 		return;
 	}
 	set_state(signing, WAITING);
 	ks_state_wait(state, &signing->waiter);
 	if (!signing->timer && sd_event_add_time_relative(state->event, &signing->timer, CLOCK_MONOTONIC,
-							  WAIT_MS * 1000ull, 0, on_timeout, signing) < 0)
+							  patience_ms(signing) * 1000ull, 0, on_timeout, signing) < 0)
 		refuse(signing, NULL, KS_ERR_SYSTEM, "no timer could be set");
 }
 
@@ -341,7 +431,7 @@ static void check_and_release(struct signing *signing, const struct finding *fin
 	/* Another card in the same slot, or a module that lies: either way what we know of it is not true any more. */
 	ks_log_error("module \"%s\" returned a signature that does not verify with the public key of \"%s\"",
 		     ks_worker_name(finding->token.worker), finding->identity->name);
-	if (ks_worker_rescan(finding->token.worker) < 0)
+	if (ks_worker_rescan(finding->token.worker, true) < 0)
 		ks_log_debug("no rescan was sent");
 	refuse_outcome(signing, finding, KS_ERR_WRONG_SIGNATURE, "");
 }
@@ -350,6 +440,8 @@ static void check_and_release(struct signing *signing, const struct finding *fin
  * logged out behind our back while its PIN is kept. */
 static bool may_try_again(const struct signing *signing, const struct finding *finding, int error)
 {
+	if (signing->pin.submitted)
+		return false; /* invariant I6: whatever became of it */
 	return error == KS_ERR_BUSY ||
 	       (error == KS_ERR_TOKEN_LOCKED && finding->token.lock->pin && !signing->login_tried);
 }
@@ -361,6 +453,7 @@ static void on_signed(int error, const char *text, struct ks_bytes reply, void *
 
 	signing->call = NULL;
 	set_state(signing, LOOKING);
+	ks_signing_pin_count(&signing->pin, signing->request->state, error);
 	/* Much may have happened meanwhile: a lock, a reload, a removal. */
 	int found = look_at_identity(signing, &finding);
 	if (found == KS_ERR_BUSY) {
@@ -386,6 +479,46 @@ static void on_signed(int error, const char *text, struct ks_bytes reply, void *
 	}
 }
 
+/* A key that asks for its PIN each time (CKA_ALWAYS_AUTHENTICATE): where is it? */
+static enum next_step look_at_pin(struct signing *signing, const struct finding *finding)
+{
+	struct ks_state *state = signing->request->state;
+	char why[KS_TEXT_MAX], who[96];
+
+	if (!ks_signing_pin_is_wanted(&finding->token, finding->location.key))
+		return STEP_SIGN;
+	enum ks_signing_pin_source source = ks_signing_pin_find(&signing->pin, state, &finding->token, &signing->asker);
+	if (source == KS_SIGNING_PIN_HERE)
+		return STEP_SIGN;
+	if (source == KS_SIGNING_PIN_LATER)
+		return STEP_WAIT;
+	const struct ks_asking_reason reason = reason_of(signing, finding, who);
+	int error = ks_asking_join_for_signature(state, &finding->token, &reason, &signing->asker, why);
+	if (error == 0)
+		return STEP_WAIT;
+	refuse(signing, finding->identity->name, error, why);
+	return STEP_REFUSED;
+}
+
+static void send_to_token(struct signing *signing, const struct finding *finding)
+{
+	struct ks_worker_sign sign = { .token = finding->location.token,
+				       .key = finding->location.key,
+				       .scheme = signing->message.scheme,
+				       .input = signing->message.input,
+				       .owner = (uint64_t)signing->request->peer.pid };
+
+	signing->location = finding->location;
+	set_state(signing, AT_TOKEN);
+	int error = ks_signing_pin_give(&signing->pin, signing->request->state, &finding->token, &sign);
+	if (error == 0)
+		error = ks_worker_sign(finding->token.worker, &sign, on_signed, signing, &signing->call);
+	if (error == KS_ERR_QUOTA)
+		refuse(signing, finding->identity->name, error, "too many signatures are waiting for this token");
+	else if (error < 0)
+		refuse(signing, finding->identity->name, error, ks_error_text(error));
+}
+
 static void advance(struct signing *signing)
 {
 	struct finding finding = { 0 };
@@ -393,19 +526,12 @@ static void advance(struct signing *signing)
 
 	set_state(signing, LOOKING);
 	step = look(signing, &finding);
+	if (step == STEP_SIGN)
+		step = look_at_pin(signing, &finding);
 	if (step == STEP_WAIT)
 		wait_for_news(signing);
-	if (step != STEP_SIGN)
-		return;
-	signing->location = finding.location;
-	set_state(signing, AT_TOKEN);
-	int error = ks_worker_sign(finding.token.worker, finding.location.token, finding.location.key,
-				   signing->message.scheme, signing->message.input,
-				   (uint64_t)signing->request->peer.pid, on_signed, signing, &signing->call);
-	if (error == KS_ERR_QUOTA)
-		refuse(signing, finding.identity->name, error, "too many signatures are waiting for this token");
-	else if (error < 0)
-		refuse(signing, finding.identity->name, error, ks_error_text(error));
+	else if (step == STEP_SIGN)
+		send_to_token(signing, &finding);
 }
 
 void ks_signing_begin(struct ks_request *request)
@@ -417,6 +543,8 @@ void ks_signing_begin(struct ks_request *request)
 	}
 	signing->request = request;
 	signing->waiter.changed = on_news;
+	signing->asker.failed = on_asking_failed;
+	signing->begun_ms = ks_clock_monotonic_ms();
 	request->pending = signing;
 	request->drop = on_drop;
 	int error = ks_message_read(KS_MSG_SIGN, request->body, &signing->message, sizeof(signing->message));

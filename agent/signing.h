@@ -7,8 +7,12 @@
  *	SIGN -> LOOKING: identity by SPKI hash -> lib/tls understands the input -> policy -> a token that may be used
  *	          |  nothing settled yet, worker starting, login under way
  *	          +--------> WAITING ---- news ----> LOOKING
+ *	          |  key unknown, and a look for new tokens is due (agent/scout.c)
+ *	          +--------> WAITING -> LOOKING
  *	          |  token unlocked, logged out, PIN kept
  *	          +--------> WAITING (agent/login.c) -> LOOKING
+ *	          |  token locked, or a key that asks for its PIN each time, and somebody may be asked
+ *	          +--------> WAITING (agent/asking.c) -> LOOKING, or refused: cancelled, wrong, no answer
  *	          v
  *	        AT_TOKEN: the worker signs -> LOOKING's questions once more (invariant I11)
  *	          v

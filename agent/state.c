@@ -6,7 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/asking.h"
 #include "agent/login.h"
+#include "agent/scout.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -102,7 +104,7 @@ static void lock_what_is_gone(struct ks_state *state)
 {
 	for (size_t i = 0; i < state->unlock.n_entries; i++) {
 		struct ks_unlock_entry *entry = state->unlock.entries[i];
-		bool here = !entry->unlocked;
+		bool here = !entry->unlocked && !ks_asking_is_under_way(state, entry);
 		struct ks_token token;
 		for (size_t k = 0; !here && ks_state_token_at(state, k, &token); k++)
 			here = token.lock == entry;
@@ -110,8 +112,12 @@ static void lock_what_is_gone(struct ks_state *state)
 			here = strcmp(ks_worker_name(state->workers[k]), entry->module) == 0 &&
 			       ks_worker_state(state->workers[k]) != KS_MODULE_READY &&
 			       ks_worker_state(state->workers[k]) != KS_MODULE_FAILED;
-		if (!here && ks_unlock_close(entry))
+		if (here)
+			continue;
+		if (ks_unlock_close(entry))
 			ks_log_notice("token \"%s\" has gone and is locked", entry->label);
+		ks_login_revoke(state, entry);
+		ks_asking_revoke(state, entry);
 	}
 }
 
@@ -129,29 +135,65 @@ static void lock_what_is_logged_out(struct ks_state *state)
 	}
 }
 
+static void renew_keyring(struct ks_state *state)
+{
+	struct ks_keyring *keyring;
+
+	state->keyring_is_old = false;
+	state->built_ms = ks_clock_monotonic_ms();
+	int error = build_keyring(state, state->settings, &state->overlay, &keyring);
+	if (error < 0) {
+		ks_log_error("the list of keys was not brought up to date: %s", ks_error_text(error));
+		return;
+	}
+	ks_keyring_free(state->keyring);
+	state->keyring = keyring;
+	state->generation++;
+}
+
+static int on_news_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	struct ks_state *state = userdata;
+
+	state->news_timer = sd_event_source_disable_unref(state->news_timer);
+	ks_state_wake(state);
+	return 0;
+}
+
+/* A worker that reports again and again makes a keyring each KS_KEYRING_INTERVAL_MS, no more. */
+static bool is_too_soon(struct ks_state *state)
+{
+	uint64_t since = ks_clock_monotonic_ms() - state->built_ms;
+
+	if (since >= KS_KEYRING_INTERVAL_MS)
+		return false;
+	return state->news_timer ||
+	       sd_event_add_time_relative(state->event, &state->news_timer, CLOCK_MONOTONIC,
+					  (KS_KEYRING_INTERVAL_MS - since) * 1000, 1, on_news_timer, state) >= 0;
+}
+
 static int on_news(sd_event_source *source, void *userdata)
 {
 	struct ks_state *state = userdata;
-	struct ks_keyring *keyring;
 
 	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	state->news_pending = false;
 	look_whether_settled(state);
 	lock_what_is_gone(state);
 	lock_what_is_logged_out(state);
-	int error = build_keyring(state, state->settings, &state->overlay, &keyring);
-	if (error < 0) {
-		ks_log_error("the list of keys was not brought up to date: %s", ks_error_text(error));
-	} else {
-		ks_keyring_free(state->keyring);
-		state->keyring = keyring;
-		state->generation++;
+	if (state->keyring_is_old && state->crowded && is_too_soon(state))
+		return 0;
+	if (state->keyring_is_old) {
+		state->crowded = ks_clock_monotonic_ms() - state->built_ms < KS_KEYRING_INTERVAL_MS;
+		renew_keyring(state);
 	}
 	tell_waiters(state);
 	return 0;
 }
 
-void ks_state_news(struct ks_state *state)
+void ks_state_wake(struct ks_state *state)
 {
 	if (state->news_pending)
 		return;
@@ -161,10 +203,56 @@ void ks_state_news(struct ks_state *state)
 		state->news_pending = true;
 }
 
+void ks_state_news(struct ks_state *state)
+{
+	state->keyring_is_old = true;
+	ks_state_wake(state);
+}
+
 static void on_worker_changed(struct ks_worker *worker, void *userdata)
 {
 	(void)worker;
 	ks_state_news(userdata);
+	ks_scout_look_around(userdata);
+}
+
+bool ks_state_is_idle(const struct ks_state *state)
+{
+	for (size_t i = 0; i < state->n_workers; i++) {
+		if (!ks_worker_is_idle(state->workers[i]))
+			return false;
+	}
+	return true;
+}
+
+/* card-login = per-signature: whoever needs the card next logs in anew, from the kept PIN or by a person. */
+static void log_out_what_is_done(struct ks_state *state, const struct ks_worker *worker)
+{
+	struct ks_token token;
+
+	for (size_t i = 0; ks_state_token_at(state, i, &token); i++) {
+		if (token.worker != worker || !token.inventory->logged_in ||
+		    token.lock->n_signatures == token.lock->n_seen)
+			continue;
+		token.lock->n_seen = token.lock->n_signatures;
+		if (token.lock->pin)
+			ks_state_log_out(state, &token);
+		else
+			(void)ks_state_lock(state, &token);
+	}
+}
+
+static void on_worker_idle(struct ks_worker *worker, void *userdata)
+{
+	struct ks_state *state = userdata;
+
+	for (size_t i = 0; i < state->n_workers; i++) {
+		if (state->workers[i] == worker && state->settings->modules[i].login_per_signature)
+			log_out_what_is_done(state, worker);
+	}
+	ks_scout_look_around(state);
+	if (state->all_quiet && ks_state_is_idle(state))
+		state->all_quiet(state->all_quiet_userdata);
 }
 
 /* --- start, reload, end ------------------------------------------------------------------------------------------ */
@@ -202,7 +290,9 @@ static struct ks_worker *find_worker(const struct ks_state *state, const struct 
 /* Workers for the modules of settings: those that run already for the same words are kept. Changes nothing on failure. */
 static int make_workers(struct ks_state *state, const struct ks_settings *settings, struct ks_worker **workers)
 {
-	const struct ks_worker_watcher watcher = { .changed = on_worker_changed, .userdata = state };
+	const struct ks_worker_watcher watcher = { .changed = on_worker_changed,
+						   .idle = on_worker_idle,
+						   .userdata = state };
 
 	for (size_t i = 0; i < settings->n_modules; i++) {
 		workers[i] = find_worker(state, &settings->modules[i]);
@@ -261,6 +351,23 @@ static void drop_worker(struct ks_state *state, struct ks_worker *worker)
 	ks_worker_free(worker);
 }
 
+void ks_state_replace_worker(struct ks_state *state, size_t index, struct ks_worker *worker)
+{
+	const struct ks_worker_watcher watcher = { .changed = on_worker_changed,
+						   .idle = on_worker_idle,
+						   .userdata = state };
+	struct ks_worker *old = state->workers[index];
+	struct ks_keyring *old_keyring = state->keyring;
+
+	ks_worker_watch(worker, &watcher);
+	state->workers[index] = worker;
+	state->keyring = make_keyring(state);
+	state->generation++;
+	ks_keyring_free(old_keyring);
+	ks_worker_free(old);
+	ks_state_news(state);
+}
+
 static int adopt(struct ks_state *state, struct ks_settings *settings)
 {
 	if (settings->n_modules > KS_MODULES_MAX)
@@ -293,12 +400,35 @@ static int adopt(struct ks_state *state, struct ks_settings *settings)
 			drop_worker(state, old.workers[i]);
 	}
 	free(old.workers);
+	ks_scout_free_all(state);
 	ks_overlay_deinit(&old.overlay);
 	ks_settings_free(old.settings);
 	for (size_t i = 0; i < state->n_workers; i++)
 		ks_worker_start(state->workers[i]);
 	ks_state_news(state);
 	return 0;
+}
+
+/* Where counts are kept. A home that cannot be written to (a read-only one, a service without one) must not mean that
+ * nothing is counted: then it is the folder of the sockets, which lives as long as the user is logged in. */
+static int open_tries(struct ks_state *state)
+{
+	KS_AUTO_FREE char *folder = NULL;
+	KS_AUTO_FREE char *runtime = NULL;
+
+	int error = ks_path_state_home(&folder);
+	if (error == 0)
+		error = ks_tries_open(folder, &state->tries);
+	if (error == 0 || error == KS_ERR_NO_MEMORY)
+		return error;
+	ks_log_warning("counts of PINs cannot be kept in %s: %s; they are kept until you log out",
+		       folder ? folder : "the state folder", ks_error_text(error));
+	error = ks_path_runtime(&runtime);
+	if (error < 0)
+		return error;
+	free(folder);
+	folder = ks_path_join(runtime, "state");
+	return folder ? ks_tries_open(folder, &state->tries) : KS_ERR_NO_MEMORY;
 }
 
 int ks_state_init(struct ks_state *state, sd_event *event, const char *configuration, struct ks_settings *settings)
@@ -317,6 +447,13 @@ int ks_state_init(struct ks_state *state, sd_event *event, const char *configura
 		state->worker_program = ks_path_join(folder, "keystay-token");
 		error = state->worker_program ? 0 : KS_ERR_NO_MEMORY;
 	}
+	if (error == 0) {
+		state->prompt_program = ks_path_join(folder, "keystay-prompt");
+		error = state->prompt_program ? ks_prompts_new(event, state->prompt_program, &state->prompts) :
+						KS_ERR_NO_MEMORY;
+	}
+	if (error == 0)
+		error = open_tries(state);
 	if (error == 0 && (sd_event_add_defer(event, &state->news, on_news, state) < 0 ||
 			   sd_event_source_set_enabled(state->news, SD_EVENT_OFF) < 0))
 		error = KS_ERR_SYSTEM;
@@ -351,8 +488,12 @@ int ks_state_reload(struct ks_state *state, struct ks_settings_error *ret_error)
 
 void ks_state_deinit(struct ks_state *state)
 {
-	if (state->waiters.next)
+	if (state->waiters.next) {
+		ks_asking_free_all(state);
 		ks_login_free_all(state);
+		ks_scout_free_all(state);
+	}
+	ks_prompts_free(state->prompts);
 	for (size_t i = 0; i < state->n_workers; i++)
 		ks_worker_free(state->workers[i]);
 	free(state->workers);
@@ -360,7 +501,10 @@ void ks_state_deinit(struct ks_state *state)
 	ks_unlock_deinit(&state->unlock);
 	ks_overlay_deinit(&state->overlay);
 	ks_settings_free(state->settings);
+	ks_tries_close(state->tries);
 	sd_event_source_disable_unref(state->news);
+	sd_event_source_disable_unref(state->news_timer);
 	sd_event_source_disable_unref(state->settle_timer);
 	free(state->worker_program);
+	free(state->prompt_program);
 }

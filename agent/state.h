@@ -14,7 +14,9 @@
 
 #include "agent/keyring.h"
 #include "agent/overlay.h"
+#include "agent/prompt.h"
 #include "agent/settings.h"
+#include "agent/tries.h"
 #include "agent/unlock.h"
 #include "agent/worker.h"
 #include "lib/base/error.h"
@@ -32,6 +34,7 @@ struct ks_state {
 	sd_event *event;           /* borrowed */
 	const char *configuration; /* file of --config, or NULL; borrowed */
 	char *worker_program;      /* keystay-token, owned */
+	char *prompt_program;      /* keystay-prompt, owned */
 	struct ks_settings *settings;
 	struct ks_overlay overlay;
 	struct ks_worker **workers;
@@ -39,12 +42,23 @@ struct ks_state {
 	struct ks_keyring *keyring;
 	uint64_t generation;
 	struct ks_unlock unlock;
+	struct ks_tries *tries;
+	struct ks_prompts *prompts;
 	struct ks_token_login *logins; /* under way (login.c) */
+	struct ks_asking *askings;     /* under way (asking.c) */
+	struct ks_scouts *scouts;      /* under way (scout.c) */
 	struct ks_waiter waiters;      /* head of a ring */
 	sd_event_source *news;         /* deferred: rebuild once, however many changes came */
 	sd_event_source *settle_timer;
 	bool settled;
 	bool news_pending;
+	bool keyring_is_old;         /* the pending news has to build a new one */
+	uint64_t built_ms;           /* when that was done last */
+	bool crowded;                /* ... and that was soon after the one before */
+	sd_event_source *news_timer; /* news that came too soon after others */
+	void (*all_quiet)(
+		void *userdata); /* after ks_state_lock_all(): the workers have answered; NULL = nobody asks */
+	void *all_quiet_userdata;
 	uint64_t started_s;
 	char reload_problem[1024]; /* of the last reload, "" when it was good */
 	unsigned n_connections;    /* told by session.c, for status */
@@ -65,8 +79,17 @@ bool ks_state_is_settled(const struct ks_state *state);
 void ks_state_wait(struct ks_state *state, struct ks_waiter *waiter);
 void ks_state_wait_no_more(struct ks_waiter *waiter);
 
-/* Something changed: a new keyring before the next wait, then the waiters. */
+/* Something changed: a new keyring before the next wait, then the waiters. Many changes at once make one keyring. */
 void ks_state_news(struct ks_state *state);
+
+/* Something that waiters look at changed, but no key: they are told, no keyring is built. */
+void ks_state_wake(struct ks_state *state);
+
+/* No worker has anything to do. */
+bool ks_state_is_idle(const struct ks_state *state);
+
+/* Another process for the same module takes the place of workers[index], which is freed. Never from its own callback. */
+void ks_state_replace_worker(struct ks_state *state, size_t index, struct ks_worker *worker);
 
 /* One token, with its worker and what is known of its lock. All borrowed, until the next return to the event loop. */
 struct ks_token {
@@ -86,6 +109,9 @@ bool ks_state_token_of(struct ks_state *state, const struct ks_location *locatio
 int ks_state_token_by_name(struct ks_state *state, struct ks_bytes name, struct ks_token *ret_token, char *why,
 			   size_t why_size) KS_WARN_UNUSED;
 
+/* How many identities there are on this token. */
+uint32_t ks_state_count_keys(struct ks_state *state, const struct ks_token *token);
+
 enum ks_token_state ks_state_of_token(const struct ks_token *token);
 
 /* "pkcs11:token=…;serial=…" of the token, into out. */
@@ -96,3 +122,10 @@ void ks_state_token_word(const struct ks_token *token, char *out, size_t size);
 
 /* Refuses first, then logs out. Returns whether it was unlocked. */
 bool ks_state_lock(struct ks_state *state, const struct ks_token *token);
+
+/* Logs out and stays unlocked: whoever needs it logs in from the kept PIN. */
+void ks_state_log_out(struct ks_state *state, const struct ks_token *token);
+
+/* All of them, also those that are out of sight now. Returns how many were unlocked. by_person: only a person unlocks
+ * them again, no PIN from a file. */
+uint32_t ks_state_lock_all(struct ks_state *state, bool by_person);

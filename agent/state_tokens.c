@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/asking.h"
 #include "agent/login.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
@@ -11,6 +12,19 @@
 #include "lib/base/text.h"
 #include "lib/protocol/uri.h"
 
+/* Two cards of one batch may say the same of everything: their order in the inventory tells them apart. */
+static uint32_t twin_of(const struct ks_inventory *inventory, const struct ks_inventory_token *token)
+{
+	uint32_t n = 0;
+
+	for (const struct ks_inventory_token *other = inventory->tokens; other < token; other++) {
+		n += strcmp(other->serial, token->serial) == 0 && strcmp(other->label, token->label) == 0 &&
+		     strcmp(other->model, token->model) == 0 && strcmp(other->manufacturer, token->manufacturer) == 0 &&
+		     memcmp(other->digest, token->digest, sizeof(token->digest)) == 0;
+	}
+	return n;
+}
+
 static bool fill_token(struct ks_state *state, struct ks_worker *worker, struct ks_inventory_token *inventory,
 		       struct ks_token *ret_token)
 {
@@ -18,7 +32,9 @@ static bool fill_token(struct ks_state *state, struct ks_worker *worker, struct 
 					.manufacturer = inventory->manufacturer,
 					.model = inventory->model,
 					.serial = inventory->serial,
-					.label = inventory->label };
+					.label = inventory->label,
+					.digest = inventory->digest,
+					.twin = twin_of(ks_worker_inventory(worker), inventory) };
 	struct ks_unlock_entry *entry = ks_unlock_entry(&state->unlock, &id);
 
 	if (!entry)
@@ -223,6 +239,22 @@ int ks_state_token_by_name(struct ks_state *state, struct ks_bytes name, struct 
 	return result;
 }
 
+uint32_t ks_state_count_keys(struct ks_state *state, const struct ks_token *wanted)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < ks_keyring_count(state->keyring); i++) {
+		const struct ks_identity *identity = ks_keyring_at(state->keyring, i);
+		for (size_t k = 0; k < identity->n_locations; k++) {
+			const struct ks_location *location = &identity->locations[k];
+			if (location->module < state->n_workers && state->workers[location->module] == wanted->worker &&
+			    location->token == wanted->inventory->number)
+				n++;
+		}
+	}
+	return n;
+}
+
 /* --- locking ----------------------------------------------------------------------------------------------------- */
 
 static void on_logged_out(int error, const char *text, struct ks_bytes reply, void *userdata)
@@ -233,20 +265,46 @@ static void on_logged_out(int error, const char *text, struct ks_bytes reply, vo
 		ks_worker_kill(userdata, text);
 }
 
+void ks_state_log_out(struct ks_state *state, const struct ks_token *token)
+{
+	struct ks_worker_call *call;
+
+	int error = ks_worker_logout(token->worker, token->inventory->number, on_logged_out, token->worker, &call);
+	if (error < 0)
+		ks_log_debug("token \"%s\": no logout was sent: %s", token->inventory->label, ks_error_text(error));
+	else
+		token->inventory->logged_in = false; /* what is asked from now on comes after it */
+	ks_state_wake(state);
+}
+
 bool ks_state_lock(struct ks_state *state, const struct ks_token *token)
 {
 	bool was = ks_unlock_close(token->lock);
+	bool logged_in = token->inventory->logged_in;
 
 	ks_login_revoke(state, token->lock);
 	/* Also where nobody seems logged in: that is only what was last heard of it. */
-	if (was || token->inventory->logged_in) {
-		struct ks_worker_call *call;
-		int error =
-			ks_worker_logout(token->worker, token->inventory->number, on_logged_out, token->worker, &call);
-		if (error < 0)
-			ks_log_debug("token \"%s\": no logout was sent: %s", token->inventory->label,
-				     ks_error_text(error));
-	}
+	if (was || logged_in)
+		ks_state_log_out(state, token);
 	ks_state_news(state);
 	return was;
+}
+
+uint32_t ks_state_lock_all(struct ks_state *state, bool by_person)
+{
+	struct ks_token token;
+	uint32_t n = 0;
+
+	for (size_t i = 0; ks_state_token_at(state, i, &token); i++)
+		n += ks_state_lock(state, &token);
+	/* Also those that are not in sight now: their worker is being started again. */
+	for (size_t i = 0; i < state->unlock.n_entries; i++) {
+		struct ks_unlock_entry *entry = state->unlock.entries[i];
+		entry->held = entry->held || by_person;
+		ks_login_revoke(state, entry);
+		n += ks_unlock_close(entry);
+	}
+	for (size_t i = 0; i < state->unlock.n_entries; i++)
+		ks_asking_revoke(state, state->unlock.entries[i]);
+	return n;
 }

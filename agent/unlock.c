@@ -6,8 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/base/clock.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/protocol/limits.h"
 
 void ks_unlock_init(struct ks_unlock *unlock, sd_event *event,
 		    void (*expired)(struct ks_unlock_entry *entry, void *userdata), void *userdata)
@@ -40,17 +41,82 @@ void ks_unlock_deinit(struct ks_unlock *unlock)
 
 static bool is_for(const struct ks_unlock_entry *entry, const struct ks_token_id *id)
 {
-	return strcmp(entry->serial, id->serial) == 0 && strcmp(entry->label, id->label) == 0 &&
+	return entry->twin == id->twin && memcmp(entry->digest, id->digest, sizeof(entry->digest)) == 0 &&
+	       strcmp(entry->serial, id->serial) == 0 && strcmp(entry->label, id->label) == 0 &&
 	       strcmp(entry->module, id->module) == 0 && strcmp(entry->model, id->model) == 0 &&
 	       strcmp(entry->manufacturer, id->manufacturer) == 0;
+}
+
+struct ks_token_id ks_unlock_id(const struct ks_unlock_entry *entry)
+{
+	return (struct ks_token_id){ .module = entry->module,
+				     .manufacturer = entry->manufacturer,
+				     .model = entry->model,
+				     .serial = entry->serial,
+				     .label = entry->label,
+				     .digest = entry->digest,
+				     .twin = entry->twin };
+}
+
+void ks_unlock_hold(struct ks_unlock_entry *entry)
+{
+	entry->n_users++;
+}
+
+void ks_unlock_release(struct ks_unlock_entry *entry)
+{
+	entry->n_users--;
+}
+
+static int fill_entry(struct ks_unlock_entry *entry, const struct ks_token_id *id)
+{
+	entry->module = strdup(id->module);
+	entry->manufacturer = strdup(id->manufacturer);
+	entry->model = strdup(id->model);
+	entry->serial = strdup(id->serial);
+	entry->label = strdup(id->label);
+	memcpy(entry->digest, id->digest, sizeof(entry->digest));
+	entry->twin = id->twin;
+	return entry->module && entry->manufacturer && entry->model && entry->serial && entry->label ? 0 :
+												       KS_ERR_NO_MEMORY;
+}
+
+/* Entries stand in the order of their last use; the first that nobody needs makes way. */
+static void make_way(struct ks_unlock *unlock)
+{
+	for (size_t i = 0; i < unlock->n_entries; i++) {
+		struct ks_unlock_entry *entry = unlock->entries[i];
+		if (entry->unlocked || entry->n_users > 0)
+			continue;
+		unlock->n_entries--;
+		memmove(&unlock->entries[i], &unlock->entries[i + 1],
+			(unlock->n_entries - i) * sizeof(unlock->entries[0]));
+		entry_free(entry);
+		return;
+	}
+}
+
+static struct ks_unlock_entry *use(struct ks_unlock *unlock, size_t i)
+{
+	struct ks_unlock_entry *entry = unlock->entries[i];
+
+	/* Few tokens: an order is worth nothing until there is a crowd. */
+	if (unlock->n_entries > KS_UNLOCK_ENTRIES / 2) {
+		memmove(&unlock->entries[i], &unlock->entries[i + 1],
+			(unlock->n_entries - i - 1) * sizeof(unlock->entries[0]));
+		unlock->entries[unlock->n_entries - 1] = entry;
+	}
+	return entry;
 }
 
 struct ks_unlock_entry *ks_unlock_entry(struct ks_unlock *unlock, const struct ks_token_id *id)
 {
 	for (size_t i = 0; i < unlock->n_entries; i++) {
 		if (is_for(unlock->entries[i], id))
-			return unlock->entries[i];
+			return use(unlock, i);
 	}
+	if (unlock->n_entries >= KS_UNLOCK_ENTRIES)
+		make_way(unlock);
 	KS_CLEANUP(entry_freep) struct ks_unlock_entry *entry = calloc(1, sizeof(*entry));
 	struct ks_unlock_entry **entries =
 		realloc(unlock->entries, (unlock->n_entries + 1) * sizeof(struct ks_unlock_entry *));
@@ -59,12 +125,7 @@ struct ks_unlock_entry *ks_unlock_entry(struct ks_unlock *unlock, const struct k
 	if (!entry || !entries)
 		return NULL;
 	entry->owner = unlock;
-	entry->module = strdup(id->module);
-	entry->manufacturer = strdup(id->manufacturer);
-	entry->model = strdup(id->model);
-	entry->serial = strdup(id->serial);
-	entry->label = strdup(id->label);
-	if (!entry->module || !entry->manufacturer || !entry->model || !entry->serial || !entry->label)
+	if (fill_entry(entry, id) < 0)
 		return NULL;
 	entries[unlock->n_entries++] = entry;
 	return KS_STEAL(entry);
@@ -102,10 +163,8 @@ void ks_unlock_narrow(struct ks_unlock_entry *entry, uint64_t unlock_for_ms, boo
 {
 	uint64_t until = ks_clock_boot_ms() + unlock_for_ms;
 
-	if (!keep_pin) {
-		ks_secret_free(entry->pin);
-		entry->pin = NULL;
-	}
+	if (!keep_pin)
+		ks_unlock_forget_pin(entry);
 	if (!entry->unlocked || entry->once)
 		return;
 	if (unlock_for_ms == 0) {
@@ -117,6 +176,12 @@ void ks_unlock_narrow(struct ks_unlock_entry *entry, uint64_t unlock_for_ms, boo
 	}
 }
 
+void ks_unlock_forget_pin(struct ks_unlock_entry *entry)
+{
+	ks_secret_free(entry->pin);
+	entry->pin = NULL;
+}
+
 bool ks_unlock_close(struct ks_unlock_entry *entry)
 {
 	bool was = entry->unlocked;
@@ -125,8 +190,7 @@ bool ks_unlock_close(struct ks_unlock_entry *entry)
 	entry->once = false;
 	entry->until_boot_ms = 0;
 	entry->timer = sd_event_source_disable_unref(entry->timer);
-	ks_secret_free(entry->pin);
-	entry->pin = NULL;
+	ks_unlock_forget_pin(entry);
 	return was;
 }
 

@@ -18,19 +18,30 @@
 #include "lib/base/error.h"
 #include "lib/base/secret.h"
 
-/* What makes a token the same token again (DESIGN section 8). */
+#define KS_TOKEN_DIGEST_SIZE 32u
+
+/* What makes a token the same token again (DESIGN section 8). number tells tokens apart that are equal in all else. */
 struct ks_token_id {
 	const char *module, *manufacturer, *model, *serial, *label; /* borrowed */
+	const uint8_t *digest; /* of its public objects, KS_TOKEN_DIGEST_SIZE bytes, borrowed */
+	uint32_t twin;         /* 0; 1, 2 … for further tokens of one worker that are equal in all else */
 };
 
 struct ks_unlock_entry {
 	char *module, *manufacturer, *model, *serial, *label; /* owned */
+	uint8_t digest[KS_TOKEN_DIGEST_SIZE];
+	uint32_t twin;
+	unsigned n_users;       /* ks_unlock_hold(): somebody keeps a pointer over a wait */
+	bool held;              /* a person locked it: only a person unlocks it, no PIN from a file */
+	uint64_t cool_until_ms; /* monotonic: a person said no to its dialog, it is not shown again by itself */
+	bool context_busy;      /* a signature with a PIN of its own is under way: one at a time */
 	bool unlocked;
 	bool once;              /* unlock-for = 0: good for one signature */
 	struct ks_secret *pin;  /* kept for another login, or NULL */
 	uint64_t until_boot_ms; /* on the boot clock; 0 = no end by time */
 	sd_event_source *timer;
 	uint64_t n_signatures;
+	uint64_t n_seen; /* of them, when it was last logged out for card-login = per-signature */
 	struct ks_unlock *owner;
 };
 
@@ -47,8 +58,17 @@ void ks_unlock_init(struct ks_unlock *unlock, sd_event *event,
 		    void (*expired)(struct ks_unlock_entry *entry, void *userdata), void *userdata);
 void ks_unlock_deinit(struct ks_unlock *unlock);
 
-/* The entry of a token, made when there is none (NULL when memory runs out). Stays valid until ks_unlock_deinit(). */
+/* The entry of a token, made when there is none (NULL when memory runs out). Stays valid until the next return to the
+ * event loop, or as long as it is unlocked or somebody holds it. Past KS_UNLOCK_ENTRIES the one that was asked for the
+ * longest ago, is locked and not held makes way, so that a module that makes up tokens cannot grow us. */
 struct ks_unlock_entry *ks_unlock_entry(struct ks_unlock *unlock, const struct ks_token_id *id);
+
+/* Who keeps a pointer over a wait holds it; each hold has its release. */
+void ks_unlock_hold(struct ks_unlock_entry *entry);
+void ks_unlock_release(struct ks_unlock_entry *entry);
+
+/* The id of an entry, borrowed from it. */
+struct ks_token_id ks_unlock_id(const struct ks_unlock_entry *entry);
 
 /* After a good login. unlock_for_ms 0 = one signature. pin is taken, or NULL when it is not to be kept. */
 int ks_unlock_open(struct ks_unlock_entry *entry, uint64_t unlock_for_ms, struct ks_secret *pin) KS_WARN_UNUSED;
@@ -56,6 +76,9 @@ int ks_unlock_open(struct ks_unlock_entry *entry, uint64_t unlock_for_ms, struct
 /* The rules became narrower: a PIN that may no longer be kept is forgotten, and what is open ends no later than
  * unlock_for_ms from now. */
 void ks_unlock_narrow(struct ks_unlock_entry *entry, uint64_t unlock_for_ms, bool keep_pin);
+
+/* A kept PIN is kept no longer; what is open stays open. */
+void ks_unlock_forget_pin(struct ks_unlock_entry *entry);
 
 /* Forgets the PIN and refuses from now on. Returns whether it was unlocked. Does not call expired(). */
 bool ks_unlock_close(struct ks_unlock_entry *entry);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/environment.h"
 #include "agent/worker_private.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -24,6 +25,9 @@
 
 #define CHANNEL_FD 3 /* of the worker */
 #define END_DEADLINE_US 500000ull
+#define END_PATIENCE_US 1500000ull /* for C_Finalize; keystay-token gives it a second */
+#define RENEW_MS 2000u
+#define EXIT_NO_SLOT_EVENTS 4 /* of keystay-token: the module's wait for events blocks everything else */
 
 static void changed(struct ks_worker *worker)
 {
@@ -44,41 +48,80 @@ static void set_note(struct ks_worker *worker, const char *note)
 
 /* --- the end of a process ---------------------------------------------------------------------------------------- */
 
+/* Somebody who waits for the end of a process that nobody needs any more. */
+struct reaper {
+	sd_event_source *end, *timer;
+	pid_t pid;
+	int pidfd;
+};
+
+/* The whole session of the worker: modules fork. Not after it was waited for: the number may be another's then. */
+static void kill_all(pid_t pid, int pidfd)
+{
+	(void)kill(-pid, SIGKILL);
+	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
 static int on_reap(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
+	(void)source;
 	(void)revents;
-	(void)userdata;
+	struct reaper *reaper = userdata;
 	siginfo_t info;
 
+	(void)kill(-reaper->pid, SIGKILL); /* its children, before its number may be given to others */
 	(void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
-	sd_event_source_disable_unref(source); /* closes the pidfd with it */
+	sd_event_source_disable_unref(reaper->timer);
+	sd_event_source_disable_unref(reaper->end); /* closes the pidfd with it */
+	free(reaper);
 	return 0;
 }
 
-/* SIGKILL, and somebody who waits for the end: a process that hangs inside the kernel (a bad reader) may take its time
- * to die, and nothing else may wait for that. */
-static void kill_process(struct ks_worker *worker)
+static int on_end_of_patience(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	sd_event_source *reaper = NULL;
+	(void)source;
+	(void)usec;
+	struct reaper *reaper = userdata;
 
-	if (worker->pid <= 0)
-		return;
-	/* By descriptor: the number may be another's already. */
-	(void)syscall(SYS_pidfd_send_signal, worker->pidfd, SIGKILL, NULL, 0);
-	if (sd_event_add_io(worker->event, &reaper, worker->pidfd, EPOLLIN, on_reap, NULL) < 0)
-		return;
-	(void)sd_event_source_set_io_fd_own(reaper, true);
-	worker->pidfd = -1;
+	kill_all(reaper->pid, reaper->pidfd);
+	return 0;
 }
 
-static void forget_process(struct ks_worker *worker)
+/* patience_us 0: SIGKILL at once. A process that hangs inside the kernel (a bad reader) may take its time to die, and
+ * nothing else may wait for that. */
+static void end_process(struct ks_worker *worker, uint64_t patience_us)
+{
+	struct reaper *reaper;
+
+	if (worker->pid <= 0 || worker->exited)
+		return;
+	if (patience_us == 0)
+		kill_all(worker->pid, worker->pidfd);
+	reaper = calloc(1, sizeof(*reaper));
+	if (reaper)
+		*reaper = (struct reaper){ .pid = worker->pid, .pidfd = worker->pidfd };
+	if (!reaper || sd_event_add_io(worker->event, &reaper->end, worker->pidfd, EPOLLIN, on_reap, reaper) < 0) {
+		kill_all(worker->pid, worker->pidfd);
+		free(reaper);
+		return;
+	}
+	(void)sd_event_source_set_io_fd_own(reaper->end, true);
+	worker->pidfd = -1;
+	if (patience_us > 0 && sd_event_add_time_relative(worker->event, &reaper->timer, CLOCK_MONOTONIC, patience_us,
+							  0, on_end_of_patience, reaper) < 0)
+		kill_all(reaper->pid, reaper->pidfd);
+}
+
+static void forget_process(struct ks_worker *worker, uint64_t patience_us)
 {
 	worker->pid_source = sd_event_source_disable_unref(worker->pid_source);
 	worker->start_timer = sd_event_source_disable_unref(worker->start_timer);
-	kill_process(worker);
+	end_process(worker, patience_us);
 	if (worker->has_channel)
-		ks_channel_deinit(&worker->channel);
+		ks_channel_deinit(&worker->channel); /* which a process that lives takes as the end */
 	worker->has_channel = false;
+	worker->exited = false;
+	ks_worker_forget_rescan(worker);
 	ks_worker_log_close(&worker->log);
 	if (worker->pidfd >= 0)
 		(void)close(worker->pidfd);
@@ -93,8 +136,30 @@ static int on_backoff(sd_event_source *source, uint64_t usec, void *userdata)
 	struct ks_worker *worker = userdata;
 
 	worker->backoff_timer = sd_event_source_disable_unref(worker->backoff_timer);
+	worker->resting = false;
 	ks_worker_start(worker);
 	return 0;
+}
+
+static void start_after(struct ks_worker *worker, uint64_t pause_ms)
+{
+	if (sd_event_add_time_relative(worker->event, &worker->backoff_timer, CLOCK_MONOTONIC, pause_ms * 1000, 0,
+				       on_backoff, worker) < 0)
+		set_state(worker, KS_MODULE_FAILED);
+	else
+		set_state(worker, KS_MODULE_WAITING);
+}
+
+/* So many deaths in so short a time that the next start would only be one more. */
+static bool trips_breaker(struct ks_worker *worker)
+{
+	uint64_t now = ks_clock_monotonic_ms();
+	uint64_t *oldest = &worker->deaths_ms[worker->n_deaths % KS_WORKER_BREAKER_DEATHS];
+
+	*oldest = now;
+	worker->n_deaths++;
+	uint64_t first = worker->deaths_ms[worker->n_deaths % KS_WORKER_BREAKER_DEATHS];
+	return worker->n_deaths >= KS_WORKER_BREAKER_DEATHS && now - first < KS_WORKER_BREAKER_MS;
 }
 
 /* A device that died keeps the keys it told of in sight for some restarts; then they would be a lie. */
@@ -109,11 +174,44 @@ static void plan_restart(struct ks_worker *worker)
 		worker->backoff_ms = KS_WORKER_BACKOFF_LAST_MS;
 	worker->restarts++;
 	worker->failures++;
-	if (sd_event_add_time_relative(worker->event, &worker->backoff_timer, CLOCK_MONOTONIC,
-				       worker->backoff_ms * 1000, 0, on_backoff, worker) < 0)
-		set_state(worker, KS_MODULE_FAILED);
-	else
-		set_state(worker, KS_MODULE_WAITING);
+	if (trips_breaker(worker)) {
+		char note[sizeof(worker->note)];
+		memcpy(note, worker->note, sizeof(note));
+		(void)ks_text_print(worker->note, sizeof(worker->note),
+				    "it ended %u times within %u s and rests for %u s; last: %.300s",
+				    KS_WORKER_BREAKER_DEATHS, KS_WORKER_BREAKER_MS / 1000,
+				    KS_WORKER_BACKOFF_LAST_MS / 1000, note);
+		ks_log_error("module \"%s\": %s", worker->name, worker->note);
+		worker->resting = true;
+		worker->settled = true;
+		worker->backoff_ms = KS_WORKER_BACKOFF_LAST_MS;
+	}
+	start_after(worker, worker->backoff_ms);
+}
+
+/* What was known of its tokens stays in sight; nobody is logged in any more. */
+static void log_out_all(struct ks_worker *worker)
+{
+	for (size_t i = 0; i < worker->inventory.n_tokens; i++)
+		worker->inventory.tokens[i].logged_in = false;
+}
+
+/* A new process for no fault of the old one: at once, but not more often than RENEW_MS. */
+static void renew(struct ks_worker *worker)
+{
+	uint64_t now = ks_clock_monotonic_ms();
+	uint64_t since = worker->renewed_ms ? now - worker->renewed_ms : RENEW_MS;
+
+	ks_log_info("module \"%s\": its keystay-token (pid %d) is replaced by a new one", worker->name,
+		    (int)worker->pid);
+	forget_process(worker, END_PATIENCE_US);
+	ks_inventory_deinit(&worker->incoming);
+	worker->incoming = (struct ks_inventory){ 0 };
+	worker->renewed_ms = now;
+	log_out_all(worker);
+	ks_worker_fail_calls(worker, KS_ERR_BUSY, "its process was replaced");
+	start_after(worker, since < RENEW_MS ? RENEW_MS - since : 0);
+	changed(worker);
 }
 
 void ks_worker_kill(struct ks_worker *worker, const char *why)
@@ -129,7 +227,7 @@ void ks_worker_kill(struct ks_worker *worker, const char *why)
 	ks_log_error("module \"%s\": %s; its keystay-token (pid %d) is started again", worker->name, why,
 		     (int)worker->pid);
 	set_note(worker, why);
-	forget_process(worker);
+	forget_process(worker, 0);
 	ks_inventory_deinit(&worker->incoming);
 	worker->incoming = (struct ks_inventory){ 0 };
 	plan_restart(worker);
@@ -138,9 +236,23 @@ void ks_worker_kill(struct ks_worker *worker, const char *why)
 		worker->inventory = (struct ks_inventory){ 0 };
 		worker->settled = true;
 	}
-	for (size_t i = 0; i < worker->inventory.n_tokens; i++)
-		worker->inventory.tokens[i].logged_in = false;
-	ks_worker_fail_calls(worker, why);
+	log_out_all(worker);
+	ks_worker_fail_calls(worker, KS_ERR_MODULE_FAILED, why);
+	changed(worker);
+}
+
+/* A card was taken out and the module hangs: no fault that counts, and no pause. */
+void ks_worker_kill_after_removal(struct ks_worker *worker)
+{
+	ks_log_notice("module \"%s\" hangs after a card was taken out; its keystay-token (pid %d) is started again",
+		      worker->name, (int)worker->pid);
+	forget_process(worker, 0);
+	ks_inventory_deinit(&worker->incoming);
+	worker->incoming = (struct ks_inventory){ 0 };
+	worker->restarts++;
+	log_out_all(worker);
+	ks_worker_fail_calls(worker, KS_ERR_MODULE_FAILED, "it hung after a card was taken out");
+	start_after(worker, 0);
 	changed(worker);
 }
 
@@ -152,8 +264,16 @@ static int on_exit_of_child(sd_event_source *source, int fd, uint32_t revents, v
 	siginfo_t info = { 0 };
 	char why[128];
 
+	(void)kill(-worker->pid, SIGKILL); /* its children, before its number may be given to others */
 	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
 		return 0;
+	worker->exited = true;
+	if (info.si_code == CLD_EXITED && info.si_status == EXIT_NO_SLOT_EVENTS && !worker->no_slot_events) {
+		worker->no_slot_events = true;
+		ks_worker_log_drain(&worker->log);
+		renew(worker);
+		return 0;
+	}
 	if (info.si_code == CLD_EXITED)
 		(void)ks_text_print(why, sizeof(why), "its process ended (exit code %d)", info.si_status);
 	else
@@ -209,6 +329,31 @@ static int take_inventory(struct ks_worker *worker, const struct ks_frame *frame
 	return 0;
 }
 
+static int take_event(struct ks_worker *worker, const struct ks_frame *frame)
+{
+	struct ks_msg_worker_event event;
+
+	int error = ks_message_read(frame->type, frame->body, &event, sizeof(event));
+	if (error < 0)
+		return error;
+	switch (event.kind) {
+	case KS_WORKER_EVENT_CHANGED:
+		ks_worker_look_again(worker, false, KS_WORKER_START_DEADLINE_MS);
+		return 0;
+	case KS_WORKER_EVENT_TOKEN_GONE:
+		ks_worker_token_gone(worker, event.token);
+		changed(worker);
+		return 0;
+	case KS_WORKER_EVENT_RENEW:
+		/* From outside of its own frame: on_closed() goes on. */
+		worker->renewing = true;
+		ks_channel_break(&worker->channel, KS_ERR_CANCELLED);
+		return 0;
+	default:
+		return KS_ERR_MALFORMED;
+	}
+}
+
 static int on_frame(struct ks_channel *channel, const struct ks_frame *frame, void *userdata)
 {
 	(void)channel;
@@ -220,6 +365,8 @@ static int on_frame(struct ks_channel *channel, const struct ks_frame *frame, vo
 	case KS_MSG_WORKER_CERTIFICATE:
 	case KS_MSG_WORKER_INVENTORY:
 		return take_inventory(worker, frame);
+	case KS_MSG_WORKER_EVENT:
+		return take_event(worker, frame);
 	default:
 		return ks_worker_take_reply(worker, frame);
 	}
@@ -257,6 +404,11 @@ static void on_closed(struct ks_channel *channel, int error, void *userdata)
 	struct ks_worker *worker = userdata;
 	char why[sizeof(worker->kill_why)];
 
+	if (worker->renewing) {
+		worker->renewing = false;
+		renew(worker);
+		return;
+	}
 	if (worker->kill_why[0]) {
 		memcpy(why, worker->kill_why, sizeof(why));
 		worker->kill_why[0] = '\0';
@@ -283,53 +435,34 @@ static int on_start_deadline(sd_event_source *source, uint64_t usec, void *userd
 
 /* --- the start of a process -------------------------------------------------------------------------------------- */
 
-/* What a vendor's module may need is kept; what changes how programs load code is not, and neither is an OpenSSL
- * configuration: one that names keystay would call back into us (DESIGN section 8; unset still reads the system's). */
-static bool passes_on(const char *variable)
-{
-	static const char *const dropped[] = {
-		"LD_",    "OPENSSL_",      "GCONV_PATH=",           "LOCPATH=",       "MALLOC_",
-		"GLIBC_", "KEYSTAY_SOCK=", "KEYSTAY_CONTROL_SOCK=", "NOTIFY_SOCKET=", "LISTEN_"
-	};
-
-	for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
-		if (strncmp(variable, dropped[i], strlen(dropped[i])) == 0)
-			return false;
-	}
-	return true;
-}
-
-static char **make_environment(void)
-{
-	size_t n = 0;
-	while (environ[n])
-		n++;
-	char **result = calloc(n + 2, sizeof(*result)); /* borrows the strings */
-	if (!result)
-		return NULL;
-	size_t used = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (passes_on(environ[i]))
-			result[used++] = environ[i];
-	}
-	static char no_configuration[] = "OPENSSL_CONF=/dev/null";
-	result[used] = no_configuration;
-	return result;
-}
-
 static int spawn(struct ks_worker *worker, int channel_fd, int log_fd)
 {
 	char sessions[16];
 	(void)ks_text_print(sessions, sizeof(sessions), "%u", worker->sessions);
-	char *argv[] = { worker->program,
-			 (char[]){ "--module" },
-			 worker->name,
-			 worker->p11_kit ? (char[]){ "--p11-kit" } : (char[]){ "--path" },
-			 worker->p11_kit ? worker->p11_kit : worker->path,
-			 (char[]){ "--sessions" },
-			 sessions,
-			 NULL };
-	KS_AUTO_FREE char **environment = make_environment();
+	char *argv[16] = { worker->program,
+			   (char[]){ "--module" },
+			   worker->name,
+			   worker->p11_kit ? (char[]){ "--p11-kit" } : (char[]){ "--path" },
+			   worker->p11_kit ? worker->p11_kit : worker->path,
+			   (char[]){ "--sessions" },
+			   sessions };
+	char init_args[] = "--init-args", init_args_nss[] = "--init-args-nss", slots[] = "--slots";
+	char no_slot_events[] = "--no-slot-events";
+	size_t n = 7;
+	if (worker->init_args) {
+		argv[n++] = init_args;
+		argv[n++] = worker->init_args;
+	}
+	if (worker->init_args && worker->init_args_nss)
+		argv[n++] = init_args_nss;
+	if (worker->slots) {
+		argv[n++] = slots;
+		argv[n++] = worker->slots;
+	}
+	if (worker->no_slot_events)
+		argv[n++] = no_slot_events;
+	char no_configuration[] = "OPENSSL_CONF=/dev/null"; /* unset still reads the system's */
+	KS_AUTO_FREE char **environment = ks_environment_make(worker->environment, no_configuration);
 	if (!environment)
 		return KS_ERR_NO_MEMORY;
 	const struct ks_process_fd fds[] = { { log_fd, 1 }, { log_fd, 2 }, { channel_fd, CHANNEL_FD } };
@@ -342,6 +475,14 @@ static int spawn(struct ks_worker *worker, int channel_fd, int log_fd)
 	if (error < 0)
 		worker->pid = 0;
 	return error;
+}
+
+/* A deadline that people set for signatures is a word on the module's speed. */
+static uint32_t start_deadline_ms(const struct ks_worker *worker)
+{
+	uint32_t twice = 2 * worker->deadline_ms;
+
+	return worker->deadline_ms > 0 && twice < KS_WORKER_START_DEADLINE_MS ? twice : KS_WORKER_START_DEADLINE_MS;
 }
 
 static int launch(struct ks_worker *worker)
@@ -367,7 +508,7 @@ static int launch(struct ks_worker *worker)
 	if (sd_event_add_io(worker->event, &worker->pid_source, worker->pidfd, EPOLLIN, on_exit_of_child, worker) < 0)
 		return KS_ERR_SYSTEM;
 	if (sd_event_add_time_relative(worker->event, &worker->start_timer, CLOCK_MONOTONIC,
-				       KS_WORKER_START_DEADLINE_MS * 1000ull, 0, on_start_deadline, worker) < 0)
+				       start_deadline_ms(worker) * 1000ull, 0, on_start_deadline, worker) < 0)
 		return KS_ERR_SYSTEM;
 	return 0;
 }
@@ -394,6 +535,7 @@ void ks_worker_start(struct ks_worker *worker)
 	if (worker->pid != 0)
 		return;
 	worker->backoff_timer = sd_event_source_disable_unref(worker->backoff_timer);
+	worker->looked_ms = ks_clock_monotonic_ms();
 	if (!may_load(worker)) {
 		set_state(worker, KS_MODULE_FAILED);
 		changed(worker);
@@ -407,9 +549,58 @@ void ks_worker_start(struct ks_worker *worker)
 	(void)ks_text_print(worker->note, sizeof(worker->note), "%s cannot be started: %s", worker->program,
 			    ks_error_text(error));
 	ks_log_error("module \"%s\": %s", worker->name, worker->note);
-	forget_process(worker);
+	forget_process(worker, 0);
 	plan_restart(worker);
 	changed(worker);
+}
+
+void ks_worker_wake(struct ks_worker *worker)
+{
+	if (worker->state == KS_MODULE_FAILED && ks_clock_monotonic_ms() - worker->looked_ms >= KS_WORKER_WAKE_MS)
+		ks_worker_start(worker);
+}
+
+void ks_worker_watch(struct ks_worker *worker, const struct ks_worker_watcher *watcher)
+{
+	worker->watcher = *watcher;
+}
+
+static int copy_text(const char *text, char **ret_copy)
+{
+	*ret_copy = text ? strdup(text) : NULL;
+	return text && !*ret_copy ? KS_ERR_NO_MEMORY : 0;
+}
+
+static int copy_environment(char *const *from, char ***ret_copy)
+{
+	size_t n = 0;
+	while (from && from[n])
+		n++;
+	char **copy = calloc(n + 1, sizeof(*copy));
+	*ret_copy = copy;
+	for (size_t i = 0; copy && i < n; i++) {
+		copy[i] = strdup(from[i]);
+		if (!copy[i])
+			return KS_ERR_NO_MEMORY;
+	}
+	return copy ? 0 : KS_ERR_NO_MEMORY;
+}
+
+static int copy_module(struct ks_worker *worker, const struct ks_settings_module *module)
+{
+	worker->sessions = module->sessions ? module->sessions : KS_WORKER_SESSIONS;
+	worker->init_args_nss = module->init_args_nss;
+	worker->deadline_ms = (uint32_t)module->deadline_ms;
+	int r = copy_text(module->name, &worker->name);
+	if (r == 0)
+		r = copy_text(module->path, &worker->path);
+	if (r == 0)
+		r = copy_text(module->p11_kit, &worker->p11_kit);
+	if (r == 0)
+		r = copy_text(module->init_args, &worker->init_args);
+	if (r == 0)
+		r = copy_text(module->slots, &worker->slots);
+	return r == 0 ? copy_environment(module->environment, &worker->environment) : r;
 }
 
 int ks_worker_new(sd_event *event, const char *program, const struct ks_settings_module *module,
@@ -422,25 +613,29 @@ int ks_worker_new(sd_event *event, const char *program, const struct ks_settings
 	worker->log.fd = -1;
 	worker->event = sd_event_ref(event);
 	worker->watcher = *watcher;
-	worker->sessions = module->sessions ? module->sessions : KS_WORKER_SESSIONS;
-	worker->program = strdup(program);
-	worker->name = strdup(module->name);
-	worker->path = module->path ? strdup(module->path) : NULL;
-	worker->p11_kit = module->p11_kit ? strdup(module->p11_kit) : NULL;
-	if (!worker->program || !worker->name || (module->path && !worker->path) ||
-	    (module->p11_kit && !worker->p11_kit))
-		return KS_ERR_NO_MEMORY;
+	int r = copy_text(program, &worker->program);
+	if (r == 0)
+		r = copy_module(worker, module);
+	if (r < 0)
+		return r;
 	*ret_worker = KS_STEAL(worker);
 	return 0;
+}
+
+static void nobody_watches(struct ks_worker *worker, void *userdata)
+{
+	(void)worker;
+	(void)userdata;
 }
 
 void ks_worker_free(struct ks_worker *worker)
 {
 	if (!worker)
 		return;
-	forget_process(worker);
+	forget_process(worker, END_PATIENCE_US);
 	worker->backoff_timer = sd_event_source_disable_unref(worker->backoff_timer);
-	ks_worker_fail_calls(worker, "the agent let go of it");
+	worker->watcher = (struct ks_worker_watcher){ .changed = nobody_watches };
+	ks_worker_fail_calls(worker, KS_ERR_MODULE_FAILED, "the agent let go of it");
 	ks_worker_run_failed(worker);
 	worker->deadline_timer = sd_event_source_disable_unref(worker->deadline_timer);
 	worker->defer = sd_event_source_disable_unref(worker->defer);
@@ -451,17 +646,47 @@ void ks_worker_free(struct ks_worker *worker)
 	free(worker->name);
 	free(worker->path);
 	free(worker->p11_kit);
+	free(worker->init_args);
+	free(worker->slots);
+	for (size_t i = 0; worker->environment && worker->environment[i]; i++)
+		free(worker->environment[i]);
+	free(worker->environment);
 	free(worker);
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool is_same_environment(char *const *a, char *const *b)
+{
+	while (*a && *b && strcmp(*a, *b) == 0) {
+		a++;
+		b++;
+	}
+	return !*a && !*b;
 }
 
 bool ks_worker_is_for(const struct ks_worker *worker, const struct ks_settings_module *module)
 {
 	unsigned sessions = module->sessions ? module->sessions : KS_WORKER_SESSIONS;
-	const char *ours = worker->p11_kit ? worker->p11_kit : worker->path;
-	const char *theirs = module->p11_kit ? module->p11_kit : module->path;
 
 	return strcmp(worker->name, module->name) == 0 && sessions == worker->sessions &&
-	       !worker->p11_kit == !module->p11_kit && strcmp(ours, theirs) == 0;
+	       is_same_text(worker->path, module->path) && is_same_text(worker->p11_kit, module->p11_kit) &&
+	       is_same_text(worker->init_args, module->init_args) && is_same_text(worker->slots, module->slots) &&
+	       worker->init_args_nss == module->init_args_nss && worker->deadline_ms == module->deadline_ms &&
+	       is_same_environment(worker->environment, module->environment);
+}
+
+bool ks_worker_is_resting(const struct ks_worker *worker)
+{
+	return worker->resting;
+}
+
+enum ks_token_events ks_worker_events(const struct ks_worker *worker)
+{
+	return worker->inventory.events;
 }
 
 const char *ks_worker_name(const struct ks_worker *worker)

@@ -36,23 +36,32 @@ struct ks_worker_call;
 struct ks_worker_watcher {
 	/* State or inventory changed: identities may have come or gone. */
 	void (*changed)(struct ks_worker *worker, void *userdata);
+	/* The last call that was with the process has been answered. NULL is allowed. */
+	void (*idle)(struct ks_worker *worker, void *userdata);
 	void *userdata;
 };
 
 /* The outcome of a call. error 0: reply is the body of the awaited message, borrowed. Else text says why, borrowed.
- * BUSY: the call never reached the module (its worker died while the call was queued); asking again is safe. */
+ * BUSY: the call never reached the module (its worker died while the call was queued); asking again is safe.
+ * TOKEN_ABSENT also when its token was taken out while the call was under way. */
 typedef void ks_worker_done(int error, const char *text, struct ks_bytes reply, void *userdata);
 
 /* program: the path of keystay-token, borrowed for ever. Starts nothing yet. */
 int ks_worker_new(sd_event *event, const char *program, const struct ks_settings_module *module,
 		  const struct ks_worker_watcher *watcher, struct ks_worker **ret_worker) KS_WARN_UNUSED;
 
-/* Kills the process and fails all calls. */
+/* Lets the process end by itself (C_Finalize), or kills it soon after; fails all calls. */
 void ks_worker_free(struct ks_worker *worker);
 KS_DEFINE_CLEANUP(struct ks_worker *, ks_worker_free)
 
+/* From now on another one watches it. */
+void ks_worker_watch(struct ks_worker *worker, const struct ks_worker_watcher *watcher);
+
 /* STARTING, or FAILED with a note when the module's file is missing or must not be loaded. */
 void ks_worker_start(struct ks_worker *worker);
+
+/* Somebody needs it: one that is FAILED looks at its file again, when its last look was KS_WORKER_WAKE_MS ago. */
+void ks_worker_wake(struct ks_worker *worker);
 
 /* Was it made from the same words of the configuration? Then a reload may keep it. */
 bool ks_worker_is_for(const struct ks_worker *worker, const struct ks_settings_module *module);
@@ -74,17 +83,37 @@ struct ks_inventory *ks_worker_inventory(struct ks_worker *worker);
 /* Has it told its inventory once, or given up? */
 bool ks_worker_is_settled(const struct ks_worker *worker);
 
-/* Each starts a call; done is called exactly once unless the call is cancelled, never before the function returns.
- * owner is any number that stands for the asking process: waiting signatures are served in turns between owners. */
-int ks_worker_sign(struct ks_worker *worker, uint32_t token, uint32_t key, uint32_t scheme, struct ks_bytes input,
-		   uint64_t owner, ks_worker_done *done, void *userdata, struct ks_worker_call **ret_call)
-	KS_WARN_UNUSED;
+/* Nothing is with the process or waits for it. */
+bool ks_worker_is_idle(const struct ks_worker *worker);
+
+/* It died too often and rests: what is asked of it is refused at once. */
+bool ks_worker_is_resting(const struct ks_worker *worker);
+
+/* How it learns that tokens come and go, as it said last. */
+enum ks_token_events ks_worker_events(const struct ks_worker *worker);
+
+struct ks_worker_sign {
+	uint32_t token, key, scheme;
+	struct ks_bytes input; /* copied */
+	uint64_t owner;        /* any number that stands for the asking process: they are served in turns */
+	/* A context-specific login for this one signature (CKA_ALWAYS_AUTHENTICATE). pin is taken, whatever the outcome;
+	 * an empty one is typed at the reader. */
+	bool authenticate;
+	bool final_try;
+	bool unattended;
+	struct ks_secret *pin;
+};
+
+/* Each starts a call; done is called exactly once unless the call is cancelled, never before the function returns. */
+int ks_worker_sign(struct ks_worker *worker, const struct ks_worker_sign *sign, ks_worker_done *done, void *userdata,
+		   struct ks_worker_call **ret_call) KS_WARN_UNUSED;
 
 struct ks_worker_login {
 	uint32_t token;
-	const char *serial; /* of the token that the PIN was given for */
+	const char *serial;    /* of the token that the PIN was given for */
+	const uint8_t *digest; /* of the same, KS_TOKEN_DIGEST_SIZE bytes */
 	bool final_try;
-	bool unattended;             /* a kept PIN */
+	bool unattended;             /* a kept PIN or one from a file */
 	const struct ks_secret *pin; /* borrowed during the call of ks_worker_login() only */
 };
 int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *login, ks_worker_done *done, void *userdata,
@@ -93,8 +122,9 @@ int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *logi
 int ks_worker_logout(struct ks_worker *worker, uint32_t token, ks_worker_done *done, void *userdata,
 		     struct ks_worker_call **ret_call) KS_WARN_UNUSED;
 
-/* Asks for a fresh inventory; its coming is told by changed(). */
-int ks_worker_rescan(struct ks_worker *worker) KS_WARN_UNUSED;
+/* Asks for a fresh inventory; its coming is told by changed(). all: every token is read anew, else only those that have
+ * come. While one is under way a further one is sent when it has ended, however often it is asked for. */
+int ks_worker_rescan(struct ks_worker *worker, bool all) KS_WARN_UNUSED;
 
 /* done will not be called. A signature under way is finished and thrown away. NULL is allowed. */
 void ks_worker_call_cancel(struct ks_worker_call *call);

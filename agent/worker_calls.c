@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/unlock.h"
 #include "agent/worker_private.h"
+#include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
@@ -17,6 +19,7 @@
 
 static void call_free(struct ks_worker_call *call)
 {
+	ks_secret_free(call->pin);
 	free(call->input);
 	free(call);
 }
@@ -78,6 +81,10 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 
 	worker->deadline_armed_ms = 0;
 	for (const struct ks_worker_call *call = worker->sent; call; call = call->next) {
+		if (call->deadline_ms <= now && call->gone) {
+			ks_worker_kill_after_removal(worker);
+			return 0;
+		}
 		if (call->deadline_ms <= now) {
 			char why[96];
 			(void)ks_text_print(why, sizeof(why), "it did not answer within %u s",
@@ -101,14 +108,40 @@ static void mark_sent(struct ks_worker *worker, struct ks_worker_call *call)
 	arm(worker);
 }
 
-/* In turns between owners: the first in the queue whose owner was not served last, else simply the first. */
+/* How long ago this owner was served; OWNERS_MAX: not lately. */
+static size_t turn_of(const struct ks_worker *worker, uint64_t owner)
+{
+	size_t turn = 0;
+
+	while (turn < OWNERS_MAX && worker->served[turn] != owner)
+		turn++;
+	return turn;
+}
+
+/* In turns between owners: the first in the queue of the owner that was served the longest ago. */
 static struct ks_worker_call *choose(const struct ks_worker *worker)
 {
-	for (struct ks_worker_call *call = worker->queued; call; call = call->next) {
-		if (call->owner != worker->last_owner)
-			return call;
+	struct ks_worker_call *best = worker->queued;
+	size_t best_turn = turn_of(worker, best->owner);
+
+	for (struct ks_worker_call *call = best->next; call && best_turn < OWNERS_MAX; call = call->next) {
+		size_t turn = turn_of(worker, call->owner);
+		if (turn > best_turn) {
+			best = call;
+			best_turn = turn;
+		}
 	}
-	return worker->queued;
+	return best;
+}
+
+static void note_turn(struct ks_worker *worker, uint64_t owner)
+{
+	size_t turn = turn_of(worker, owner);
+
+	if (turn == OWNERS_MAX)
+		turn = OWNERS_MAX - 1;
+	memmove(&worker->served[1], &worker->served[0], turn * sizeof(worker->served[0]));
+	worker->served[0] = owner;
 }
 
 /* A login may take longer than a signature may: one that waits behind it inside the worker would run out of time and
@@ -122,6 +155,20 @@ static bool is_all_signatures(const struct ks_worker *worker)
 	return true;
 }
 
+/* The PIN leaves us: whatever becomes of this call, it is not sent again. */
+static void send_with_pin(struct ks_worker *worker, struct ks_worker_call *call)
+{
+	const struct ks_msg_worker_sign *sign = &call->sign;
+	KS_CLEANUP(ks_secret_freep) struct ks_secret *pin = KS_STEAL(call->pin);
+	struct ks_msg_worker_sign_with_pin message = {
+		KS_MESSAGE_HEAD(call->id), .token = sign->token,         .key = sign->key,
+		.scheme = sign->scheme,    .final_try = call->final_try, .unattended = call->unattended,
+		.input = sign->input,      .pin = ks_secret_bytes(pin)
+	};
+
+	ks_channel_send(&worker->channel, KS_MSG_WORKER_SIGN_WITH_PIN, &message);
+}
+
 void ks_worker_send_queued(struct ks_worker *worker)
 {
 	while (worker->state == KS_MODULE_READY && worker->has_channel && worker->queued &&
@@ -130,9 +177,12 @@ void ks_worker_send_queued(struct ks_worker *worker)
 		struct ks_worker_call *call = choose(worker);
 		(void)take_out(&worker->queued, call);
 		worker->n_queued--;
-		worker->last_owner = call->owner;
+		note_turn(worker, call->owner);
 		mark_sent(worker, call);
-		ks_channel_send(&worker->channel, KS_MSG_WORKER_SIGN, &call->sign);
+		if (call->with_pin)
+			send_with_pin(worker, call);
+		else
+			ks_channel_send(&worker->channel, KS_MSG_WORKER_SIGN, &call->sign);
 	}
 }
 
@@ -152,13 +202,29 @@ static struct ks_worker_call *call_new(struct ks_worker *worker, uint8_t reply_t
 	return call;
 }
 
-int ks_worker_sign(struct ks_worker *worker, uint32_t token, uint32_t key, uint32_t scheme, struct ks_bytes input,
-		   uint64_t owner, ks_worker_done *done, void *userdata, struct ks_worker_call **ret_call)
+static uint32_t sign_deadline_ms(const struct ks_worker *worker)
 {
+	return worker->deadline_ms > 0 ? worker->deadline_ms : KS_WORKER_SIGN_DEADLINE_MS;
+}
+
+/* An empty PIN is typed at the reader, by a person. */
+static uint32_t login_deadline_ms(const struct ks_worker *worker, const struct ks_secret *pin)
+{
+	if (ks_secret_bytes(pin).size == 0)
+		return KS_PIN_PAD_DEADLINE_MS;
+	return worker->deadline_ms > 0 ? 2 * worker->deadline_ms : KS_WORKER_LOGIN_DEADLINE_MS;
+}
+
+int ks_worker_sign(struct ks_worker *worker, const struct ks_worker_sign *sign, ks_worker_done *done, void *userdata,
+		   struct ks_worker_call **ret_call)
+{
+	KS_CLEANUP(ks_secret_freep) struct ks_secret *pin = sign->pin;
+	struct ks_bytes input = sign->input;
+
 	if (worker->n_queued >= KS_SIGNATURES_QUEUED)
 		return KS_ERR_QUOTA;
-	struct ks_worker_call *call =
-		call_new(worker, KS_MSG_WORKER_SIGN_REPLY, KS_WORKER_SIGN_DEADLINE_MS, done, userdata);
+	uint32_t deadline_ms = sign->authenticate ? login_deadline_ms(worker, pin) : sign_deadline_ms(worker);
+	struct ks_worker_call *call = call_new(worker, KS_MSG_WORKER_SIGN_REPLY, deadline_ms, done, userdata);
 	if (!call)
 		return KS_ERR_NO_MEMORY;
 	call->input = malloc(input.size ? input.size : 1);
@@ -167,9 +233,14 @@ int ks_worker_sign(struct ks_worker *worker, uint32_t token, uint32_t key, uint3
 		return KS_ERR_NO_MEMORY;
 	}
 	memcpy(call->input, input.data, input.size);
-	call->owner = owner;
-	call->sign = (struct ks_msg_worker_sign){ KS_MESSAGE_HEAD(call->id), .token = token, .key = key,
-						  .scheme = scheme, .input = ks_bytes(call->input, input.size) };
+	call->owner = sign->owner;
+	call->token = sign->token;
+	call->with_pin = sign->authenticate;
+	call->final_try = sign->final_try;
+	call->unattended = sign->unattended;
+	call->pin = KS_STEAL(pin);
+	call->sign = (struct ks_msg_worker_sign){ KS_MESSAGE_HEAD(call->id), .token = sign->token, .key = sign->key,
+						  .scheme = sign->scheme, .input = ks_bytes(call->input, input.size) };
 	append(&worker->queued, call);
 	worker->n_queued++;
 	*ret_call = call;
@@ -202,13 +273,15 @@ int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *logi
 	if (!can_ask(worker))
 		return KS_ERR_BUSY;
 	struct ks_worker_call *call =
-		call_new(worker, KS_MSG_WORKER_LOGIN_REPLY, KS_WORKER_LOGIN_DEADLINE_MS, done, userdata);
+		call_new(worker, KS_MSG_WORKER_LOGIN_REPLY, login_deadline_ms(worker, login->pin), done, userdata);
 	if (!call)
 		return KS_ERR_NO_MEMORY;
+	call->token = login->token;
 	struct ks_msg_worker_login message = { .token = login->token,
 					       .final_try = login->final_try,
 					       .unattended = login->unattended,
 					       .serial = ks_bytes_text(login->serial),
+					       .digest = ks_bytes(login->digest, KS_TOKEN_DIGEST_SIZE),
 					       .pin = ks_secret_bytes(login->pin) };
 	return call_now(worker, KS_MSG_WORKER_LOGIN, &message, call, ret_call);
 }
@@ -218,32 +291,107 @@ int ks_worker_logout(struct ks_worker *worker, uint32_t token, ks_worker_done *d
 {
 	if (!can_ask(worker))
 		return KS_ERR_BUSY;
-	struct ks_worker_call *call =
-		call_new(worker, KS_MSG_WORKER_LOGOUT_REPLY, KS_WORKER_LOGIN_DEADLINE_MS, done, userdata);
+	struct ks_worker_call *call = call_new(
+		worker, KS_MSG_WORKER_LOGOUT_REPLY,
+		worker->deadline_ms > 0 ? 2 * worker->deadline_ms : KS_WORKER_LOGIN_DEADLINE_MS, done, userdata);
 	if (!call)
 		return KS_ERR_NO_MEMORY;
+	call->token = token;
 	struct ks_msg_worker_logout message = { .token = token };
 	return call_now(worker, KS_MSG_WORKER_LOGOUT, &message, call, ret_call);
 }
 
-static void nobody_waits(int error, const char *text, struct ks_bytes reply, void *userdata)
+/* --- rescans, and cards that are taken out ------------------------------------------------------------------------- */
+
+static int send_rescan(struct ks_worker *worker);
+
+static void on_rescanned(int error, const char *text, struct ks_bytes reply, void *userdata)
 {
 	(void)error;
 	(void)text;
 	(void)reply;
-	(void)userdata;
+	struct ks_worker *worker = userdata;
+
+	worker->rescanning = false;
+	if (error == 0 && worker->rescan_wanted)
+		(void)send_rescan(worker);
 }
 
-int ks_worker_rescan(struct ks_worker *worker)
+static int send_rescan(struct ks_worker *worker)
 {
-	if (!can_ask(worker))
-		return KS_ERR_BUSY;
 	struct ks_worker_call *call =
-		call_new(worker, KS_MSG_WORKER_RESCAN_REPLY, KS_WORKER_START_DEADLINE_MS, nobody_waits, NULL);
+		call_new(worker, KS_MSG_WORKER_RESCAN_REPLY, worker->rescan_deadline_ms, on_rescanned, worker);
 	if (!call)
 		return KS_ERR_NO_MEMORY;
-	struct ks_msg_worker_rescan message = { 0 };
+	/* One that follows a removal: a module that hangs in it is not waited for, nor held guilty. */
+	call->gone = worker->rescan_deadline_ms == KS_WORKER_REMOVAL_DEADLINE_MS;
+	struct ks_msg_worker_rescan message = { .all = worker->rescan_all };
+	worker->rescan_wanted = worker->rescan_all = false;
+	worker->rescanning = true;
 	return call_now(worker, KS_MSG_WORKER_RESCAN, &message, call, NULL);
+}
+
+static int ask_rescan(struct ks_worker *worker, bool all, uint32_t deadline_ms)
+{
+	worker->rescan_deadline_ms = deadline_ms;
+	worker->rescan_all = worker->rescan_all || all;
+	worker->rescan_wanted = true;
+	return worker->rescanning ? 0 : send_rescan(worker);
+}
+
+int ks_worker_rescan(struct ks_worker *worker, bool all)
+{
+	return can_ask(worker) ? ask_rescan(worker, all, KS_WORKER_START_DEADLINE_MS) : KS_ERR_BUSY;
+}
+
+void ks_worker_look_again(struct ks_worker *worker, bool all, uint32_t deadline_ms)
+{
+	if (can_ask(worker) && ask_rescan(worker, all, deadline_ms) < 0)
+		ks_log_debug("module \"%s\": no rescan was sent", worker->name);
+}
+
+void ks_worker_forget_rescan(struct ks_worker *worker)
+{
+	worker->rescanning = worker->rescan_wanted = worker->rescan_all = false;
+}
+
+static void put_off_failed(struct ks_worker *worker);
+
+static void fail_queued_of(struct ks_worker *worker, uint32_t token)
+{
+	struct ks_worker_call **link = &worker->queued;
+
+	while (*link) {
+		struct ks_worker_call *call = *link;
+		if (call->token != token) {
+			link = &call->next;
+			continue;
+		}
+		*link = call->next;
+		worker->n_queued--;
+		call->error = KS_ERR_TOKEN_ABSENT;
+		append(&worker->failed, call);
+	}
+}
+
+void ks_worker_token_gone(struct ks_worker *worker, uint32_t token)
+{
+	uint64_t deadline_ms = ks_clock_monotonic_ms() + KS_WORKER_REMOVAL_DEADLINE_MS;
+
+	if (token != 0) {
+		ks_inventory_drop(&worker->inventory, token);
+		fail_queued_of(worker, token);
+	}
+	for (struct ks_worker_call *call = worker->sent; call; call = call->next) {
+		if (token != 0 && call->token != token && call->reply_type != KS_MSG_WORKER_RESCAN_REPLY)
+			continue;
+		call->gone = true;
+		if (call->deadline_ms > deadline_ms)
+			call->deadline_ms = deadline_ms;
+	}
+	arm(worker);
+	ks_worker_look_again(worker, false, KS_WORKER_REMOVAL_DEADLINE_MS);
+	put_off_failed(worker);
 }
 
 /* --- answers ----------------------------------------------------------------------------------------------------- */
@@ -261,6 +409,23 @@ static int read_code(uint32_t code)
 			return said_by_tokens[i];
 	}
 	return KS_ERR_TOKEN_FAILED;
+}
+
+bool ks_worker_is_idle(const struct ks_worker *worker)
+{
+	return worker->n_sent == 0 && worker->n_queued == 0;
+}
+
+/* Nothing is watched any more: an idle agent does not wake up for a deadline that nobody waits for. */
+static void look_whether_idle(struct ks_worker *worker)
+{
+	if (!ks_worker_is_idle(worker))
+		return;
+	if (worker->deadline_armed_ms != 0)
+		(void)sd_event_source_set_enabled(worker->deadline_timer, SD_EVENT_OFF);
+	worker->deadline_armed_ms = 0;
+	if (worker->watcher.idle)
+		worker->watcher.idle(worker, worker->watcher.userdata);
 }
 
 int ks_worker_take_reply(struct ks_worker *worker, const struct ks_frame *frame)
@@ -286,10 +451,14 @@ int ks_worker_take_reply(struct ks_worker *worker, const struct ks_frame *frame)
 	}
 	(void)take_out(&worker->sent, call);
 	worker->n_sent--;
+	/* A card that vanished makes modules fail in many words: this one is the true one. */
+	if (error < 0 && call->gone)
+		error = KS_ERR_TOKEN_ABSENT;
 	if (call->state != CALL_CANCELLED)
 		call->done(error, text, error == 0 ? frame->body : KS_BYTES_NONE, call->userdata);
 	call_free(call);
 	ks_worker_send_queued(worker);
+	look_whether_idle(worker);
 	return 0;
 }
 
@@ -299,9 +468,10 @@ void ks_worker_run_failed(struct ks_worker *worker)
 	while (worker->failed) {
 		struct ks_worker_call *call = worker->failed;
 		worker->failed = call->next;
-		int error = call->state == CALL_QUEUED ? KS_ERR_BUSY : KS_ERR_MODULE_FAILED;
+		int error = call->error;
 		if (call->state != CALL_CANCELLED)
-			call->done(error, worker->failed_text, KS_BYTES_NONE, call->userdata);
+			call->done(error, error == KS_ERR_TOKEN_ABSENT ? "the card was taken out" : worker->failed_text,
+				   KS_BYTES_NONE, call->userdata);
 		call_free(call);
 	}
 }
@@ -310,29 +480,37 @@ static int on_defer(sd_event_source *source, void *userdata)
 {
 	(void)source;
 	ks_worker_run_failed(userdata);
+	look_whether_idle(userdata);
 	return 0;
 }
 
-void ks_worker_fail_calls(struct ks_worker *worker, const char *why)
+/* Whoever waits may start new calls or drop others at once, which must not happen inside what we are doing. */
+static void put_off_failed(struct ks_worker *worker)
+{
+	if (!worker->failed || worker->defer)
+		return;
+	if (sd_event_add_defer(worker->event, &worker->defer, on_defer, worker) < 0)
+		ks_worker_run_failed(worker);
+}
+
+void ks_worker_fail_calls(struct ks_worker *worker, int error, const char *why)
 {
 	struct ks_worker_call *call;
 
 	(void)ks_text_print(worker->failed_text, sizeof(worker->failed_text), "module \"%s\": %s", worker->name, why);
 	while ((call = worker->sent)) {
 		worker->sent = call->next;
+		call->error = call->gone ? KS_ERR_TOKEN_ABSENT : error;
 		append(&worker->failed, call);
 	}
 	while ((call = worker->queued)) {
 		worker->queued = call->next;
+		call->error = KS_ERR_BUSY;
 		append(&worker->failed, call);
 	}
 	worker->n_sent = 0;
 	worker->n_queued = 0;
-	if (!worker->failed || worker->defer)
-		return;
-	/* Whoever waits may start new calls or drop others at once, which must not happen inside what we are doing. */
-	if (sd_event_add_defer(worker->event, &worker->defer, on_defer, worker) < 0)
-		ks_worker_run_failed(worker);
+	put_off_failed(worker);
 }
 
 void ks_worker_call_cancel(struct ks_worker_call *call)

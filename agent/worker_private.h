@@ -7,6 +7,7 @@
 #include "agent/channel.h"
 #include "agent/worker.h"
 #include "agent/worker_log.h"
+#include "lib/protocol/limits.h"
 
 enum call_state {
 	CALL_QUEUED, /* waits for its turn or for the worker to be ready */
@@ -18,6 +19,9 @@ struct ks_worker_call {
 	struct ks_worker_call *next;
 	struct ks_worker *worker;
 	enum call_state state;
+	int error; /* of one that failed; 0: as its state says */
+	bool gone; /* its token was taken out meanwhile */
+	uint32_t token;
 	uint32_t id;
 	uint8_t reply_type;
 	uint64_t owner;
@@ -28,7 +32,14 @@ struct ks_worker_call {
 	/* A queued signature; the input is a copy of ours, since the client may go. */
 	struct ks_msg_worker_sign sign;
 	uint8_t *input;
+	/* With a PIN of its own: it leaves us when it is sent. */
+	bool with_pin;
+	bool final_try, unattended;
+	struct ks_secret *pin;
 };
+
+/* The owners that were served last, so that all have their turn. */
+#define OWNERS_MAX 16
 
 struct ks_worker {
 	sd_event *event;
@@ -38,10 +49,23 @@ struct ks_worker {
 	char *path;    /* or NULL */
 	char *p11_kit; /* or NULL */
 	unsigned sessions;
+	char *init_args; /* or NULL */
+	bool init_args_nss;
+	char *slots;          /* or NULL */
+	char **environment;   /* NULL-terminated */
+	uint32_t deadline_ms; /* 0 = the built-in ones */
+	bool no_slot_events;  /* its module's wait for events blocks everything else */
 
 	enum ks_module_state state;
 	bool settled;
-	bool warned;        /* of a key that decrypts */
+	bool warned;   /* of a key that decrypts */
+	bool resting;  /* after too many deaths */
+	bool renewing; /* a new process is wanted, for no fault of this one */
+	bool exited;   /* the process has ended and was waited for */
+	uint64_t renewed_ms;
+	uint64_t looked_ms;                           /* at the file of a module that is FAILED */
+	uint64_t deaths_ms[KS_WORKER_BREAKER_DEATHS]; /* the last ones, a ring */
+	unsigned n_deaths;
 	char kill_why[256]; /* a kill that waits for the channel to be left */
 	char note[512];
 	unsigned restarts;
@@ -66,7 +90,10 @@ struct ks_worker {
 	struct ks_worker_call *queued; /* in the order of asking */
 	size_t n_sent, n_queued;
 	uint32_t next_id;
-	uint64_t last_owner;
+	uint64_t served[OWNERS_MAX]; /* the last one first */
+	bool rescanning;             /* one is under way */
+	bool rescan_wanted, rescan_all;
+	uint32_t rescan_deadline_ms;
 	sd_event_source *deadline_timer;
 	uint64_t deadline_armed_ms; /* 0 = not armed */
 	sd_event_source *defer;     /* runs failed calls from the loop, never from inside a caller */
@@ -74,11 +101,23 @@ struct ks_worker {
 	char failed_text[512];
 };
 
+/* The card was taken out: its token is forgotten, its calls fail or have little time left. 0: not known which. */
+void ks_worker_token_gone(struct ks_worker *worker, uint32_t token);
+
+/* Asks for what has changed, with a deadline. */
+void ks_worker_look_again(struct ks_worker *worker, bool all, uint32_t deadline_ms);
+
+/* The process is gone, and with it what was asked of it. */
+void ks_worker_forget_rescan(struct ks_worker *worker);
+
+/* The module hangs after a card was taken out: killed and started again at once, no fault that counts. */
+void ks_worker_kill_after_removal(struct ks_worker *worker);
+
 /* Sends what may be sent now. */
 void ks_worker_send_queued(struct ks_worker *worker);
 
-/* Every sent call fails with MODULE_FAILED and every queued one with BUSY. */
-void ks_worker_fail_calls(struct ks_worker *worker, const char *why);
+/* Every sent call fails with error (TOKEN_ABSENT when its token is gone) and every queued one with BUSY. */
+void ks_worker_fail_calls(struct ks_worker *worker, int error, const char *why);
 
 /* Tells those that ks_worker_fail_calls() has put off, now. */
 void ks_worker_run_failed(struct ks_worker *worker);

@@ -34,6 +34,7 @@ static json_t *json_of_module(const struct ks_msg_module_status *module)
 	ks_output_json_put(&object, "pid", number(module->pid));
 	ks_output_json_put(&object, "restarts", number(module->restarts));
 	ks_output_json_put(&object, "note", ks_output_json_text(module->note));
+	ks_output_json_put(&object, "events", json_string(ks_words_token_events(module->events)));
 	return object;
 }
 
@@ -48,7 +49,7 @@ static const struct {
 	{ KS_PIN_FINAL_TRY, "final-try", "one more wrong PIN blocks this token" },
 	{ KS_PIN_IS_BLOCKED, "blocked", NULL }, /* the state says so */
 	{ KS_PIN_TO_BE_CHANGED, "to-be-changed", "its PIN must be changed first, with the token's own tool" },
-	{ KS_PIN_PAD, "pad", NULL },
+	{ KS_PIN_PAD, "pad", NULL }, /* said with the next step */
 };
 
 #define N_PIN_FLAGS (sizeof(pin_flags) / sizeof(*pin_flags))
@@ -79,6 +80,7 @@ static json_t *json_of_token(const struct ks_msg_token_status *token)
 	ks_output_json_put(&object, "keys", number(token->n_keys));
 	ks_output_json_put(&object, "unlocked_for_s", number(token->unlocked_for_s));
 	ks_output_json_put(&object, "signatures", number(token->signatures));
+	ks_output_json_put(&object, "submissions", number(token->submissions));
 	return object;
 }
 
@@ -122,6 +124,7 @@ static enum ks_exit print_json(const struct ks_cli *cli, const struct ks_msg_sta
 
 	ks_output_json_put(&object, "agent", json_of_agent(status));
 	ks_output_json_put(&object, "configuration", ks_output_json_text(status->configuration));
+	ks_output_json_put(&object, "configuration_file", ks_output_json_text(status->configuration_file));
 	ks_output_json_put(&object, "keys", number(status->n_identities));
 	ks_output_json_put(&object, "connections", number(status->n_connections));
 	ks_output_json_put(&object, "modules", json_of_modules(status->modules));
@@ -171,9 +174,17 @@ static const char *explain_module(uint32_t state)
 	}
 }
 
+/* How it comes to know of a token that is plugged in. */
+static const char *explain_events(const struct ks_msg_module_status *module)
+{
+	if (module->state != KS_MODULE_READY)
+		return "-";
+	return module->events == KS_EVENTS_NONE ? "by keystay reload" : "noticed at once";
+}
+
 static int print_modules(const struct ks_cli *cli, struct ks_bytes list)
 {
-	static const char *const headings[] = { "MODULE", "STATE", "PROCESS", "RESTARTS", "PATH" };
+	static const char *const headings[] = { "MODULE", "STATE", "NEW TOKENS", "PROCESS", "RESTARTS", "PATH" };
 	KS_CLEANUP(ks_table_deinit) struct ks_table table;
 	struct ks_reader reader = ks_reader(list);
 	struct ks_msg_module_status module;
@@ -183,6 +194,7 @@ static int print_modules(const struct ks_cli *cli, struct ks_bytes list)
 		KS_AUTO_FREE char *note = ks_output_escape(module.note);
 		ks_table_foreign(&table, KS_COLOR_NONE, module.name);
 		ks_table_cell(&table, color_of_module(module.state), "%s", explain_module(module.state));
+		ks_table_cell(&table, KS_COLOR_NONE, "%s", explain_events(&module));
 		if (module.pid)
 			ks_table_cell(&table, KS_COLOR_NONE, "%u", (unsigned)module.pid);
 		else
@@ -248,7 +260,19 @@ static void note_unlock(struct ks_table *table, struct ks_bytes list, const stru
 	KS_AUTO_FREE char *quoted = ks_buffer_steal_text(&word);
 	KS_AUTO_FREE char *shown = quoted ? ks_output_escape(ks_bytes_text(quoted)) : NULL;
 	if (shown)
-		ks_table_note(table, KS_COLOR_CARE, "unlock with: keystay unlock %s", shown);
+		ks_table_note(table, KS_COLOR_CARE, "unlock with: keystay unlock %s%s", shown,
+			      token->pin_flags & KS_PIN_PAD ? " (its PIN is typed at the reader)" : "");
+}
+
+/* What the next PIN is up to (invariant I6). */
+static void note_submissions(struct ks_table *table, const struct ks_msg_token_status *token)
+{
+	unsigned n = token->submissions;
+
+	if (token->state != KS_TOKEN_LOCKED || n == 0)
+		return;
+	ks_table_note(table, KS_COLOR_CARE, "%u PIN%s given without success%s", n, n == 1 ? " was" : "s were",
+		      n >= KS_SUBMISSIONS_PLAIN ? "; the next one is asked for by a dialog" : "");
 }
 
 static void note_token(struct ks_table *table, struct ks_bytes list, const struct ks_msg_token_status *token)
@@ -257,6 +281,7 @@ static void note_token(struct ks_table *table, struct ks_bytes list, const struc
 		if (pin_flags[i].note && (token->pin_flags & pin_flags[i].flag))
 			ks_table_note(table, KS_COLOR_BAD, "%s", pin_flags[i].note);
 	}
+	note_submissions(table, token);
 	if (token->state == KS_TOKEN_BLOCKED)
 		ks_table_note(table, KS_COLOR_BAD,
 			      "its PIN is blocked: set a new one with the token's own tool and its PUK or SO PIN");
@@ -285,7 +310,10 @@ static int print_tokens(const struct ks_cli *cli, struct ks_bytes list)
 	}
 	(void)fputc('\n', cli->out);
 	if (table.n_cells == 0 && !table.failed) {
-		(void)fputs("No tokens. Is the card in its reader, and its module ready (above)?\n", cli->out);
+		(void)fputs(
+			"No tokens. Is the card in its reader, and its module ready (above)? To look again: keystay "
+			"reload\n",
+			cli->out);
 		return 0;
 	}
 	return ks_table_print(&table, cli, "");
@@ -323,8 +351,9 @@ const struct ks_command ks_command_status = {
 	.operands = "",
 	.summary = "what the agent, its modules and its tokens are doing",
 	.details = "Shows whether keystay-agent runs and what it has read, each PKCS#11 module\n"
-		   "with the process that holds it, and each token: locked or unlocked and for\n"
-		   "how long. Where something is to be done, the command for it stands below.\n",
+		   "with the process that holds it and how it learns of new tokens, and each\n"
+		   "token: locked or unlocked and for how long. Where something is to be done, the\n"
+		   "command for it stands below.\n",
 	.options = options,
 	.n_options = N_OPTIONS,
 	.run = run_status,

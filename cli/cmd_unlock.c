@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_unlock: `keystay unlock` and `keystay lock`.
+ * cmd_unlock: `keystay unlock`.
  *
  * One PIN, asked for once, for a token that is named before, goes to the agent once (invariant I6). Nothing here tries
- * a PIN again; where the token or the agent says that a wrong one could block the token, a person must say yes first.
+ * a PIN again. Where a wrong one was given before, or one more could block the token, only the agent's dialog takes the
+ * next: whatever could be said on this command line, a program could say in a loop.
  *
  * Runs in: keystay. The PIN stands in a struct ks_secret from the first byte on, and in the frame that carries it,
  * which client/ wipes.
@@ -17,6 +18,7 @@
 #include "cli/prompt.h"
 #include "cli/token_choice.h"
 #include "cli/words.h"
+#include "client/hints.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/process.h"
 #include "lib/base/secret.h"
@@ -24,10 +26,11 @@
 
 KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
 
-enum { OPTION_PIN_FD, OPTION_FINAL_TRY, OPTION_JSON, N_OPTIONS };
+enum { OPTION_PIN_FD, OPTION_ASK, OPTION_NO_PROMPT, OPTION_JSON, N_OPTIONS };
 static const struct ks_option options[N_OPTIONS] = {
 	[OPTION_PIN_FD] = { "pin-fd", 0, "N", "read the PIN from descriptor N, up to a newline; ask nothing" },
-	[OPTION_FINAL_TRY] = { "final-try", 0, NULL, "go on although a wrong PIN would block the token" },
+	[OPTION_ASK] = { "ask", 0, NULL, "have the agent ask, by its dialog, also when there is a terminal" },
+	[OPTION_NO_PROMPT] = { "no-prompt", 0, NULL, "never have the agent ask" },
 	[OPTION_JSON] = KS_OPTION_JSON,
 };
 
@@ -37,7 +40,7 @@ struct unlocking {
 	const struct ks_arguments *arguments;
 	struct ks_token_choice token;
 	char shown[4 * 64 + 1]; /* its label, safe to print */
-	bool final_try;
+	struct ks_hints hints;
 	int terminal;          /* -1 until it is needed */
 	struct ks_secret *pin; /* owned */
 };
@@ -161,49 +164,88 @@ static bool needs_pin(const struct unlocking *unlocking, enum ks_exit *ret_resul
 	return false;
 }
 
-/* --- asking ------------------------------------------------------------------------------------------------------ */
+/* --- the agent asks ---------------------------------------------------------------------------------------------- */
 
-static enum ks_exit open_terminal(struct unlocking *unlocking)
+/* What forbids the agent's dialog; NULL = nothing. */
+static const char *find_ban(const struct unlocking *unlocking)
 {
-	if (unlocking->terminal >= 0)
-		return KS_EXIT_GOOD;
-	if (ks_prompt_open(&unlocking->terminal) == 0)
-		return KS_EXIT_GOOD;
-	ks_output_error(unlocking->cli,
-			"there is no terminal to ask for the PIN of token \"%s\"; give it with --pin-fd",
-			unlocking->shown);
+	if (ks_arguments_has(unlocking->arguments, OPTION_NO_PROMPT))
+		return "--no-prompt";
+	return unlocking->hints.wait_ms == 0 ? "KEYSTAY_PROMPT=never" : NULL;
+}
+
+/* A connection of its own: a person may take longer to type than an idle one lives. The agent asks when there is no
+ * PIN; nothing is written to the terminal meanwhile, for its dialog may be there. */
+static int send_unlock(const struct unlocking *unlocking, struct ks_msg_unlock_reply *ret_reply,
+		       struct ks_client_error *ret_error)
+{
+	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	const char *uri = unlocking->token.uri;
+	const struct ks_hints *hints = &unlocking->hints;
+	struct ks_msg_unlock request = {
+		.token = ks_bytes_text(uri[0] ? uri : unlocking->token.label),
+		.ask = !unlocking->pin,
+		.pin = unlocking->pin ? ks_secret_bytes(unlocking->pin) : KS_BYTES_NONE,
+		.wait_ms = hints->wait_ms,
+		.program = hints->program,
+		.tty = hints->tty,
+		.term = hints->term,
+		.display = hints->display,
+		.wayland_display = hints->wayland_display,
+	};
+
+	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
+	if (r == 0)
+		r = ks_client_call(&client, KS_MSG_UNLOCK, &request, KS_MSG_UNLOCK_REPLY, ret_reply, sizeof(*ret_reply),
+				   unlocking->pin ? "waiting for the token" : NULL, ret_error);
+	/* The reply's text dies with the connection, and says what we know. */
+	if (r == 0)
+		ret_reply->token = KS_BYTES_NONE;
+	return r;
+}
+
+static enum ks_exit submit(const struct unlocking *unlocking)
+{
+	struct ks_client_error error;
+	struct ks_msg_unlock_reply reply = { 0 };
+
+	if (send_unlock(unlocking, &reply, &error) < 0)
+		return ks_command_fail(unlocking->cli, &error);
+	return print_unlocked(unlocking, true, reply.unlocked_for_s, reply.n_keys);
+}
+
+static enum ks_exit fail_ban(const struct unlocking *unlocking, const char *ban, const char *reason)
+{
+	const char *how = "its PIN would be asked for by a dialog of the agent";
+
+	if (unlocking->token.pin_flags & KS_PIN_PAD)
+		how = "its PIN is typed at the reader when the agent asks for it";
+	else if (reason)
+		how = "only a dialog of the agent takes the next PIN";
+	ks_output_error(unlocking->cli, "token \"%s\" stays locked: %s%s%s, which %s forbids; nothing was tried",
+			unlocking->shown, reason ? reason : "", reason ? ", and " : "", how, ban);
 	return KS_EXIT_FAILED;
 }
 
-/* Explains, and goes on only when somebody who can read says yes, or has said --final-try. */
-static enum ks_exit confirm_final_try(struct unlocking *unlocking, const char *reason)
+/* reason: why a dialog and not this terminal, half a sentence; NULL = it is what the person wants. */
+static enum ks_exit let_agent_ask(struct unlocking *unlocking, const char *reason)
 {
-	char question[KS_TEXT_MAX + 256];
-	bool yes = false;
+	const char *ban = find_ban(unlocking);
+	FILE *err = unlocking->cli->err;
 
-	if (ks_arguments_has(unlocking->arguments, OPTION_FINAL_TRY)) {
-		unlocking->final_try = true;
-		return KS_EXIT_GOOD;
-	}
-	if (ks_arguments_has(unlocking->arguments, OPTION_PIN_FD)) {
-		ks_output_error(unlocking->cli,
-				"%s; nothing was tried. If you are sure of the PIN, say so with --final-try", reason);
-		return KS_EXIT_FAILED;
-	}
-	enum ks_exit result = open_terminal(unlocking);
-	if (result != KS_EXIT_GOOD)
-		return result;
-	(void)ks_text_print(question, sizeof(question),
-			    "keystay: %s.\nIf you are not sure of the PIN, stop here. Try it all the same? (yes/no) ",
-			    reason);
-	int r = ks_prompt_yes(unlocking->terminal, question, &yes);
-	if (r < 0 || !yes) {
-		ks_output_error(unlocking->cli, "nothing was tried; token \"%s\" stays locked", unlocking->shown);
-		return KS_EXIT_FAILED;
-	}
-	unlocking->final_try = true;
-	return KS_EXIT_GOOD;
+	if (ban)
+		return fail_ban(unlocking, ban, reason);
+	(void)fprintf(err, "keystay: %s%s", reason ? reason : "", reason ? "; " : "");
+	if (unlocking->token.pin_flags & KS_PIN_PAD)
+		(void)fprintf(err, "type the PIN at the reader of token \"%s\"\n", unlocking->shown);
+	else
+		(void)fprintf(err, "the agent asks for the PIN of token \"%s\" in a dialog\n", unlocking->shown);
+	ks_secret_free(unlocking->pin);
+	unlocking->pin = NULL;
+	return submit(unlocking);
 }
+
+/* --- the PIN ----------------------------------------------------------------------------------------------------- */
 
 static enum ks_exit fail_pin(const struct unlocking *unlocking, int code)
 {
@@ -228,105 +270,102 @@ static enum ks_exit read_pin_fd(struct unlocking *unlocking)
 		ks_output_error(unlocking->cli, "unlock: --pin-fd wants the number of an open descriptor, such as 0");
 		return KS_EXIT_USAGE;
 	}
-	int r = ks_secret_read(unlocking->pin, (int)number, true);
+	int r = ks_secret_new(&unlocking->pin);
+	if (r == 0)
+		r = ks_secret_read(unlocking->pin, (int)number, true);
 	if (r == 0 && ks_secret_bytes(unlocking->pin).size == 0)
 		r = KS_ERR_CANCELLED;
 	return r < 0 ? fail_pin(unlocking, r) : KS_EXIT_GOOD;
 }
 
-static enum ks_exit ask_pin(struct unlocking *unlocking)
-{
-	char question[512];
+/* --- on a terminal ----------------------------------------------------------------------------------------------- */
 
-	enum ks_exit result = open_terminal(unlocking);
-	if (result != KS_EXIT_GOOD)
-		return result;
-	(void)ks_text_print(question, sizeof(question), "PIN of token \"%s\": ", unlocking->shown);
-	int r = ks_prompt_pin(unlocking->terminal, question, unlocking->pin);
-	return r < 0 ? fail_pin(unlocking, r) : KS_EXIT_GOOD;
+/* Why a PIN that is typed here would only be refused; NULL = it would not, as far as is known. */
+static const char *find_trouble(const struct ks_token_choice *token)
+{
+	if (token->pin_flags & KS_PIN_FINAL_TRY)
+		return "one more wrong PIN blocks the token";
+	if (token->pin_flags & KS_PIN_COUNT_LOW)
+		return "a wrong PIN was given since the last good one";
+	return token->submissions >= KS_SUBMISSIONS_PLAIN ? "several PINs were given without success" : NULL;
 }
 
-static enum ks_exit get_pin(struct unlocking *unlocking)
+/* Refused before the token saw the PIN: a dialog is the next step, not a second try. */
+static bool was_left_to_a_dialog(int error)
 {
-	int r = ks_secret_new(&unlocking->pin);
+	return error == KS_ERR_NEEDS_DIALOG || error == KS_ERR_PIN_FINAL_TRY;
+}
 
+static enum ks_exit ask_on_terminal(struct unlocking *unlocking)
+{
+	char question[512];
+	struct ks_client_error error;
+	struct ks_msg_unlock_reply reply = { 0 };
+
+	(void)ks_text_print(question, sizeof(question), "PIN of token \"%s\": ", unlocking->shown);
+	int r = ks_secret_new(&unlocking->pin);
+	if (r == 0)
+		r = ks_prompt_pin(unlocking->terminal, question, unlocking->pin);
 	if (r < 0)
 		return fail_pin(unlocking, r);
-	if (unlocking->token.pin_flags & KS_PIN_PAD) {
-		/* The reader has keys of its own: the PIN never comes to this computer. */
-		if (!ks_arguments_has(unlocking->arguments, OPTION_JSON))
-			(void)fprintf(unlocking->cli->err, "keystay: enter the PIN of token \"%s\" on its reader\n",
-				      unlocking->shown);
-		return KS_EXIT_GOOD;
-	}
-	return ks_arguments_has(unlocking->arguments, OPTION_PIN_FD) ? read_pin_fd(unlocking) : ask_pin(unlocking);
+	r = send_unlock(unlocking, &reply, &error);
+	if (was_left_to_a_dialog(r) && !find_ban(unlocking))
+		return let_agent_ask(unlocking, "that PIN was not tried: a wrong one was given before");
+	if (r < 0)
+		return ks_command_fail(unlocking->cli, &error);
+	return print_unlocked(unlocking, true, reply.unlocked_for_s, reply.n_keys);
+}
+
+static enum ks_exit ask(struct unlocking *unlocking)
+{
+	const char *trouble = find_trouble(&unlocking->token);
+
+	if (trouble || (unlocking->token.pin_flags & KS_PIN_PAD) || ks_arguments_has(unlocking->arguments, OPTION_ASK))
+		return let_agent_ask(unlocking, trouble);
+	if (ks_prompt_open(&unlocking->terminal) == 0)
+		return ask_on_terminal(unlocking);
+	if (!find_ban(unlocking))
+		return let_agent_ask(unlocking, NULL);
+	ks_output_error(unlocking->cli,
+			"there is no terminal to ask for the PIN of token \"%s\"; give it with --pin-fd",
+			unlocking->shown);
+	return KS_EXIT_FAILED;
 }
 
 /* --- unlock ------------------------------------------------------------------------------------------------------ */
 
-/* A connection of its own: a person may take longer to type than an idle one lives. */
-static int send_pin(const struct unlocking *unlocking, struct ks_msg_unlock_reply *ret_reply,
-		    struct ks_client_error *ret_error)
+static enum ks_exit check_options(const struct unlocking *unlocking)
 {
-	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	const char *uri = unlocking->token.uri;
-	struct ks_msg_unlock request = {
-		.token = ks_bytes_text(uri[0] ? uri : unlocking->token.label),
-		.final_try = unlocking->final_try,
-		.pin = ks_secret_bytes(unlocking->pin),
-	};
+	bool asks = ks_arguments_has(unlocking->arguments, OPTION_ASK);
 
-	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
-	if (r == 0)
-		r = ks_client_call(&client, KS_MSG_UNLOCK, &request, KS_MSG_UNLOCK_REPLY, ret_reply, sizeof(*ret_reply),
-				   "waiting for the token", ret_error);
-	/* The reply's text dies with the connection, and says what we know. */
-	if (r == 0)
-		ret_reply->token = KS_BYTES_NONE;
-	return r;
-}
-
-static enum ks_exit submit(struct unlocking *unlocking)
-{
-	struct ks_client_error error;
-	struct ks_msg_unlock_reply reply = { 0 };
-
-	int r = send_pin(unlocking, &reply, &error);
-	if (r < 0 && error.code == KS_ERR_PIN_FINAL_TRY && !unlocking->final_try) {
-		/* Refused before the token saw the PIN, so sending it now is still the first time. */
-		enum ks_exit result = confirm_final_try(unlocking, error.text);
-		if (result != KS_EXIT_GOOD)
-			return result;
-		r = send_pin(unlocking, &reply, &error);
-	}
-	if (r < 0)
-		return ks_command_fail(unlocking->cli, &error);
-	return print_unlocked(unlocking, true, reply.unlocked_for_s, reply.n_keys);
+	if (!asks || !(ks_arguments_has(unlocking->arguments, OPTION_PIN_FD) ||
+		       ks_arguments_has(unlocking->arguments, OPTION_NO_PROMPT)))
+		return KS_EXIT_GOOD;
+	ks_output_error(unlocking->cli, "unlock: --ask goes neither with --pin-fd nor with --no-prompt");
+	return KS_EXIT_USAGE;
 }
 
 static enum ks_exit run_unlock(struct ks_cli *cli, const struct ks_arguments *arguments)
 {
 	KS_CLEANUP(unlocking_deinit)
 	struct unlocking unlocking = { .cli = cli, .arguments = arguments, .terminal = -1 };
-	enum ks_exit result;
 
+	enum ks_exit result = check_options(&unlocking);
+	if (result != KS_EXIT_GOOD)
+		return result;
 	int r = ks_process_harden();
 	if (r < 0)
 		return ks_command_fail_code(cli, r, "unlock: this process could not be protected");
+	ks_hints_collect(&unlocking.hints);
 	result = find_token(&unlocking);
 	if (result != KS_EXIT_GOOD)
 		return result;
 	ks_text_escape(ks_bytes_text(unlocking.token.label), unlocking.shown, sizeof(unlocking.shown));
 	if (!needs_pin(&unlocking, &result))
 		return result;
-	if (unlocking.token.pin_flags & KS_PIN_FINAL_TRY) {
-		char reason[512];
-		(void)ks_text_print(reason, sizeof(reason), "one more wrong PIN blocks token \"%s\" for good",
-				    unlocking.shown);
-		result = confirm_final_try(&unlocking, reason);
-	}
-	if (result == KS_EXIT_GOOD)
-		result = get_pin(&unlocking);
+	if (!ks_arguments_has(arguments, OPTION_PIN_FD))
+		return ask(&unlocking);
+	result = read_pin_fd(&unlocking);
 	return result == KS_EXIT_GOOD ? submit(&unlocking) : result;
 }
 
@@ -342,55 +381,13 @@ const struct ks_command ks_command_unlock = {
 		   "\n"
 		   "  keystay unlock corp --pin-fd 3 3<pin-file\n"
 		   "\n"
-		   "A wrong PIN is never tried again.\n",
+		   "Without a terminal, or with --ask, the agent asks by a dialog (pinentry). Where\n"
+		   "the reader has keys of its own, the PIN is typed there.\n"
+		   "\n"
+		   "A wrong PIN is never tried again. After one that the token remembers, or two\n"
+		   "without success, only the agent's dialog takes the next.\n",
 	.options = options,
 	.n_options = N_OPTIONS,
 	.max_operands = 1,
 	.run = run_unlock,
-};
-
-/* --- lock -------------------------------------------------------------------------------------------------------- */
-
-enum { LOCK_JSON, N_LOCK_OPTIONS };
-static const struct ks_option lock_options[N_LOCK_OPTIONS] = {
-	[LOCK_JSON] = KS_OPTION_JSON,
-};
-
-static enum ks_exit run_lock(struct ks_cli *cli, const struct ks_arguments *arguments)
-{
-	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	struct ks_client_error error;
-	struct ks_msg_lock request = { .token = ks_bytes_text(arguments->n_operands ? arguments->operands[0] : "") };
-	struct ks_msg_lock_reply reply = { 0 };
-
-	int r = ks_client_open(KS_CLIENT_CONTROL, &client, &error);
-	if (r == 0)
-		r = ks_client_call(&client, KS_MSG_LOCK, &request, KS_MSG_LOCK_REPLY, &reply, sizeof(reply),
-				   "waiting for the agent", &error);
-	if (r < 0)
-		return ks_command_fail(cli, &error);
-	if (ks_arguments_has(arguments, LOCK_JSON)) {
-		json_t *object = json_object();
-		ks_output_json_put(&object, "tokens", json_integer((json_int_t)reply.n_tokens));
-		r = ks_output_json(cli, object);
-		return r < 0 ? ks_command_fail_code(cli, r, "lock") : KS_EXIT_GOOD;
-	}
-	if (reply.n_tokens == 0)
-		(void)fputs("Nothing was unlocked.\n", cli->out);
-	else
-		(void)fprintf(cli->out, "Locked: %u token%s\n", (unsigned)reply.n_tokens,
-			      reply.n_tokens == 1 ? "" : "s");
-	return KS_EXIT_GOOD;
-}
-
-const struct ks_command ks_command_lock = {
-	.name = "lock",
-	.operands = "[TOKEN]",
-	.summary = "forget a token's PIN and refuse its keys; all tokens when none is named",
-	.details = "The agent refuses at once; the token is logged out of. TOKEN as for `keystay\n"
-		   "unlock`.\n",
-	.options = lock_options,
-	.n_options = N_LOCK_OPTIONS,
-	.max_operands = 1,
-	.run = run_lock,
 };

@@ -13,13 +13,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
-
-/* Longer than "yes" with white space; what is longer is not yes. */
-#define ANSWER_MAX 16
 
 /* A terminal with echo off, and the way back. */
 struct hush {
@@ -147,30 +145,4 @@ int ks_prompt_pin(int terminal, const char *question, struct ks_secret *pin)
 		if (!signalled)
 			return r;
 	}
-}
-
-int ks_prompt_yes(int terminal, const char *question, bool *ret_yes)
-{
-	char answer[ANSWER_MAX] = "";
-	size_t size = 0;
-	int r = put(terminal, question);
-
-	if (r < 0)
-		return r;
-	for (;;) {
-		char letter;
-		ssize_t n = read(terminal, &letter, 1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ks_error_from_errno(errno);
-		if (n == 0)
-			return KS_ERR_CANCELLED;
-		if (letter == '\n')
-			break;
-		if (size < sizeof(answer) - 1)
-			answer[size++] = letter;
-	}
-	*ret_yes = strcmp(answer, "yes") == 0;
-	return 0;
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * prompt: asks the person at the terminal: for a PIN, without showing it, and for a word that confirms.
+ * prompt: asks the person at the terminal for a PIN, without showing it.
  *
  * Runs in: keystay unlock. What is typed goes from the terminal straight into a struct ks_secret; nothing of it is ever
  * in other memory of ours (invariant I7).
  */
 #pragma once
-
-#include <stdbool.h>
 
 #include "lib/base/error.h"
 #include "lib/base/secret.h"
@@ -18,6 +16,3 @@ int ks_prompt_open(int *ret_terminal) KS_WARN_UNUSED;
 /* Writes question and reads one line with echo off. Echo is as before afterwards, also when a signal ends or stops the
  * program meanwhile; after a stop the question comes again. CANCELLED for an empty line or the end of input. */
 int ks_prompt_pin(int terminal, const char *question, struct ks_secret *pin) KS_WARN_UNUSED;
-
-/* Writes question and reads one line with echo on. Was it the word yes, in full? */
-int ks_prompt_yes(int terminal, const char *question, bool *ret_yes) KS_WARN_UNUSED;

@@ -55,6 +55,7 @@ static void choose(const struct ks_msg_token_status *token, struct ks_token_choi
 {
 	*ret_choice = (struct ks_token_choice){ .state = token->state,
 						.pin_flags = token->pin_flags,
+						.submissions = token->submissions,
 						.unlocked_for_s = token->unlocked_for_s,
 						.n_keys = token->n_keys };
 	copy(token->label, ret_choice->label, sizeof(ret_choice->label));

@@ -19,6 +19,7 @@ struct ks_token_choice {
 	char uri[1025];
 	uint32_t state;     /* enum ks_token_state */
 	uint32_t pin_flags; /* enum ks_pin_flag */
+	uint32_t submissions;
 	uint64_t unlocked_for_s;
 	uint32_t n_keys;
 };

@@ -38,6 +38,17 @@ const char *ks_words_module_state(uint32_t state)
 	return state < sizeof(words) / sizeof(*words) ? words[state] : "unknown";
 }
 
+const char *ks_words_token_events(uint32_t events)
+{
+	static const char *const words[] = {
+		[KS_EVENTS_NONE] = "none",
+		[KS_EVENTS_SLOTS] = "slots",
+		[KS_EVENTS_READERS] = "readers",
+	};
+
+	return events < sizeof(words) / sizeof(*words) ? words[events] : "unknown";
+}
+
 void ks_words_duration(uint64_t seconds, char *out, size_t size)
 {
 	unsigned long days = (unsigned long)(seconds / DAY_S);

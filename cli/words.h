@@ -18,6 +18,9 @@ const char *ks_words_token_state(uint32_t state);
 /* "starting", "ready", "waiting", "failed" (enum ks_module_state); stable, also in JSON. Never NULL. */
 const char *ks_words_module_state(uint32_t state);
 
+/* "none", "slots", "readers" (enum ks_token_events); stable, in JSON. Never NULL. */
+const char *ks_words_token_events(uint32_t events);
+
 /* "45 s", "12 min", "7 h 59 min", "3 d 4 h": at most two units, cut off below. */
 void ks_words_duration(uint64_t seconds, char *out, size_t size);
 

@@ -178,6 +178,12 @@ static bool was_answered(const struct ks_frame *frame, int result)
 	return result == 0 || (frame->type == KS_MSG_ERROR && result != KS_ERR_MALFORMED && result != KS_ERR_VERSION);
 }
 
+/* An UNLOCK may have several dialogs in it, and somebody who can see them. */
+static uint32_t patience_ms(uint8_t type)
+{
+	return type == KS_MSG_UNLOCK ? KS_CLIENT_UNLOCK_DEADLINE_MS : KS_CLIENT_DEADLINE_MS;
+}
+
 int ks_client_call(struct ks_client *client, uint8_t type, void *request, uint8_t reply_type, void *ret_reply,
 		   size_t reply_size, const char *notice, struct ks_client_error *ret_error)
 {
@@ -185,7 +191,7 @@ int ks_client_call(struct ks_client *client, uint8_t type, void *request, uint8_
 		return ks_client_fail(ret_error, KS_ERR_CLOSED, NULL);
 
 	uint64_t now_ms = ks_clock_monotonic_ms();
-	uint64_t deadline_ms = now_ms + KS_CLIENT_DEADLINE_MS;
+	uint64_t deadline_ms = now_ms + patience_ms(type);
 	struct ks_exchange_notice waiting = { notice, now_ms + KS_CLIENT_NOTICE_MS };
 	struct head head = { KS_PROTOCOL_VERSION, client->next_id++ };
 	if (client->next_id == 0)

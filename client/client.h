@@ -45,7 +45,8 @@ void ks_client_close(struct ks_client *client);
 /* Sends request (version and id are filled in) and reads its reply, of type reply_type and size reply_size. An error
  * reply becomes its code and text. What the reply points to is borrowed until the next call or close. The frame that
  * carried a SECRET field is wiped.
- * notice: after KS_CLIENT_NOTICE_MS, when standard error is a terminal, this line is written to it; NULL = nothing. */
+ * notice: after KS_CLIENT_NOTICE_MS, when standard error is a terminal without a dialog on it, this line is written to
+ * it; NULL = nothing. Gives up after KS_CLIENT_DEADLINE_MS, with UNLOCK after KS_CLIENT_UNLOCK_DEADLINE_MS. */
 int ks_client_call(struct ks_client *client, uint8_t type, void *request, uint8_t reply_type, void *ret_reply,
 		   size_t reply_size, const char *notice, struct ks_client_error *ret_error) KS_WARN_UNUSED;
 

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "client/error.h"
@@ -117,10 +118,13 @@ int ks_exchange_connect(const char *path, uint64_t deadline_ms, int *ret_fd, str
 
 /* --- waiting ----------------------------------------------------------------------------------------------------- */
 
-/* Only to a terminal, and not from the background, where writing may stop the host (SIGTTOU, tostop). */
+/* Only to a terminal, and not from the background, where writing may stop the host (SIGTTOU, tostop). Nor into a dialog
+ * that somebody has open there: pinentry on a terminal switches line input or echo off. */
 static void show(const char *text)
 {
-	if (!isatty(STDERR_FILENO))
+	struct termios settings;
+
+	if (tcgetattr(STDERR_FILENO, &settings) < 0 || (settings.c_lflag & (ICANON | ECHO)) != (ICANON | ECHO))
 		return;
 	pid_t foreground = tcgetpgrp(STDERR_FILENO);
 	if (foreground >= 0 && foreground != getpgrp())

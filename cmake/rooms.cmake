@@ -18,7 +18,7 @@ function(keystay_program name)
 endfunction()
 
 # keystay_plugin(TARGET FILE name FOLDER folder EXPORTS file.map sources... [LINK targets...]): a module that other
-# programs load. FOLDER is below lib/ in the build tree and below the library folder of an installation. Only what the
+# programs load. FOLDER is below lib/ in the build tree; install.cmake knows where an installation has it. Only what the
 # version script names leaves it.
 function(keystay_plugin target)
 	cmake_parse_arguments(arg "" "FILE;FOLDER;EXPORTS" "LINK" ${ARGN})
@@ -30,5 +30,5 @@ function(keystay_plugin target)
 	target_link_libraries(${target} PRIVATE keystay_flags ${arg_LINK})
 	target_link_options(${target} PRIVATE
 		-Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/${arg_EXPORTS} -Wl,--exclude-libs,ALL)
-	install(TARGETS ${target} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/${arg_FOLDER})
+	keystay_install_plugin(${target} ${arg_FILE} ${arg_FOLDER})
 endfunction()

@@ -85,6 +85,8 @@ static const struct row rows[] = {
 	ROW(CRYPTOKI_NOT_INITIALIZED, FAILED, MODULE_FAILED, "the module is not initialised"),
 	ROW(CRYPTOKI_ALREADY_INITIALIZED, FAILED, MODULE_FAILED, "the module is initialised already"),
 	ROW(RANDOM_NO_RNG, FAILED, TOKEN_FAILED, "it has no random numbers"),
+	{ 0xce534351UL, "CKR_NSS_CERTDB_FAILED", KS_CKR_FAILED, KS_ERR_MODULE_FAILED,
+	  "NSS finds no database in the folder that init-args names" },
 	ROW(STATE_UNSAVEABLE, FAILED, TOKEN_FAILED, "its state cannot be saved"),
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main: keystay-token's command line, and the walls around what it is about to load.
+ * main: the life of keystay-token, and the walls around what it is about to load.
  *
  * Runs in: keystay-token, one process for each PKCS#11 module, started by keystay-agent, which expects nothing good of
  * it (invariant I4). Its channel is descriptor 3; standard output and standard error are the log, also for what the
@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,112 +21,15 @@
 #include "lib/base/log.h"
 #include "lib/base/peer.h"
 #include "lib/base/process.h"
-#include "lib/base/text.h"
-#include "lib/protocol/limits.h"
+#include "pkcs11/command_line.h"
 #include "pkcs11/module_name.h"
 #include "pkcs11/serve.h"
-#include "pkcs11/session.h"
 
 #define CHANNEL_FD 3
 #define FINALIZE_SECONDS 1
 
+/* And KS_SLOT_EVENTS_EXIT (slot_events.h). */
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-
-static const char usage_text[] =
-	"Usage: keystay-token --module NAME (--path FILE | --p11-kit NAME) [--sessions N]\n"
-	"Loads one PKCS#11 module for keystay-agent, which starts it; not for people to start.\n"
-	"\n"
-	"  --module NAME   the module's name in keystay.conf\n"
-	"  --path FILE     the module's file, absolute\n"
-	"  --p11-kit NAME  the module's name in p11-kit's configuration\n"
-	"  --sessions N    at most so many signatures at once on one token (1 to 64)\n"
-	"  --version       print the version\n"
-	"  --help          print this\n"
-	"\n"
-	"Talks to the agent on descriptor 3. See man keystay-token.\n";
-
-struct command_line {
-	const char *module; /* all borrowed from argv */
-	const char *path;
-	const char *p11_kit;
-	unsigned n_sessions;
-	const char *print; /* and end */
-};
-
-static bool read_sessions(const char *text, unsigned *ret_n_sessions)
-{
-	uint64_t number;
-
-	if (ks_text_number(text, KS_SESSIONS_MAX, &number) < 0 || number == 0) {
-		(void)fprintf(stderr, "keystay-token: --sessions takes a number from 1 to %u, not \"%s\"\n",
-			      KS_SESSIONS_MAX, text);
-		return false;
-	}
-	*ret_n_sessions = (unsigned)number;
-	return true;
-}
-
-static bool is_complete(const struct command_line *command_line)
-{
-	if (command_line->print)
-		return true;
-	if (!command_line->module || !command_line->path == !command_line->p11_kit) {
-		(void)fprintf(stderr, "keystay-token: --module and one of --path and --p11-kit are needed\n");
-		return false;
-	}
-	return true;
-}
-
-static bool read_command_line(int argc, char **argv, struct command_line *command_line)
-{
-	enum { MODULE = 256, PATH, P11_KIT, SESSIONS, VERSION, HELP };
-	static const struct option options[] = {
-		{ "module", required_argument, NULL, MODULE },
-		{ "path", required_argument, NULL, PATH },
-		{ "p11-kit", required_argument, NULL, P11_KIT },
-		{ "sessions", required_argument, NULL, SESSIONS },
-		{ "version", no_argument, NULL, VERSION },
-		{ "help", no_argument, NULL, HELP },
-		{ NULL, 0, NULL, 0 },
-	};
-	bool good = true;
-	int option;
-
-	while (good && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (option) {
-		case MODULE:
-			command_line->module = optarg;
-			break;
-		case PATH:
-			command_line->path = optarg;
-			break;
-		case P11_KIT:
-			command_line->p11_kit = optarg;
-			break;
-		case SESSIONS:
-			good = read_sessions(optarg, &command_line->n_sessions);
-			break;
-		case VERSION:
-			command_line->print = "keystay-token " KEYSTAY_VERSION "\n";
-			break;
-		case HELP:
-		case 'h':
-			command_line->print = usage_text;
-			break;
-		default:
-			good = false;
-			break;
-		}
-	}
-	if (good && optind < argc) {
-		(void)fprintf(stderr, "keystay-token: \"%s\" is not an option\n", argv[optind]);
-		good = false;
-	}
-	good = good && is_complete(command_line);
-	if (!good)
-		(void)fprintf(stderr, "See: keystay-token --help\n");
-	return good;
-}
 
 /* --- walls ------------------------------------------------------------------------------------------------------- */
 
@@ -177,7 +79,7 @@ static int build_walls(void)
 
 /* --- life -------------------------------------------------------------------------------------------------------- */
 
-static int load(const struct command_line *command_line, struct ks_module *ret_module)
+static int load(const struct ks_command_line *command_line, struct ks_module *ret_module)
 {
 	KS_AUTO_FREE char *path = NULL;
 	struct ks_problem problem = { 0 };
@@ -186,7 +88,7 @@ static int load(const struct command_line *command_line, struct ks_module *ret_m
 	if (command_line->p11_kit)
 		r = ks_module_name_resolve(command_line->p11_kit, &path, &problem);
 	if (r == 0)
-		r = ks_module_load(path ? path : command_line->path, ret_module, &problem);
+		r = ks_module_load(path ? path : command_line->path, command_line->init_args, ret_module, &problem);
 	if (r < 0)
 		ks_log_error("module \"%s\" cannot be used: %s", command_line->module, problem.text);
 	return r;
@@ -214,14 +116,20 @@ static void finalize(struct ks_serve *serve, const struct ks_module *module)
 	ks_module_finalize(module);
 }
 
-static int run(const struct command_line *command_line)
+static int run(const struct ks_command_line *command_line)
 {
 	struct ks_module module;
 	struct ks_serve *serve;
+	const struct ks_serve_options options = {
+		.fd = CHANNEL_FD,
+		.n_sessions = command_line->n_sessions,
+		.slots = command_line->slots,
+		.slot_events = !command_line->no_slot_events,
+	};
 
 	if (build_walls() < 0 || load(command_line, &module) < 0)
 		return EXIT_FAILED;
-	int r = ks_serve_new(&module, CHANNEL_FD, command_line->n_sessions, &serve);
+	int r = ks_serve_new(&module, &options, &serve);
 	if (r < 0) {
 		ks_log_error("module \"%s\" cannot be served: %s", command_line->module, ks_error_text(r));
 		return EXIT_FAILED;
@@ -236,7 +144,7 @@ static int run(const struct command_line *command_line)
 
 int main(int argc, char **argv)
 {
-	struct command_line command_line = { .n_sessions = KS_WORKER_SESSIONS };
+	struct ks_command_line command_line;
 	int code = EXIT_USAGE;
 
 	if (ks_process_harden() < 0 || ks_process_open_standard() < 0) {
@@ -244,7 +152,7 @@ int main(int argc, char **argv)
 		_exit(EXIT_FAILED);
 	}
 	ks_log_init("keystay-token", KS_LOG_INFO);
-	if (read_command_line(argc, argv, &command_line)) {
+	if (ks_command_line_read(argc, argv, &command_line)) {
 		if (command_line.print) {
 			(void)fputs(command_line.print, stdout);
 			code = EXIT_GOOD;

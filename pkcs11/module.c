@@ -3,6 +3,7 @@
 #include "pkcs11/module.h"
 
 #include <p11-kit/p11-kit.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "lib/base/cleanup.h"
@@ -39,23 +40,33 @@ static int check_path(const char *path, char **ret_resolved, struct ks_problem *
 static bool has_all_calls(const CK_FUNCTION_LIST *calls)
 {
 	return calls->C_Initialize && calls->C_Finalize && calls->C_GetInfo && calls->C_GetSlotList &&
-	       calls->C_GetTokenInfo && calls->C_GetMechanismList && calls->C_OpenSession && calls->C_CloseSession &&
-	       calls->C_CloseAllSessions && calls->C_GetSessionInfo && calls->C_Login && calls->C_Logout &&
-	       calls->C_GetAttributeValue && calls->C_FindObjectsInit && calls->C_FindObjects &&
+	       calls->C_GetSlotInfo && calls->C_GetTokenInfo && calls->C_GetMechanismList && calls->C_OpenSession &&
+	       calls->C_CloseSession && calls->C_CloseAllSessions && calls->C_GetSessionInfo && calls->C_Login &&
+	       calls->C_Logout && calls->C_GetAttributeValue && calls->C_FindObjectsInit && calls->C_FindObjects &&
 	       calls->C_FindObjectsFinal && calls->C_SignInit && calls->C_Sign;
 }
 
+/* One form for all. Where the standard has pReserved, NSS has its LibraryParameters, and its own pReserved behind, which
+ * must be there and NULL. Modules that take nothing insist on NULL for both. */
+struct arguments {
+	CK_C_INITIALIZE_ARGS standard;
+	void *nss_reserved;
+};
+
 /* Not by p11_kit_module_initialize(): for a module that is loaded unmanaged it passes no arguments, which by PKCS#11
  * 2.40 section 5.4 promises that one thread alone will call, and SoftHSM then leaves out its locks. */
-static CK_RV initialize(struct ks_module *module)
+static CK_RV initialize(struct ks_module *module, const char *init_args)
 {
-	CK_C_INITIALIZE_ARGS arguments = { .flags = CKF_OS_LOCKING_OK };
+	/* Cryptoki has no const. */
+	struct arguments arguments = { .standard = { .flags = CKF_OS_LOCKING_OK,
+						     .pReserved = (void *)(uintptr_t)init_args } };
 
-	CK_RV rv = module->calls->C_Initialize(&arguments);
+	CK_RV rv = module->calls->C_Initialize(&arguments.standard);
 	if (rv != CKR_CANT_LOCK)
 		return rv;
 	module->threads = false;
-	return module->calls->C_Initialize(NULL);
+	arguments.standard.flags = 0;
+	return module->calls->C_Initialize(init_args ? &arguments.standard : NULL);
 }
 
 /* The file name is no proof; what the module says of itself is closer to one. */
@@ -72,7 +83,7 @@ static bool is_keystay(const struct ks_module *module)
 	return strncmp(description, OWN_DESCRIPTION, strlen(OWN_DESCRIPTION)) == 0;
 }
 
-int ks_module_load(const char *path, struct ks_module *ret_module, struct ks_problem *problem)
+int ks_module_load(const char *path, const char *init_args, struct ks_module *ret_module, struct ks_problem *problem)
 {
 	KS_AUTO_FREE char *resolved = NULL;
 	struct ks_module module = { .threads = true };
@@ -88,7 +99,7 @@ int ks_module_load(const char *path, struct ks_module *ret_module, struct ks_pro
 	}
 	if (!has_all_calls(module.calls))
 		return ks_problem_set(problem, KS_ERR_MODULE_FAILED, "%s lacks functions of PKCS#11", resolved);
-	CK_RV rv = initialize(&module);
+	CK_RV rv = initialize(&module, init_args);
 	if (rv != CKR_OK)
 		return ks_ckr_problem(problem, rv, resolved, "C_Initialize");
 	if (is_keystay(&module))

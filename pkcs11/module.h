@@ -19,8 +19,9 @@ struct ks_module {
 
 /* Loads and initialises the module at path (absolute). Refused are files that others could change
  * (ks_path_check_trusted()) and keystay's own module, which would ask the agent that asks us. The module is never
- * unloaded: vendors' exit handlers crash. */
-int ks_module_load(const char *path, struct ks_module *ret_module, struct ks_problem *problem) KS_WARN_UNUSED;
+ * unloaded: vendors' exit handlers crash. init_args: what some modules want to be told at C_Initialize, else NULL. */
+int ks_module_load(const char *path, const char *init_args, struct ks_module *ret_module, struct ks_problem *problem)
+	KS_WARN_UNUSED;
 
 /* C_Finalize. It may hang; the caller watches. */
 void ks_module_finalize(const struct ks_module *module);

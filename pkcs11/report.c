@@ -5,19 +5,22 @@
 #include <stdlib.h>
 
 #include "lib/base/cleanup.h"
-#include "lib/base/der.h"
 #include "lib/base/log.h"
 #include "lib/protocol/message.h"
 #include "pkcs11/ckr.h"
+#include "pkcs11/contents.h"
 #include "pkcs11/label.h"
 
 #define FLUSH_SIZE ((size_t)64 << 10)
 #define LABEL_RAW_MAX 4096u
+#define CERTIFICATES_SIZE ((size_t)2 * KS_OBJECT_BYTES_PER_MODULE) /* with their labels and frames */
 #define SESSION_TRIES 2 /* a session of before may be gone; a fresh one is not */
 
 /* One inventory under way. */
 struct report {
 	struct ks_wire *wire;
+	const struct ks_digest *digests;
+	unsigned events; /* enum ks_token_events */
 	struct ks_buffer out;
 	size_t n_objects;  /* of all tokens, against KS_OBJECTS_PER_MODULE */
 	size_t n_bytes;    /* told, against KS_OBJECT_BYTES_PER_MODULE */
@@ -32,7 +35,10 @@ struct reading {
 	struct ks_keys keys;
 	struct ks_handles handles;
 	struct ks_object_memory memory;
-	const char *function; /* that was called last */
+	struct ks_buffer certificates; /* told after their token, whose digest is made of them */
+	struct ks_contents contents;   /* as everybody sees them */
+	bool cut;                      /* there is more than was read */
+	const char *function;          /* that was called last */
 };
 
 static void reading_deinit(struct reading *reading)
@@ -40,6 +46,8 @@ static void reading_deinit(struct reading *reading)
 	ks_keys_deinit(&reading->keys);
 	ks_handles_deinit(&reading->handles);
 	ks_object_memory_deinit(&reading->memory);
+	ks_contents_deinit(&reading->contents);
+	ks_buffer_deinit(&reading->certificates);
 }
 
 /* --- telling ----------------------------------------------------------------------------------------------------- */
@@ -62,6 +70,7 @@ static int tell_token(struct report *report, const struct ks_token *token)
 		.serial = ks_bytes_text(token->serial),
 		.pin_flags = ks_token_pin_flags(token),
 		.logged_in = token->logged_in,
+		.digest = ks_bytes(token->digest, sizeof(token->digest)),
 	};
 
 	ks_token_pin_limits(token, &message.pin_min, &message.pin_max);
@@ -118,6 +127,7 @@ static CK_RV find_class(struct reading *reading, CK_OBJECT_CLASS class)
 	if (rv != CKR_OK)
 		return rv;
 	report->n_objects += reading->handles.n;
+	reading->cut = reading->cut || reading->handles.cut;
 	if (reading->handles.cut)
 		ks_log_warning("%s: more than %u objects; the others are left out", reading->token->whose,
 			       KS_OBJECTS_PER_MODULE);
@@ -129,6 +139,14 @@ static CK_RV find_class(struct reading *reading, CK_OBJECT_CLASS class)
 static bool is_of_session(CK_RV rv)
 {
 	return rv != CKR_OK && ks_ckr_kind(rv) != KS_CKR_OBJECT_LOST;
+}
+
+/* Private objects may be among them while somebody is logged in, so nothing is learned then. */
+static int see(struct reading *reading, struct ks_bytes object)
+{
+	if (reading->token->logged_in)
+		return 0;
+	return ks_contents_add(&reading->contents, reading->report->digests, object);
 }
 
 static CK_RV read_keys(struct reading *reading, bool is_private)
@@ -144,6 +162,8 @@ static CK_RV read_keys(struct reading *reading, bool is_private)
 				    &reading->memory, &rv, &key);
 		if (is_of_session(rv))
 			return rv;
+		if (r == 0 && !is_private)
+			r = see(reading, ks_key_spki(key));
 		if (r == 0 && !has_room(reading->report, sizeof(*key) + key->id_size + key->spki_size)) {
 			ks_key_free(key);
 			r = KS_ERR_LIMIT;
@@ -156,29 +176,22 @@ static CK_RV read_keys(struct reading *reading, bool is_private)
 	return CKR_OK;
 }
 
-/* Some cards pad certificates to the size of their file. */
-static struct ks_bytes without_padding(struct ks_bytes value)
-{
-	struct ks_reader reader = ks_reader(value);
-	uint8_t tag = 0;
-	struct ks_bytes der = ks_der_take_any(&reader, &tag);
-
-	return ks_reader_ok(&reader) && tag == KS_DER_SEQUENCE ? der : KS_BYTES_NONE;
-}
-
 static int tell_certificate(struct reading *reading, const struct ks_attribute *id, const struct ks_attribute *label,
 			    const struct ks_attribute *value)
 {
 	char text[KS_KEY_LABEL_SIZE];
-	struct ks_bytes der = without_padding(value->value);
+	struct ks_bytes der = ks_contents_certificate(value->value);
 	struct ks_bytes spki;
 
+	int r = der.size > 0 ? see(reading, der) : 0;
+	if (r < 0)
+		return r;
 	if (der.size == 0 || !has_room(reading->report, der.size + id->value.size)) {
 		reading->report->n_left_out++;
 		return 0;
 	}
 	if (ks_spki_of_certificate(der, &spki) == 0) {
-		int r = ks_keys_learn(&reading->keys, id->value, spki);
+		r = ks_keys_learn(&reading->keys, id->value, spki);
 		if (r < 0)
 			return r;
 	}
@@ -190,7 +203,8 @@ static int tell_certificate(struct reading *reading, const struct ks_attribute *
 		.label = ks_bytes_text(text),
 		.der = der,
 	};
-	return tell(reading->report, KS_MSG_WORKER_CERTIFICATE, &message);
+	ks_message_write(&reading->certificates, KS_MSG_WORKER_CERTIFICATE, &message);
+	return ks_buffer_error(&reading->certificates);
 }
 
 static CK_RV read_certificates(struct reading *reading, int *ret_error)
@@ -221,35 +235,67 @@ static CK_RV read_certificates(struct reading *reading, int *ret_error)
 	return rv;
 }
 
-/* The token, its certificates, its keys, in one session. ret_error: of ours, which ends the whole inventory. */
+/* The digest of what everybody sees; while somebody is logged in the one of before stays. */
+static CK_RV digest_contents(struct reading *reading, int *ret_error)
+{
+	struct ks_token *token = reading->token;
+	const struct ks_digest *digests = reading->report->digests;
+	CK_RV rv = CKR_OK;
+
+	if (token->logged_in)
+		return CKR_OK;
+	if (!reading->cut) {
+		*ret_error = ks_contents_make(&reading->contents, digests, token->digest);
+		return CKR_OK;
+	}
+	/* How much was left out depends on the other tokens. */
+	int r = ks_contents_read(token->sessions.module, reading->session.handle, digests, &rv, token->digest);
+	*ret_error = r < 0 && rv == CKR_OK ? r : 0;
+	return rv;
+}
+
+/* The token first, which makes the agent forget what it knew of it. */
+static int tell_all(struct reading *reading)
+{
+	struct report *report = reading->report;
+
+	int r = tell_token(report, reading->token);
+	if (r == 0)
+		r = ks_wire_write(report->wire, &report->out);
+	if (r == 0)
+		r = ks_wire_write(report->wire, &reading->certificates);
+	return r == 0 ? tell_keys(report, reading->token) : r;
+}
+
+/* All objects, in one session. ret_error: of ours, which ends the whole inventory. */
 static CK_RV read_in(struct reading *reading, int *ret_error)
 {
 	struct ks_token *token = reading->token;
 
 	reading->function = "C_GetSessionInfo";
 	CK_RV rv = ks_session_is_logged_in(&token->sessions, reading->session, &token->logged_in);
-	if (rv != CKR_OK)
-		return rv;
-	*ret_error = tell_token(reading->report, token);
-	if (*ret_error == 0)
+	if (rv == CKR_OK)
 		rv = read_keys(reading, false);
-	if (*ret_error == 0 && rv == CKR_OK)
+	if (rv == CKR_OK)
 		rv = read_keys(reading, true);
-	if (*ret_error == 0 && rv == CKR_OK)
+	if (rv == CKR_OK)
 		rv = read_certificates(reading, ret_error);
+	if (*ret_error == 0 && rv == CKR_OK)
+		rv = digest_contents(reading, ret_error);
 	if (*ret_error < 0 || rv != CKR_OK)
 		return rv;
 	reading->report->n_left_out += ks_keys_finish(&reading->keys, &token->keys);
 	ks_keys_deinit(&token->keys);
 	token->keys = reading->keys;
 	reading->keys = (struct ks_keys){ 0 };
-	*ret_error = tell_keys(reading->report, token);
+	*ret_error = tell_all(reading);
 	return CKR_OK;
 }
 
 static CK_RV read_objects(struct report *report, struct ks_token *token, const char **ret_function, int *ret_error)
 {
-	KS_CLEANUP(reading_deinit) struct reading reading = { .report = report, .token = token };
+	KS_CLEANUP(reading_deinit)
+	struct reading reading = { .report = report, .token = token, .certificates = { .limit = CERTIFICATES_SIZE } };
 	size_t n_objects = report->n_objects;
 
 	*ret_function = "C_OpenSession";
@@ -296,6 +342,8 @@ static int report_token(struct report *report, struct ks_token *token)
 		ks_log_warning("%s: C_GetMechanismList failed; mechanisms are tried instead", token->whose);
 	token->mechanisms = mechanisms;
 	report->n_left_out = 0;
+	token->told = true;
+	token->changed = false;
 	for (int i = 0; i < SESSION_TRIES; i++) {
 		rv = read_objects(report, token, &function, &error);
 		if (error < 0)
@@ -312,7 +360,7 @@ static int report_token(struct report *report, struct ks_token *token)
 
 static int finish(struct report *report, bool all)
 {
-	const struct ks_msg_worker_inventory message = { KS_MESSAGE_HEAD(0), .all = all };
+	const struct ks_msg_worker_inventory message = { KS_MESSAGE_HEAD(0), .all = all, .events = report->events };
 
 	int r = tell(report, KS_MSG_WORKER_INVENTORY, &message);
 	return r == 0 ? ks_wire_write(report->wire, &report->out) : r;
@@ -323,32 +371,75 @@ static void report_deinit(struct report *report)
 	ks_buffer_deinit(&report->out);
 }
 
-int ks_report_all(struct ks_wire *wire, struct ks_tokens *tokens)
+static struct report report_begin(const struct ks_report_place *place)
 {
-	KS_CLEANUP(report_deinit) struct report report = { .wire = wire };
+	return (struct report){ .wire = place->wire, .digests = place->digests, .events = atomic_load(place->events) };
+}
+
+static int tell_gone(struct report *report, const struct ks_token *token)
+{
+	const struct ks_msg_worker_event message = { KS_MESSAGE_HEAD(0), .kind = KS_WORKER_EVENT_TOKEN_GONE,
+						     .token = token->number };
+
+	return tell(report, KS_MSG_WORKER_EVENT, &message);
+}
+
+/* One that was away, if for a moment only, is told as gone: the agent must forget its PIN. */
+static int report_news(struct report *report, struct ks_token *token, bool all)
+{
+	int r = 0;
+
+	if (token->told && token->went) {
+		r = tell_gone(report, token);
+		token->told = false;
+	}
+	token->went = false;
+	if (r == 0 && token->present && (all || !token->told || token->changed))
+		r = report_token(report, token);
+	return r;
+}
+
+/* One that has lost what it was connected to (p11-kit-client.so, whose server has died) fails for ever. The agent does
+ * not wait for the end of such an inventory. */
+static int tell_broken(struct report *report)
+{
+	const struct ks_msg_worker_event message = { KS_MESSAGE_HEAD(0), .kind = KS_WORKER_EVENT_RENEW };
+
+	return tell(report, KS_MSG_WORKER_EVENT, &message);
+}
+
+static int report_tokens(const struct ks_report_place *place, struct ks_tokens *tokens, bool all)
+{
+	KS_CLEANUP(report_deinit) struct report report = report_begin(place);
 	struct ks_problem problem;
 
 	if (ks_tokens_scan(tokens, &problem) < 0)
 		ks_log_error("%s", problem.text);
-	for (size_t i = 0; i < tokens->n; i++) {
-		if (!tokens->list[i]->present)
-			continue;
-		int r = report_token(&report, tokens->list[i]);
-		if (r < 0)
-			return r;
-	}
-	return finish(&report, true);
+	int r = tokens->broken ? tell_broken(&report) : 0;
+	for (size_t i = 0; r == 0 && i < tokens->n; i++)
+		r = report_news(&report, tokens->list[i], all);
+	return r == 0 ? finish(&report, all) : r;
 }
 
-int ks_report_token(struct ks_wire *wire, struct ks_tokens *tokens, struct ks_token *token)
+int ks_report_all(const struct ks_report_place *place, struct ks_tokens *tokens)
 {
-	KS_CLEANUP(report_deinit) struct report report = { .wire = wire };
+	return report_tokens(place, tokens, true);
+}
+
+int ks_report_changes(const struct ks_report_place *place, struct ks_tokens *tokens)
+{
+	return report_tokens(place, tokens, false);
+}
+
+int ks_report_token(const struct ks_report_place *place, struct ks_tokens *tokens, struct ks_token *token)
+{
+	KS_CLEANUP(report_deinit) struct report report = report_begin(place);
 	struct ks_problem problem;
 
 	if (token->present && ks_token_refresh(token, &problem) < 0)
 		ks_log_warning("%s", problem.text);
 	if (!token->present)
-		return ks_report_all(wire, tokens);
+		return report_tokens(place, tokens, false);
 	int r = report_token(&report, token);
 	return r < 0 ? r : finish(&report, false);
 }

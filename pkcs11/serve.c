@@ -7,7 +7,9 @@
  *
  *	main thread:  read frame -> SIGN -------> queue -> thread: [read lock]  sign -> reply
  *	                         -> LOGIN ... --> [write lock]  do it, tell the inventory -> reply
+ *	events.h:     a card comes or goes ---------------------------------------------> WORKER_EVENT
  *
+ * A signature that takes a PIN of its own is made by the main thread as well: a PIN is given while nothing else happens.
  * Deadlines are the agent's affair: what hangs here is killed with the process.
  */
 #include "pkcs11/serve.h"
@@ -19,6 +21,9 @@
 #include "lib/base/log.h"
 #include "lib/protocol/limits.h"
 #include "lib/protocol/message.h"
+#include "pkcs11/ckr.h"
+#include "pkcs11/events.h"
+#include "pkcs11/holder.h"
 #include "pkcs11/queue.h"
 #include "pkcs11/report.h"
 #include "pkcs11/sign.h"
@@ -30,8 +35,11 @@
 
 struct ks_serve {
 	struct ks_module module; /* a copy: threads may outlive whoever loaded it */
+	struct ks_serve_options options;
 	struct ks_wire wire;
 	struct ks_digest *digests;
+	struct ks_places places;
+	struct ks_events events;
 	struct ks_tokens tokens;
 	struct ks_queue *queue;
 	pthread_rwlock_t lock; /* read: sign; write: everything that changes tokens */
@@ -43,22 +51,60 @@ struct sign_job {
 	uint8_t input[];
 };
 
-/* --- signing, in threads ----------------------------------------------------------------------------------------- */
-
-static int sign(struct ks_serve *serve, const struct ks_msg_worker_sign *message, struct ks_buffer *signature,
-		struct ks_problem *problem)
+static struct ks_report_place report_place(struct ks_serve *serve)
 {
-	struct ks_token *token = ks_tokens_find(&serve->tokens, message->token);
+	return (struct ks_report_place){ .wire = &serve->wire,
+					 .digests = serve->digests,
+					 .events = &serve->events.how };
+}
+
+static struct ks_token *find_token(const struct ks_serve *serve, uint32_t number, struct ks_problem *problem)
+{
+	struct ks_token *token = ks_tokens_find(&serve->tokens, number);
+
 	if (!token)
-		return ks_problem_set(problem, KS_ERR_TOKEN_ABSENT, "the token is not there any more");
-	struct ks_key *key = ks_keys_find(&token->keys, message->key);
+		(void)ks_problem_set(problem, KS_ERR_TOKEN_ABSENT, "the token is not there any more");
+	return token;
+}
+
+/* A card that another program has taken for itself fails in all kinds of ways; the reader knows better. */
+static int explain_holder(struct ks_serve *serve, uint32_t token, int r, struct ks_problem *problem)
+{
+	if ((r == KS_ERR_TOKEN_FAILED || r == KS_ERR_TOKEN_ABSENT) &&
+	    ks_readers_is_exclusive(serve->events.readers, token))
+		ks_holder_explain(problem);
+	return r;
+}
+
+/* --- signing ----------------------------------------------------------------------------------------------------- */
+
+/* The agent asks for an inventory, which finds out what is the matter. */
+static void tell_changed(struct ks_serve *serve)
+{
+	const struct ks_msg_worker_event message = { KS_MESSAGE_HEAD(0), .kind = KS_WORKER_EVENT_CHANGED };
+
+	/* Whoever waits for the signature hears of a broken channel. */
+	(void)!ks_wire_send(&serve->wire, KS_MSG_WORKER_EVENT, &message);
+}
+
+struct sign_what {
+	uint32_t key;
+	uint32_t scheme;
+	struct ks_bytes input;
+	struct ks_sign_pin *pin; /* or NULL */
+};
+
+static int sign(struct ks_serve *serve, struct ks_token *token, const struct sign_what *what,
+		struct ks_buffer *signature, struct ks_problem *problem)
+{
+	struct ks_key *key = ks_keys_find(&token->keys, what->key);
 	if (!key)
 		return ks_problem_set(problem, KS_ERR_UNKNOWN_KEY, "%s does not have this key any more", token->whose);
-	const struct ks_scheme *scheme = ks_scheme_find(message->scheme);
+	const struct ks_scheme *scheme = ks_scheme_find(what->scheme);
 	if (!scheme)
 		return ks_problem_set(problem, KS_ERR_INPUT_SCHEME,
-				      "%s: signature scheme 0x%04x is unknown or too weak", token->whose,
-				      message->scheme);
+				      "%s: signature scheme 0x%04x is unknown or too weak", token->whose, what->scheme);
+	bool no_session = false;
 	const struct ks_sign_request request = {
 		.digests = serve->digests,
 		.sessions = &token->sessions,
@@ -68,9 +114,32 @@ static int sign(struct ks_serve *serve, const struct ks_msg_worker_sign *message
 		.logged_in = token->logged_in,
 		.key = key,
 		.scheme = scheme,
-		.input = message->input,
+		.input = what->input,
+		.pin = what->pin,
+		.ret_no_session = &no_session,
 	};
-	return ks_sign(&request, signature, problem);
+	int r = explain_holder(serve, token->number, ks_sign(&request, signature, problem), problem);
+	if (no_session)
+		tell_changed(serve);
+	return r;
+}
+
+static int send_signature(struct ks_serve *serve, uint32_t id, const struct ks_buffer *signature)
+{
+	const struct ks_msg_worker_sign_reply reply = { KS_MESSAGE_HEAD(id), .signature = ks_buffer_bytes(signature) };
+
+	return ks_wire_send(&serve->wire, KS_MSG_WORKER_SIGN_REPLY, &reply);
+}
+
+/* --- signing, in threads ----------------------------------------------------------------------------------------- */
+
+static int sign_job(struct ks_serve *serve, const struct ks_msg_worker_sign *message, struct ks_buffer *signature,
+		    struct ks_problem *problem)
+{
+	const struct sign_what what = { .key = message->key, .scheme = message->scheme, .input = message->input };
+
+	struct ks_token *token = find_token(serve, message->token, problem);
+	return token ? sign(serve, token, &what, signature, problem) : KS_ERR_TOKEN_ABSENT;
 }
 
 static int answer_sign(struct ks_serve *serve, const struct sign_job *job)
@@ -79,13 +148,11 @@ static int answer_sign(struct ks_serve *serve, const struct sign_job *job)
 	struct ks_problem problem = { 0 };
 
 	(void)pthread_rwlock_rdlock(&serve->lock);
-	int r = sign(serve, &job->message, &signature, &problem);
+	int r = sign_job(serve, &job->message, &signature, &problem);
 	(void)pthread_rwlock_unlock(&serve->lock);
 	if (r < 0)
 		return ks_wire_send_problem(&serve->wire, job->message.id, &problem);
-	const struct ks_msg_worker_sign_reply reply = { KS_MESSAGE_HEAD(job->message.id),
-							.signature = ks_buffer_bytes(&signature) };
-	return ks_wire_send(&serve->wire, KS_MSG_WORKER_SIGN_REPLY, &reply);
+	return send_signature(serve, job->message.id, &signature);
 }
 
 static void run_sign_job(struct ks_queue_job *head, void *userdata)
@@ -139,29 +206,36 @@ static int take_pin(struct ks_serve *serve, struct ks_bytes pin, struct ks_secre
 	return 0;
 }
 
+/* Tells the token's news: a PIN changes its flags, another card has other contents. r stays what it is unless the
+ * channel fails. */
+static int report_after(struct ks_serve *serve, struct ks_token *token, int r)
+{
+	const struct ks_report_place place = report_place(serve);
+
+	int told = ks_report_token(&place, &serve->tokens, token);
+	return told < 0 ? told : r;
+}
+
 /* Takes pin, which is wiped before anybody hears of the outcome. */
 static int login(struct ks_serve *serve, const struct ks_msg_worker_login *message, struct ks_secret *pin,
 		 struct ks_problem *problem)
 {
 	KS_CLEANUP(ks_secret_freep) struct ks_secret *taken = pin;
-	struct ks_token *token = ks_tokens_find(&serve->tokens, message->token);
+	struct ks_token *token = find_token(serve, message->token, problem);
 	bool submitted = false;
 
 	if (!token)
-		return ks_problem_set(problem, KS_ERR_TOKEN_ABSENT, "the token is not there any more");
+		return KS_ERR_TOKEN_ABSENT;
 	const struct ks_user_login user = { .pin = taken,
+					    .digests = serve->digests,
 					    .serial = message->serial,
-					    .final_try = message->final_try,
-					    .unattended = message->unattended };
+					    .digest = message->digest,
+					    .terms = { .final_try = message->final_try,
+						       .unattended = message->unattended } };
 	int r = ks_user_login(token, &user, &submitted, problem);
 	ks_secret_free(KS_STEAL(taken));
-	/* A wrong PIN changes the token's flags, which people want to see. */
-	if (submitted || !token->present) {
-		int told = ks_report_token(&serve->wire, &serve->tokens, token);
-		if (told < 0)
-			return told;
-	}
-	return r;
+	r = explain_holder(serve, token->number, r, problem);
+	return submitted || r == KS_ERR_CHANGED || !token->present ? report_after(serve, token, r) : r;
 }
 
 static int take_login(struct ks_serve *serve, const void *message, struct ks_problem *problem)
@@ -179,15 +253,50 @@ static int take_login(struct ks_serve *serve, const void *message, struct ks_pro
 	return r < 0 ? r : ks_wire_send(&serve->wire, KS_MSG_WORKER_LOGIN_REPLY, &reply);
 }
 
+/* The PIN is gone when this returns. */
+static int sign_with_pin(struct ks_serve *serve, const struct ks_msg_worker_sign_with_pin *message,
+			 struct ks_sign_pin *pin, struct ks_buffer *signature, struct ks_problem *problem)
+{
+	const struct ks_pin_terms terms = { .final_try = message->final_try, .unattended = message->unattended };
+	const struct sign_what what = {
+		.key = message->key, .scheme = message->scheme, .input = message->input, .pin = pin
+	};
+
+	struct ks_token *token = find_token(serve, message->token, problem);
+	if (!token)
+		return KS_ERR_TOKEN_ABSENT;
+	int r = ks_pin_check(token, terms, ks_secret_bytes(pin->secret).size, problem);
+	if (r == 0)
+		r = sign(serve, token, &what, signature, problem);
+	if (pin->submitted && pin->rv != CKR_OK)
+		r = explain_holder(serve, token->number, ks_pin_explain(token, pin->rv, problem), problem);
+	/* After a good signature nothing is told: it would cost an inventory each time. */
+	return r < 0 && (pin->submitted || !token->present) ? report_after(serve, token, r) : r;
+}
+
+static int take_sign_with_pin(struct ks_serve *serve, const void *message, struct ks_problem *problem)
+{
+	const struct ks_msg_worker_sign_with_pin *request = message;
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer signature = { 0 };
+	struct ks_sign_pin pin = { 0 };
+
+	int r = take_pin(serve, request->pin, &pin.secret, problem);
+	if (r < 0)
+		return r;
+	(void)pthread_rwlock_wrlock(&serve->lock);
+	r = sign_with_pin(serve, request, &pin, &signature, problem);
+	(void)pthread_rwlock_unlock(&serve->lock);
+	ks_secret_free(pin.secret);
+	return r < 0 ? r : send_signature(serve, request->id, &signature);
+}
+
 static int logout(struct ks_serve *serve, uint32_t number, struct ks_problem *problem)
 {
 	struct ks_token *token = ks_tokens_find(&serve->tokens, number);
 
 	if (!token)
 		return 0; /* it has gone, and its login with it */
-	int r = ks_user_logout(token, problem);
-	int told = ks_report_token(&serve->wire, &serve->tokens, token);
-	return told < 0 ? told : r;
+	return report_after(serve, token, ks_user_logout(token, problem));
 }
 
 static int take_logout(struct ks_serve *serve, const void *message, struct ks_problem *problem)
@@ -206,9 +315,10 @@ static int take_rescan(struct ks_serve *serve, const void *message, struct ks_pr
 	(void)problem;
 	const struct ks_msg_worker_rescan *request = message;
 	const struct ks_msg_worker_rescan_reply reply = { KS_MESSAGE_HEAD(request->id) };
+	const struct ks_report_place place = report_place(serve);
 
 	(void)pthread_rwlock_wrlock(&serve->lock);
-	int r = ks_report_all(&serve->wire, &serve->tokens);
+	int r = request->all ? ks_report_all(&place, &serve->tokens) : ks_report_changes(&place, &serve->tokens);
 	(void)pthread_rwlock_unlock(&serve->lock);
 	return r < 0 ? r : ks_wire_send(&serve->wire, KS_MSG_WORKER_RESCAN_REPLY, &reply);
 }
@@ -219,6 +329,7 @@ static const struct handler {
 	int (*take)(struct ks_serve *serve, const void *message, struct ks_problem *problem);
 } handlers[] = {
 	{ KS_MSG_WORKER_SIGN, sizeof(struct ks_msg_worker_sign), take_sign },
+	{ KS_MSG_WORKER_SIGN_WITH_PIN, sizeof(struct ks_msg_worker_sign_with_pin), take_sign_with_pin },
 	{ KS_MSG_WORKER_LOGIN, sizeof(struct ks_msg_worker_login), take_login },
 	{ KS_MSG_WORKER_LOGOUT, sizeof(struct ks_msg_worker_logout), take_logout },
 	{ KS_MSG_WORKER_RESCAN, sizeof(struct ks_msg_worker_rescan), take_rescan },
@@ -226,6 +337,7 @@ static const struct handler {
 
 union request {
 	struct ks_msg_worker_sign sign;
+	struct ks_msg_worker_sign_with_pin sign_with_pin;
 	struct ks_msg_worker_login login;
 	struct ks_msg_worker_logout logout;
 	struct ks_msg_worker_rescan rescan;
@@ -276,29 +388,33 @@ static int lock_init(pthread_rwlock_t *lock)
 }
 
 /* What fails here ends the process, so nothing is undone. */
-static int start(struct ks_serve *serve, int fd, unsigned n_sessions)
+static int start(struct ks_serve *serve)
 {
-	unsigned n_threads = serve->module.threads ? n_sessions : 1;
+	const struct ks_serve_options *options = &serve->options;
+	unsigned n_threads = serve->module.threads ? options->n_sessions : 1;
 
 	int r = lock_init(&serve->lock);
 	if (r == 0)
-		r = ks_wire_init(&serve->wire, fd);
+		r = ks_wire_init(&serve->wire, options->fd);
 	if (r == 0)
 		r = ks_digest_new(&serve->digests);
 	if (r == 0)
+		r = ks_places_init(&serve->places);
+	if (r == 0)
 		r = ks_queue_new(n_threads, JOBS_MAX, run_sign_job, serve, &serve->queue);
 	if (r == 0)
-		ks_tokens_init(&serve->tokens, &serve->module, n_sessions);
+		ks_tokens_init(&serve->tokens, &serve->module, options->n_sessions, options->slots, &serve->places);
 	return r;
 }
 
-int ks_serve_new(const struct ks_module *module, int fd, unsigned n_sessions, struct ks_serve **ret_serve)
+int ks_serve_new(const struct ks_module *module, const struct ks_serve_options *options, struct ks_serve **ret_serve)
 {
 	struct ks_serve *serve = calloc(1, sizeof(*serve));
 	if (!serve)
 		return KS_ERR_NO_MEMORY;
 	serve->module = *module;
-	int r = start(serve, fd, n_sessions);
+	serve->options = *options;
+	int r = start(serve);
 	if (r < 0) {
 		free(serve);
 		return r;
@@ -310,9 +426,13 @@ int ks_serve_new(const struct ks_module *module, int fd, unsigned n_sessions, st
 int ks_serve_run(struct ks_serve *serve)
 {
 	struct ks_frame frame;
+	const struct ks_report_place place = report_place(serve);
 
 	(void)pthread_rwlock_wrlock(&serve->lock);
-	int r = ks_report_all(&serve->wire, &serve->tokens);
+	/* Before the first look: what comes after it must not be missed. */
+	ks_events_start(&serve->events, &serve->module, serve->options.slots, serve->options.slot_events, &serve->wire,
+			&serve->places);
+	int r = ks_report_all(&place, &serve->tokens);
 	(void)pthread_rwlock_unlock(&serve->lock);
 	while (r == 0) {
 		r = ks_wire_read(&serve->wire, &frame);

@@ -10,8 +10,14 @@
 
 struct ks_serve;
 
-/* fd: the channel to the agent, borrowed. n_sessions: at most so many signatures at once. */
-int ks_serve_new(const struct ks_module *module, int fd, unsigned n_sessions, struct ks_serve **ret_serve)
+struct ks_serve_options {
+	int fd;              /* the channel to the agent, borrowed */
+	unsigned n_sessions; /* at most so many signatures at once on one token */
+	const char *slots;   /* which may be looked into (slot.h), borrowed; NULL: all */
+	bool slot_events;    /* may the module be asked to wait for events? */
+};
+
+int ks_serve_new(const struct ks_module *module, const struct ks_serve_options *options, struct ks_serve **ret_serve)
 	KS_WARN_UNUSED;
 
 /* Serves until the agent closes the channel (CLOSED) or what comes through it makes no sense. */

@@ -6,11 +6,13 @@
  *	ks_sign()      over the ways to make the scheme, as long as the token says "not this mechanism"
  *	try_way()      over sessions: lost ones are replaced by others until a fresh one is lost as well
  *	sign_in()      over handles: one that means nothing any more is looked up again, once
+ * All three end at once when a context-specific PIN was submitted: work.submitted.
  */
 #include "pkcs11/sign.h"
 
 #include <string.h>
 
+#include "lib/base/cleanup.h"
 #include "lib/base/der.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
@@ -29,6 +31,7 @@ struct work {
 	char whose[160];      /* key "alice" on token "corp" */
 	const char *function; /* that was called last */
 	bool asks_again;      /* logged in, and the token wants the PIN nevertheless */
+	bool submitted;       /* the context-specific PIN was given: nothing may be tried again */
 	uint8_t raw[KS_SIGNATURE_MAX];
 	CK_ULONG raw_size;
 };
@@ -129,6 +132,25 @@ static int take_signature(const struct work *work, struct ks_buffer *signature, 
 
 /* --- the loops --------------------------------------------------------------------------------------------------- */
 
+/* The only C_Login as CKU_CONTEXT_SPECIFIC (PKCS#11 2.40 section 5.6), for the operation that C_SignInit has begun. The
+ * PIN is wiped as soon as the token has seen it. */
+static CK_RV authenticate(struct work *work, CK_SESSION_HANDLE session)
+{
+	struct ks_sign_pin *pin = work->request->pin;
+
+	if (!pin)
+		return CKR_OK;
+	struct ks_bytes bytes = ks_secret_bytes(pin->secret);
+	work->function = "C_Login";
+	work->submitted = true;
+	/* Cryptoki has no const; a NULL PIN stands for the reader's own keys. */
+	CK_UTF8CHAR *text = bytes.size > 0 ? (CK_UTF8CHAR *)(uintptr_t)bytes.data : NULL;
+	pin->rv = work->module->calls->C_Login(session, CKU_CONTEXT_SPECIFIC, text, bytes.size);
+	pin->submitted = true;
+	ks_secret_free(KS_STEAL(pin->secret));
+	return pin->rv;
+}
+
 static CK_RV operate(struct work *work, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle, CK_MECHANISM *mechanism,
 		     struct ks_bytes operand)
 {
@@ -136,6 +158,8 @@ static CK_RV operate(struct work *work, CK_SESSION_HANDLE session, CK_OBJECT_HAN
 
 	work->function = "C_SignInit";
 	CK_RV rv = calls->C_SignInit(session, mechanism, handle);
+	if (rv == CKR_OK)
+		rv = authenticate(work, session);
 	if (rv != CKR_OK)
 		return rv;
 	work->function = "C_Sign";
@@ -167,7 +191,8 @@ static CK_RV explain(struct work *work, struct ks_session session, CK_RV rv)
 	enum ks_ckr_kind kind = ks_ckr_kind(rv);
 	bool logged_in;
 
-	if ((kind != KS_CKR_OBJECT_LOST && kind != KS_CKR_LOGGED_OUT) || !work->request->login_required ||
+	if (work->submitted || (kind != KS_CKR_OBJECT_LOST && kind != KS_CKR_LOGGED_OUT) ||
+	    !work->request->login_required ||
 	    ks_session_is_logged_in(work->request->sessions, session, &logged_in) != CKR_OK)
 		return rv;
 	work->asks_again = kind == KS_CKR_LOGGED_OUT && logged_in;
@@ -177,9 +202,19 @@ static CK_RV explain(struct work *work, struct ks_session session, CK_RV rv)
 static CK_RV sign_in(struct work *work, struct ks_session session, CK_MECHANISM *mechanism, struct ks_bytes operand)
 {
 	CK_OBJECT_HANDLE handle = atomic_load(&work->request->key->handle);
+	bool logged_in = true;
+	CK_RV rv = CKR_OK;
 
-	CK_RV rv = operate(work, session.handle, handle, mechanism, operand);
-	if (ks_ckr_kind(rv) == KS_CKR_OBJECT_LOST) {
+	/* A PIN is not wasted on a session that is dead, or whose user was logged out by another program. */
+	if (work->request->pin) {
+		work->function = "C_GetSessionInfo";
+		rv = ks_session_is_logged_in(work->request->sessions, session, &logged_in);
+		if (rv == CKR_OK && !logged_in && work->request->login_required)
+			rv = CKR_USER_NOT_LOGGED_IN;
+	}
+	if (rv == CKR_OK)
+		rv = operate(work, session.handle, handle, mechanism, operand);
+	if (ks_ckr_kind(rv) == KS_CKR_OBJECT_LOST && !work->submitted) {
 		rv = find_again(work, session.handle, &handle);
 		if (rv == CKR_OK)
 			rv = operate(work, session.handle, handle, mechanism, operand);
@@ -195,8 +230,10 @@ static CK_RV try_way(struct work *work, CK_MECHANISM *mechanism, struct ks_bytes
 		struct ks_session session;
 		work->function = "C_OpenSession";
 		CK_RV rv = ks_session_take(sessions, &session);
-		if (rv != CKR_OK)
+		if (rv != CKR_OK) {
+			*work->request->ret_no_session = true;
 			return rv;
+		}
 		rv = sign_in(work, session, mechanism, operand);
 		if (rv == CKR_OK) {
 			ks_session_give_back(sessions, session);
@@ -205,7 +242,7 @@ static CK_RV try_way(struct work *work, CK_MECHANISM *mechanism, struct ks_bytes
 		enum ks_ckr_kind kind = ks_ckr_kind(rv);
 		bool lost = kind == KS_CKR_SESSION_LOST;
 		ks_session_throw_away(sessions, session, lost);
-		if (!(lost || kind == KS_CKR_SESSION_BUSY) || session.fresh || i >= SESSION_TRIES)
+		if (!(lost || kind == KS_CKR_SESSION_BUSY) || session.fresh || i >= SESSION_TRIES || work->submitted)
 			return rv;
 	}
 }
@@ -216,12 +253,10 @@ static int refuse_locked(const struct work *work, struct ks_problem *problem)
 			      work->request->token_label);
 }
 
-/* Not TOKEN_LOCKED: unlocking would not help. */
+/* Not said to be unlocked: that would not help. */
 static int refuse_always_authenticate(const struct work *work, struct ks_problem *problem)
 {
-	return ks_problem_set(problem, KS_ERR_UNSUPPORTED,
-			      "%s: this key asks for its PIN at every single signature, which keystay cannot give it "
-			      "yet; use a key without CKA_ALWAYS_AUTHENTICATE",
+	return ks_problem_set(problem, KS_ERR_TOKEN_LOCKED, "%s: this key asks for its PIN at every single signature",
 			      work->whose);
 }
 
@@ -229,9 +264,9 @@ static int fail(const struct work *work, CK_RV rv, struct ks_problem *problem)
 {
 	char words[128];
 
-	if (work->asks_again)
+	if (work->asks_again && !work->submitted)
 		return refuse_always_authenticate(work, problem);
-	if (ks_ckr_kind(rv) == KS_CKR_LOGGED_OUT)
+	if (ks_ckr_kind(rv) == KS_CKR_LOGGED_OUT && !work->submitted)
 		return refuse_locked(work, problem);
 	if (ks_ckr_kind(rv) != KS_CKR_MECHANISM)
 		return ks_ckr_problem(problem, rv, work->whose, work->function);
@@ -268,7 +303,7 @@ static int check(const struct work *work, struct ks_problem *problem)
 	if (!request->key->private_seen)
 		return ks_problem_set(problem, KS_ERR_UNKNOWN_KEY, "%s: the token holds its public half only",
 				      work->whose);
-	return request->key->always_authenticate ? refuse_always_authenticate(work, problem) : 0;
+	return 0;
 }
 
 /* Where the key remembers which way led to this scheme. */
@@ -320,7 +355,7 @@ int ks_sign(const struct ks_sign_request *request, struct ks_buffer *signature, 
 				atomic_store(known, ways[i]);
 			return r;
 		}
-		if (ks_ckr_kind(rv) != KS_CKR_MECHANISM)
+		if (ks_ckr_kind(rv) != KS_CKR_MECHANISM || work.submitted)
 			break;
 	}
 	return fail(&work, rv, problem);

@@ -12,6 +12,7 @@
 #include "lib/protocol/message.h"
 #include "pkcs11/ckr.h"
 #include "pkcs11/label.h"
+#include "pkcs11/slot.h"
 
 #define SLOTS_MAX 1024u     /* readers and partitions; most are empty */
 #define SLOT_LIST_TRIES 3   /* a card may come between counting and listing */
@@ -56,6 +57,7 @@ void ks_token_gone(struct ks_token *token)
 	ks_sessions_close_all(&token->sessions);
 	token->present = false;
 	token->logged_in = false;
+	token->went = true;
 }
 
 int ks_token_refresh(struct ks_token *token, struct ks_problem *problem)
@@ -120,9 +122,10 @@ void ks_token_pin_limits(const struct ks_token *token, uint32_t *ret_min, uint32
 
 /* --- all of them ------------------------------------------------------------------------------------------------- */
 
-void ks_tokens_init(struct ks_tokens *tokens, const struct ks_module *module, unsigned n_sessions)
+void ks_tokens_init(struct ks_tokens *tokens, const struct ks_module *module, unsigned n_sessions, const char *slots,
+		    struct ks_places *places)
 {
-	*tokens = (struct ks_tokens){ .module = module, .n_sessions = n_sessions };
+	*tokens = (struct ks_tokens){ .module = module, .n_sessions = n_sessions, .slots = slots, .places = places };
 }
 
 void ks_tokens_deinit(struct ks_tokens *tokens)
@@ -197,6 +200,7 @@ static bool make_room(struct ks_tokens *tokens, bool seen[KS_TOKENS_PER_MODULE])
 	for (size_t i = 0; i < tokens->n; i++) {
 		if (seen[i] || tokens->list[i]->present)
 			continue;
+		ks_places_drop(tokens->places, tokens->list[i]->number);
 		token_free(tokens->list[i]);
 		tokens->n--;
 		memmove(&tokens->list[i], &tokens->list[i + 1], (tokens->n - i) * sizeof(tokens->list[0]));
@@ -207,30 +211,65 @@ static bool make_room(struct ks_tokens *tokens, bool seen[KS_TOKENS_PER_MODULE])
 	return false;
 }
 
-static int add_token(struct ks_tokens *tokens, CK_SLOT_ID slot, const CK_TOKEN_INFO *info,
+/* One that was out and in again between two looks says the same as before, but its sessions are dead. */
+static bool sessions_live(struct ks_token *token)
+{
+	struct ks_session session;
+	bool logged_in;
+
+	if (token->sessions.n_idle == 0 || ks_session_take(&token->sessions, &session) != CKR_OK)
+		return true;
+	enum ks_ckr_kind kind = ks_ckr_kind(ks_session_is_logged_in(&token->sessions, session, &logged_in));
+	ks_session_give_back(&token->sessions, session);
+	return kind != KS_CKR_SESSION_LOST && kind != KS_CKR_ABSENT;
+}
+
+static bool says_the_same(const CK_TOKEN_INFO *a, const CK_TOKEN_INFO *b)
+{
+	return a->flags == b->flags && a->ulMinPinLen == b->ulMinPinLen && a->ulMaxPinLen == b->ulMaxPinLen;
+}
+
+/* NULL when there is no room or no memory for it. */
+static struct ks_token *append_token(struct ks_tokens *tokens, CK_SLOT_ID slot, const CK_TOKEN_INFO *info,
+				     bool seen[KS_TOKENS_PER_MODULE], int *ret_error)
+{
+	if (!make_room(tokens, seen)) {
+		ks_log_warning("more than %u tokens: the others are left out", KS_TOKENS_PER_MODULE);
+		return NULL;
+	}
+	struct ks_token *token = token_new(tokens, slot, info);
+	if (!token) {
+		*ret_error = KS_ERR_NO_MEMORY;
+		return NULL;
+	}
+	token->number = ++tokens->last_number;
+	tokens->list[tokens->n++] = token;
+	return token;
+}
+
+static int add_token(struct ks_tokens *tokens, CK_SLOT_ID slot, const char *description, const CK_TOKEN_INFO *info,
 		     bool seen[KS_TOKENS_PER_MODULE])
 {
 	size_t place = 0;
+	int error = 0;
 	struct ks_token *token = known_token(tokens, slot, info, seen, &place);
 
 	if (!token) {
-		if (!make_room(tokens, seen)) {
-			ks_log_warning("more than %u tokens: the others are left out", KS_TOKENS_PER_MODULE);
-			return 0;
-		}
-		token = token_new(tokens, slot, info);
+		token = append_token(tokens, slot, info, seen, &error);
 		if (!token)
-			return KS_ERR_NO_MEMORY;
-		token->number = ++tokens->last_number;
-		place = tokens->n++;
-		tokens->list[place] = token;
+			return error;
+		place = tokens->n - 1;
 	} else if (token->sessions.slot != slot) {
 		ks_token_gone(token);
 		token->sessions.slot = slot;
+	} else if (token->present && !sessions_live(token)) {
+		ks_token_gone(token);
 	}
+	token->changed = token->changed || !says_the_same(&token->info, info);
 	set_info(token, info);
 	token->present = true;
 	seen[place] = true;
+	ks_places_put(tokens->places, token->number, description);
 	return 0;
 }
 
@@ -242,28 +281,65 @@ static bool is_of_use(const CK_TOKEN_INFO *info)
 	return (info->flags & CKF_TOKEN_INITIALIZED) && strcmp(model, OWN_MODEL) != 0;
 }
 
-int ks_tokens_scan(struct ks_tokens *tokens, struct ks_problem *problem)
+/* A slot that has a token, or had one a moment ago. */
+static int look_into(struct ks_tokens *tokens, CK_SLOT_ID slot, bool seen[KS_TOKENS_PER_MODULE])
+{
+	char description[KS_PLACE_SIZE];
+	CK_TOKEN_INFO info;
+
+	ks_slot_describe(tokens->module, slot, description);
+	if (!ks_slot_is_listed(tokens->slots, slot, description))
+		return 0;
+	memset(&info, 0, sizeof(info));
+	/* Gone again, or a card of a kind that the module does not know: as good as an empty reader. */
+	if (tokens->module->calls->C_GetTokenInfo(slot, &info) != CKR_OK || !is_of_use(&info))
+		return 0;
+	return add_token(tokens, slot, description, &info, seen);
+}
+
+/* What the watcher of the readers has told the agent already. */
+static void forget_removed(const struct ks_tokens *tokens)
+{
+	for (size_t i = 0; i < tokens->n; i++) {
+		struct ks_token *token = tokens->list[i];
+		if (!ks_places_is_gone(tokens->places, token->number))
+			continue;
+		ks_places_drop(tokens->places, token->number);
+		ks_token_gone(token);
+		token->told = false;
+	}
+}
+
+static int scan(struct ks_tokens *tokens, struct ks_problem *problem)
 {
 	KS_AUTO_FREE CK_SLOT_ID *slots = NULL;
 	bool seen[KS_TOKENS_PER_MODULE] = { false };
 	CK_ULONG n = 0;
 
+	forget_removed(tokens);
 	CK_RV rv = list_slots(tokens->module, &slots, &n);
+	tokens->broken = rv != CKR_OK && tokens->worked;
 	if (rv != CKR_OK)
 		return ks_ckr_problem(problem, rv, "module", "C_GetSlotList");
+	tokens->worked = true;
 	for (CK_ULONG i = 0; i < n; i++) {
-		CK_TOKEN_INFO info;
-		memset(&info, 0, sizeof(info));
-		/* Gone again, or a card of a kind that the module does not know: as good as an empty reader. */
-		if (tokens->module->calls->C_GetTokenInfo(slots[i], &info) != CKR_OK || !is_of_use(&info))
-			continue;
-		int r = add_token(tokens, slots[i], &info, seen);
+		int r = look_into(tokens, slots[i], seen);
 		if (r < 0)
 			return ks_problem_set(problem, r, "module: %s", ks_error_text(r));
 	}
 	for (size_t i = 0; i < tokens->n; i++) {
-		if (!seen[i] && tokens->list[i]->present)
-			ks_token_gone(tokens->list[i]);
+		if (seen[i] || !tokens->list[i]->present)
+			continue;
+		ks_places_drop(tokens->places, tokens->list[i]->number);
+		ks_token_gone(tokens->list[i]);
 	}
 	return 0;
+}
+
+int ks_tokens_scan(struct ks_tokens *tokens, struct ks_problem *problem)
+{
+	ks_places_set_looking(tokens->places, true);
+	int r = scan(tokens, problem);
+	ks_places_set_looking(tokens->places, false);
+	return r;
 }

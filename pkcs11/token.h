@@ -12,15 +12,20 @@
 #include <stdint.h>
 
 #include "lib/protocol/limits.h"
+#include "pkcs11/contents.h"
 #include "pkcs11/key.h"
 #include "pkcs11/mechanism.h"
 #include "pkcs11/module.h"
+#include "pkcs11/places.h"
 #include "pkcs11/session.h"
 
 struct ks_token {
 	uint32_t number; /* the agent's name for it */
 	bool present;
 	bool logged_in;
+	bool told;          /* the agent knows it as it is, unless one of these: */
+	bool went;          /* it was away, perhaps for a moment only */
+	bool changed;       /* what it says of itself is not what was told */
 	CK_TOKEN_INFO info; /* as it was last read */
 	char label[65];
 	char manufacturer[65];
@@ -30,20 +35,27 @@ struct ks_token {
 	struct ks_sessions sessions;
 	struct ks_mechanisms mechanisms;
 	struct ks_keys keys;
+	uint8_t digest[KS_CONTENTS_SIZE]; /* contents.h; zeros when it was never seen logged out */
 };
 
 struct ks_tokens {
 	const struct ks_module *module;              /* borrowed */
 	unsigned n_sessions;                         /* wanted for each token */
+	const char *slots;                           /* borrowed; which may be looked into (slot.h), NULL: all */
+	struct ks_places *places;                    /* borrowed; where tokens are is written here */
 	struct ks_token *list[KS_TOKENS_PER_MODULE]; /* owned */
 	size_t n;
 	uint32_t last_number;
+	bool worked; /* its slots were listed once */
+	bool broken; /* and are not any more: a new process may be better off */
 };
 
-void ks_tokens_init(struct ks_tokens *tokens, const struct ks_module *module, unsigned n_sessions);
+void ks_tokens_init(struct ks_tokens *tokens, const struct ks_module *module, unsigned n_sessions, const char *slots,
+		    struct ks_places *places);
 void ks_tokens_deinit(struct ks_tokens *tokens);
 
-/* Looks into all slots. Tokens that went lose their sessions and stay in the list, not present. */
+/* Looks into all slots that may be looked into. Tokens that went lose their sessions and stay in the list, not present;
+ * one whose sessions have died was away, although it is there now. */
 int ks_tokens_scan(struct ks_tokens *tokens, struct ks_problem *problem) KS_WARN_UNUSED;
 
 /* A token that is present; NULL when there is none of that number. */

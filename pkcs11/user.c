@@ -3,52 +3,11 @@
 #include "pkcs11/user.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "pkcs11/ckr.h"
 
 #define SESSION_TRIES (KS_SESSIONS_MAX + 1) /* all that are idle may be of a card that was taken out meanwhile */
-
-/* --- before a PIN is given --------------------------------------------------------------------------------------- */
-
-static int check_flags(const struct ks_token *token, const struct ks_user_login *login, struct ks_problem *problem)
-{
-	CK_FLAGS flags = token->info.flags;
-
-	if (flags & CKF_USER_PIN_LOCKED)
-		return ks_problem_set(
-			problem, KS_ERR_PIN_BLOCKED,
-			"%s has blocked its PIN after too many wrong ones; unblock it with its SO PIN or PUK",
-			token->whose);
-	if ((flags & CKF_USER_PIN_FINAL_TRY) && (!login->final_try || login->unattended))
-		return ks_problem_set(problem, KS_ERR_PIN_FINAL_TRY,
-				      "%s: one more wrong PIN would block it; nothing was tried", token->whose);
-	if ((flags & CKF_USER_PIN_COUNT_LOW) && login->unattended)
-		return ks_problem_set(
-			problem, KS_ERR_PIN_FINAL_TRY,
-			"%s: a wrong PIN was given since the last good one, so the kept PIN is not tried; "
-			"run: keystay unlock",
-			token->whose);
-	return 0;
-}
-
-/* A PIN that cannot be right is not worth a try, and some cards count it as one. */
-static int check_length(const struct ks_token *token, size_t size, struct ks_problem *problem)
-{
-	uint32_t min, max;
-
-	if (size == 0 && (token->info.flags & CKF_PROTECTED_AUTHENTICATION_PATH))
-		return 0; /* it is typed into the reader */
-	ks_token_pin_limits(token, &min, &max);
-	if (size > 0 && size >= min && (max == 0 || size <= max))
-		return 0;
-	if (max > 0)
-		return ks_problem_set(problem, KS_ERR_PIN_LENGTH,
-				      "%s: its PIN has %u to %u characters; the PIN was not tried", token->whose,
-				      min > 0 ? min : 1, max);
-	return ks_problem_set(problem, KS_ERR_PIN_LENGTH,
-			      "%s: its PIN has at least %u characters; the PIN was not tried", token->whose,
-			      min > 0 ? min : 1);
-}
 
 /* A session that is known to live, so that the one login is not wasted on a dead one. */
 static CK_RV take_live_session(struct ks_sessions *sessions, struct ks_session *ret_session, bool *ret_logged_in)
@@ -72,29 +31,53 @@ static CK_RV submit(const struct ks_sessions *sessions, struct ks_session sessio
 {
 	struct ks_bytes bytes = ks_secret_bytes(pin);
 
-	/* The only C_Login. Cryptoki has no const; a NULL PIN stands for the reader's own keys. */
+	/* The only C_Login as CKU_USER. Cryptoki has no const; a NULL PIN stands for the reader's own keys. */
 	CK_RV rv = sessions->module->calls->C_Login(
 		session.handle, CKU_USER, bytes.size > 0 ? (CK_UTF8CHAR *)(uintptr_t)bytes.data : NULL, bytes.size);
 	return rv; /* CKR_USER_ALREADY_LOGGED_IN is no success: such a token has not looked at the PIN */
 }
 
-static int explain(struct ks_token *token, CK_RV rv, struct ks_problem *problem)
+static bool is_known(const uint8_t digest[KS_CONTENTS_SIZE])
 {
-	/* The flags say what the wrong PIN has cost; that they cannot be read any more changes nothing. */
-	bool known = ks_ckr_error(rv) == KS_ERR_PIN_WRONG && ks_token_refresh(token, NULL) == 0;
-	CK_FLAGS flags = known ? token->info.flags : 0;
+	static const uint8_t never_seen[KS_CONTENTS_SIZE];
 
-	if (flags & CKF_USER_PIN_LOCKED)
-		return ks_problem_set(problem, KS_ERR_PIN_WRONG,
-				      "%s: the PIN is wrong, and that was the last try: it is "
-				      "blocked now; unblock it with its SO PIN or PUK",
-				      token->whose);
-	if (flags & CKF_USER_PIN_FINAL_TRY)
-		return ks_problem_set(problem, KS_ERR_PIN_WRONG, "%s: the PIN is wrong; one more wrong PIN blocks it",
-				      token->whose);
-	if (ks_ckr_error(rv) == KS_ERR_PIN_WRONG)
-		return ks_problem_set(problem, KS_ERR_PIN_WRONG, "%s: the PIN is wrong", token->whose);
-	return ks_ckr_problem(problem, rv, token->whose, "C_Login");
+	return memcmp(digest, never_seen, KS_CONTENTS_SIZE) != 0;
+}
+
+/* Is it still the card that the PIN was asked for? Nobody is logged in. A token that shows nothing to compare with, since
+ * it was never seen logged out, is taken as it is. */
+static int compare_contents(struct ks_token *token, struct ks_session session, const struct ks_user_login *login,
+			    struct ks_problem *problem)
+{
+	uint8_t now[KS_CONTENTS_SIZE];
+	CK_RV rv = CKR_OK;
+
+	if (login->digest.size != KS_CONTENTS_SIZE)
+		return ks_problem_set(problem, KS_ERR_MALFORMED, "%s: the digest has a wrong length", token->whose);
+	if (!is_known(login->digest.data) && !is_known(token->digest))
+		return 0;
+	int r = ks_contents_read(token->sessions.module, session.handle, login->digests, &rv, now);
+	if (r < 0 && rv != CKR_OK)
+		return ks_ckr_problem(problem, rv, token->whose, "C_FindObjects");
+	if (r < 0)
+		return ks_problem_set(problem, r, "%s: %s", token->whose, ks_error_text(r));
+	if (memcmp(now, login->digest.data, KS_CONTENTS_SIZE) == 0)
+		return 0;
+	return ks_problem_set(problem, KS_ERR_CHANGED,
+			      "%s: its contents are not those that the PIN was asked for (another card, or a "
+			      "certificate was rewritten); nothing was tried",
+			      token->whose);
+}
+
+static int check(struct ks_token *token, const struct ks_user_login *login, struct ks_problem *problem)
+{
+	int r = ks_token_refresh(token, problem);
+	if (r < 0)
+		return r;
+	if (!ks_bytes_equal(login->serial, ks_bytes_text(token->serial)))
+		return ks_problem_set(problem, KS_ERR_TOKEN_ABSENT,
+				      "%s: the PIN was given for a token with another serial number", token->whose);
+	return ks_pin_check(token, login->terms, ks_secret_bytes(login->pin).size, problem);
 }
 
 int ks_user_login(struct ks_token *token, const struct ks_user_login *login, bool *ret_submitted,
@@ -104,15 +87,7 @@ int ks_user_login(struct ks_token *token, const struct ks_user_login *login, boo
 	bool logged_in = false;
 
 	*ret_submitted = false;
-	int r = ks_token_refresh(token, problem);
-	if (r < 0)
-		return r;
-	if (!ks_bytes_equal(login->serial, ks_bytes_text(token->serial)))
-		return ks_problem_set(problem, KS_ERR_TOKEN_ABSENT,
-				      "%s: the PIN was given for a token with another serial number", token->whose);
-	r = check_flags(token, login, problem);
-	if (r == 0)
-		r = check_length(token, ks_secret_bytes(login->pin).size, problem);
+	int r = check(token, login, problem);
 	if (r < 0)
 		return r;
 	CK_RV rv = take_live_session(&token->sessions, &session, &logged_in);
@@ -121,6 +96,11 @@ int ks_user_login(struct ks_token *token, const struct ks_user_login *login, boo
 	/* Left over from a login that the agent has closed: it must not make any PIN a good one. */
 	if (logged_in)
 		(void)token->sessions.module->calls->C_Logout(session.handle);
+	r = compare_contents(token, session, login, problem);
+	if (r < 0) {
+		ks_session_throw_away(&token->sessions, session, false);
+		return r;
+	}
 	*ret_submitted = true;
 	rv = submit(&token->sessions, session, login->pin);
 	if (rv == CKR_OK) {
@@ -128,7 +108,7 @@ int ks_user_login(struct ks_token *token, const struct ks_user_login *login, boo
 		return 0;
 	}
 	ks_session_throw_away(&token->sessions, session, ks_ckr_kind(rv) == KS_CKR_SESSION_LOST);
-	return explain(token, rv, problem);
+	return ks_pin_explain(token, rv, problem);
 }
 
 /* --- logout ------------------------------------------------------------------------------------------------------ */

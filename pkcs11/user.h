@@ -7,18 +7,19 @@
  */
 #pragma once
 
-#include "lib/base/secret.h"
-#include "pkcs11/token.h"
+#include "pkcs11/digest.h"
+#include "pkcs11/pin.h"
 
 struct ks_user_login {
-	const struct ks_secret *pin; /* borrowed */
-	struct ks_bytes serial;      /* of the token that the PIN was given for */
-	bool final_try;              /* the person knows that it is the last one */
-	bool unattended;             /* a kept PIN, nobody was asked */
+	const struct ks_secret *pin;     /* borrowed */
+	const struct ks_digest *digests; /* borrowed */
+	struct ks_bytes serial;          /* of the token that the PIN was given for */
+	struct ks_bytes digest;          /* of its contents (contents.h) */
+	struct ks_pin_terms terms;
 };
 
-/* TOKEN_ABSENT, PIN_BLOCKED, PIN_FINAL_TRY, PIN_LENGTH: the PIN was not given to the token. PIN_WRONG and all others:
- * it may have been. *ret_submitted tells which. */
+/* TOKEN_ABSENT, CHANGED, PIN_BLOCKED, PIN_EXPIRED, PIN_FINAL_TRY, PIN_LENGTH: the PIN was not given to the token.
+ * PIN_WRONG and all others: it may have been. *ret_submitted tells which. */
 int ks_user_login(struct ks_token *token, const struct ks_user_login *login, bool *ret_submitted,
 		  struct ks_problem *problem) KS_WARN_UNUSED;
 

@@ -17,6 +17,7 @@
 #include "client/openssl/choice.h"
 #include "client/openssl/key.h"
 #include "client/openssl/provider.h"
+#include "client/openssl/transcript.h"
 #include "lib/base/buffer.h"
 
 /* OpenSSL's "algctx". A context belongs to one thread at a time (OpenSSL's rule); keys are shared. */
@@ -112,7 +113,10 @@ static int ask_agent(struct signature *signature, struct ks_bytes input, unsigne
 				      "this program gave %zu bytes of room for a signature of up to %zu", sigsize,
 				      ks_key_signature_max(key));
 
-	struct ks_client_sign request = { .name = key->name, .scheme = scheme->code, .input = input };
+	struct ks_client_sign request = { .name = key->name,
+					  .scheme = scheme->code,
+					  .input = input,
+					  .transcript = ks_transcript_find(input) };
 	memcpy(request.spki_hash, key->spki_hash, sizeof(request.spki_hash));
 	uint8_t made[KS_SIGNATURE_MAX];
 	size_t size;

@@ -55,6 +55,8 @@
 	X(PIN_FINAL_TRY, 58, "pin-final-try", "one more wrong PIN would block the token")                              \
 	X(MECHANISM, 59, "mechanism", "the token cannot make this kind of signature")                                  \
 	X(WRONG_SIGNATURE, 60, "wrong-signature", "the token made a signature that does not verify")                   \
+	X(NO_PROMPT, 61, "no-prompt", "no dialog can be shown here to ask for the PIN")                                \
+	X(NEEDS_DIALOG, 62, "needs-dialog", "only a dialog of the agent may take the next PIN")                        \
 	/* rules */                                                                                                    \
 	X(RULE, 70, "rule", "a rule of the configuration refuses this")                                                \
 	X(RULE_UNPROVABLE, 71, "rule-unprovable", "a rule of the configuration cannot be proven here")                 \

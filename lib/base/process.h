@@ -40,8 +40,9 @@ struct ks_process_spec {
 	char *const *envp;               /* NULL-terminated; the whole environment of the child */
 	const struct ks_process_fd *fds; /* all the child gets; 0, 1 and 2 become /dev/null where they are not named */
 	size_t n_fds;                    /* at most KS_PROCESS_FDS_MAX */
+	bool in_our_session;             /* stay in the caller's session and group, and be killed when it ends */
 };
 
-/* Starts path in a session of its own with all signals at default and unblocked. Every descriptor that is not named is
+/* Starts path, in a session of its own unless the spec says otherwise, with all signals at default and unblocked. Every descriptor that is not named is
  * closed. ret_pidfd (may be NULL) is given. Errors of exec(2) itself are returned here; no child is left then. */
 int ks_process_spawn(const struct ks_process_spec *spec, pid_t *ret_pid, int *ret_pidfd) KS_WARN_UNUSED;

@@ -16,6 +16,7 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,12 +88,21 @@ static int place_descriptors(const struct ks_process_spec *spec, int first_free)
 	return 0;
 }
 
+/* The parent may have died before the kernel knew that this child is to die with it. */
+static bool choose_session(const struct ks_process_spec *spec, pid_t parent)
+{
+	if (!spec->in_our_session)
+		return setsid() >= 0;
+	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == parent;
+}
+
 /* In the child: becomes the program, or says through error_fd why not. */
-static _Noreturn void become(const struct ks_process_spec *spec, int error_fd)
+static _Noreturn void become(const struct ks_process_spec *spec, pid_t parent, int error_fd)
 {
 	int first_free = highest_number(spec) + 1;
 	int report_fd = fcntl(error_fd, F_DUPFD_CLOEXEC, first_free);
-	if (report_fd >= 0 && setsid() >= 0 && place_descriptors(spec, first_free) == 0 && reset_signals() == 0)
+	if (report_fd >= 0 && choose_session(spec, parent) && place_descriptors(spec, first_free) == 0 &&
+	    reset_signals() == 0)
 		(void)execve(spec->path, spec->argv, spec->envp);
 	int error_number = errno;
 	ssize_t written = write(report_fd >= 0 ? report_fd : error_fd, &error_number, sizeof(error_number));
@@ -136,9 +146,10 @@ static pid_t fork_without_signals(const struct ks_process_spec *spec, int error_
 	(void)sigfillset(&all);
 	if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
 		return -1;
+	pid_t parent = getpid();
 	pid_t pid = fork();
 	if (pid == 0)
-		become(spec, error_fd);
+		become(spec, parent, error_fd);
 	int error_number = errno;
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = error_number;

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -181,6 +182,19 @@ int ks_secret_read(struct ks_secret *secret, int fd, bool stop_at_newline)
 	if (r < 0)
 		clear(secret);
 	return r;
+}
+
+int ks_secret_copy(const struct ks_secret *secret, struct ks_secret **ret_copy)
+{
+	struct ks_secret *copy = NULL;
+
+	int r = ks_secret_new(&copy);
+	if (r < 0)
+		return r;
+	memcpy(copy->data, secret->data, secret->size);
+	copy->size = secret->size;
+	*ret_copy = copy;
+	return 0;
 }
 
 struct ks_bytes ks_secret_bytes(const struct ks_secret *secret)

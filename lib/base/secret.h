@@ -32,6 +32,9 @@ KS_DEFINE_CLEANUP(struct ks_secret *, ks_secret_free)
 /* Replaces the contents by a copy and wipes source, which must be writable. TOO_LARGE past KS_SECRET_MAX. */
 int ks_secret_take(struct ks_secret *secret, uint8_t *source, size_t size) KS_WARN_UNUSED;
 
+/* Another secret with the same contents, also in the arena; given. */
+int ks_secret_copy(const struct ks_secret *secret, struct ks_secret **ret_copy) KS_WARN_UNUSED;
+
 /* Fills from descriptor up to end of file, or to the first newline when stop_at_newline; the newline is not kept.
  * Reads straight into the arena. TOO_LARGE past KS_SECRET_MAX. */
 int ks_secret_read(struct ks_secret *secret, int fd, bool stop_at_newline) KS_WARN_UNUSED;

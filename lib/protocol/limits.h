@@ -37,6 +37,9 @@
 /* "Wait as long as the agent thinks right" in SIGN.wait_ms. */
 #define KS_WAIT_DEFAULT 0xffffffffu
 
+/* PINs that a token was given without success, after which only a dialog that says so takes the next one (I6). */
+#define KS_SUBMISSIONS_PLAIN 2u
+
 /* --- the agent --------------------------------------------------------------------------------------------------- */
 
 /* A frame that has begun must be whole within this time, or its connection is closed (slow senders). */
@@ -44,6 +47,21 @@
 
 /* A reply that the client does not read: its connection is closed after this time. */
 #define KS_REPLY_DEADLINE_MS 10000u
+
+/* Tokens whose lock is remembered; more than modules can show at once without lying. */
+#define KS_UNLOCK_ENTRIES 4096u
+
+/* Dialogs that wait for the one that is shown; each is for another token, so more is a mistake or an attack. */
+#define KS_PROMPTS_QUEUED 64u
+
+/* Clients that wait for one PIN; further ones are refused with QUOTA. */
+#define KS_PROMPT_CLIENTS 1024u
+
+/* After a person said no, the same token is not asked for again by itself for this time. */
+#define KS_PROMPT_COOL_DOWN_MS 10000u
+
+/* A PIN that is typed at a reader's own keys: the card reader ends this itself, after 30 to 60 s. */
+#define KS_PIN_PAD_DEADLINE_MS 90000u
 
 /* Connections of one process and of one uid. When full, the oldest idle connection of that process (or uid) is closed,
  * so that a process that forgets to close harms itself first. */
@@ -66,8 +84,34 @@
 /* Module start and inventory: opencryptoki and network HSMs need seconds, a card with 50 objects 5 s. */
 #define KS_WORKER_START_DEADLINE_MS 20000u
 
+/* One plug of a USB token is several events within some 10 ms: it is told when they have been quiet for the first time,
+ * and after the second although they are not (a loose contact). Both are well below the 2 s in which it is to be usable. */
+#define KS_DEVICES_QUIET_MS 200u
+#define KS_DEVICES_LONGEST_MS 1000u
+
 /* What a first client waits for workers that are still starting before it gets what is known so far. */
 #define KS_SETTLE_DEADLINE_MS 5000u
+
+/* A card was taken out while the module was at work with it: what is under way gets this long to fail by itself. OpenSC
+ * 0.23 hangs for ever then; a card that was there can have no answer any more. */
+#define KS_WORKER_REMOVAL_DEADLINE_MS 1000u
+
+/* A module whose file is missing or not trusted is looked at again when somebody needs it, not more often than this. */
+#define KS_WORKER_WAKE_MS 5000u
+
+/* A module that dies KS_WORKER_BREAKER_DEATHS times within KS_WORKER_BREAKER_MS rests for KS_WORKER_BACKOFF_LAST_MS. */
+#define KS_WORKER_BREAKER_DEATHS 5u
+#define KS_WORKER_BREAKER_MS 60000u
+
+/* A look for tokens that came without a word (agent/scout.h) costs a process: not more often than this, for whatever
+ * reason, but for `keystay reload`. */
+#define KS_SCOUT_INTERVAL_MS 5000u
+
+/* What a request waits for such a look before it is answered with what is known. */
+#define KS_SCOUT_DEADLINE_MS 2000u
+
+/* Keyrings are built at most so often when news comes without end (a worker that reports again and again). */
+#define KS_KEYRING_INTERVAL_MS 50u
 
 /* Pause before a dead worker is started again: doubled from the first to the second value, reset after
  * KS_WORKER_STABLE_MS of life. */
@@ -85,6 +129,9 @@
 
 /* [key] sections in one configuration; each identity is held against each of them when keys come or go. */
 #define KS_KEY_SECTIONS_MAX 1024u
+
+/* [token] sections in one configuration. */
+#define KS_TOKEN_SECTIONS_MAX 256u
 
 /* One file of certs/ (a bundle of all public roots is 230 KiB) and the certificates of all of them. */
 #define KS_CERTIFICATE_FILE_MAX (1024u * 1024)
@@ -110,8 +157,12 @@
 
 /* --- clients ----------------------------------------------------------------------------------------------------- */
 
-/* A client gives up by itself after this time when the agent does not answer: prompts have 60 s, a signature 15 s. */
-#define KS_CLIENT_DEADLINE_MS 120000u
+/* A client gives up by itself after this time when the agent does not answer. With a person in it the agent ends a
+ * request after 110 s (agent/signing.c) and a signature after 15 s more. */
+#define KS_CLIENT_DEADLINE_MS 150000u
+
+/* A person unlocks a token: three dialogs of 60 s, each with its login. They can end it themselves at any time. */
+#define KS_CLIENT_UNLOCK_DEADLINE_MS 240000u
 
 /* After this time a client on a terminal says what it waits for. */
 #define KS_CLIENT_NOTICE_MS 1000u

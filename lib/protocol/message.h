@@ -42,6 +42,27 @@ enum ks_pin_flag {
 	KS_PIN_IS_BLOCKED = 1 << 4,
 	KS_PIN_TO_BE_CHANGED = 1 << 5,
 	KS_PIN_PAD = 1 << 6, /* CKF_PROTECTED_AUTHENTICATION_PATH */
+
+	KS_PIN_TROUBLE = KS_PIN_COUNT_LOW | KS_PIN_FINAL_TRY, /* the next PIN is a person's, who was told */
+};
+
+/* How a worker learns that tokens come and go. */
+enum ks_token_events {
+	KS_EVENTS_NONE = 0,   /* not at all: its module tells nothing */
+	KS_EVENTS_SLOTS = 1,  /* C_WaitForSlotEvent (PKCS#11 2.40 section 5.5) */
+	KS_EVENTS_READERS = 2, /* PC/SC itself, beside the module: also while the module hangs */
+};
+
+enum ks_worker_event {
+	KS_WORKER_EVENT_CHANGED = 1,    /* a token may have come */
+	KS_WORKER_EVENT_TOKEN_GONE = 2, /* its card was taken out of the reader */
+	KS_WORKER_EVENT_RENEW = 3,      /* only a new process sees what there is now (pcscd was started again) */
+};
+
+enum ks_prompt_kind {
+	KS_PROMPT_PIN = 1,     /* an entry field */
+	KS_PROMPT_CONFIRM = 2, /* two buttons */
+	KS_PROMPT_SHOW = 3,    /* text, until the agent closes it or the person cancels (a PIN typed at the reader) */
 };
 
 /* Which socket a message belongs to. */
@@ -50,6 +71,7 @@ enum ks_message_where {
 	KS_ON_SIGN,
 	KS_ON_CONTROL,
 	KS_ON_WORKER,
+	KS_ON_HELPER, /* the channel of keystay-prompt */
 };
 
 enum ks_message_type {

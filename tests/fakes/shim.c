@@ -5,8 +5,9 @@
  *
  * Runs in: keystay-token, for tests only. Environment:
  *	KEYSTAY_SHIM_MODULE   the module behind it; SoftHSM when unset
- *	KEYSTAY_SHIM_COUNTS   a file; one line is appended for each call: "C_Login", "C_SignInit 0x1041" (the
- *	                      mechanism), "C_Sign 32" (bytes that it was given)
+ *	KEYSTAY_SHIM_COUNTS   a file; one line is appended for each call: "C_Login", "C_Login context" (with
+ *	                      CKU_CONTEXT_SPECIFIC), "C_SignInit 0x1041" (the mechanism), "C_Sign 32" (bytes that it
+ *	                      was given)
  *	KEYSTAY_SHIM_SCRIPT   a file, read again whenever it changes (replace it by rename(2)); lines, # for comments:
  *
  *	FUNCTION CALL MODE [ARGUMENT]     the first line that fits a call counts
@@ -22,6 +23,11 @@
  *		                             around it): then goes on as usual
  *		           gate PATH         waits until the FIFO PATH.N (N: the number of the call) was opened for
  *		                             writing and closed; opening it waits in turn until the call is there
+ *	slot-events                       C_WaitForSlotEvent knows what to do: each call that its lines let through is
+ *	                                  an event. It is told to wait by them: C_WaitForSlotEvent * gate PATH
+ *	wait-blocks                       while C_WaitForSlotEvent waits, all other calls wait for it
+ *	slot-info DESCRIPTION             slotDescription of all slots
+ *	certificates-changed              one bit of each certificate is another one: a card of the same name
  *	token-absent                      as if the card was taken out: sessions are lost, and the login with them
  *	slot-none                         C_GetSlotList knows no token; all else goes on
  *	token-info FIELD VALUE            label, manufacturer, model, serial, pin-min, pin-max, sessions-max
@@ -37,7 +43,7 @@
  *	points-raw                        CKA_EC_POINT is the bare point
  *
  * The functions that can be told to fail are those that keystay-token calls: C_Initialize, C_Finalize, C_GetInfo,
- * C_GetSlotList, C_GetTokenInfo, C_GetMechanismList, C_OpenSession, C_CloseSession, C_CloseAllSessions,
+ * C_WaitForSlotEvent, C_GetSlotList, C_GetSlotInfo, C_GetTokenInfo, C_GetMechanismList, C_OpenSession, C_CloseSession, C_CloseAllSessions,
  * C_GetSessionInfo, C_Login, C_Logout, C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal, C_GetAttributeValue,
  * C_SignInit, C_Sign.
  */
@@ -165,6 +171,33 @@ static CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
 	return shim_leave(&call, rv);
 }
 
+static CK_RV get_slot_info(CK_SLOT_ID slot, CK_SLOT_INFO *info)
+{
+	char description[128];
+	struct shim_call call = shim_enter("C_GetSlotInfo", NULL);
+
+	if (call.act == SHIM_RETURN)
+		return call.rv;
+	CK_RV rv = state.real->C_GetSlotInfo(slot, info);
+	if (rv == CKR_OK && shim_value("slot-info", NULL, description, sizeof(description)))
+		pad(info->slotDescription, sizeof(info->slotDescription), description);
+	if (call.act == SHIM_GARBAGE)
+		memset(info, 0xff, sizeof(*info));
+	return shim_leave(&call, rv);
+}
+
+static CK_RV wait_for_slot_event(CK_FLAGS flags, CK_SLOT_ID *slot, void *reserved)
+{
+	struct shim_call call = shim_enter_wait("C_WaitForSlotEvent");
+
+	if (call.act == SHIM_RETURN || call.act == SHIM_GARBAGE || call.act == SHIM_WRONG)
+		return simple(&call);
+	if (!shim_has("slot-events", NULL))
+		return shim_leave(&call, state.real->C_WaitForSlotEvent(flags, slot, reserved));
+	*slot = 0;
+	return shim_leave(&call, CKR_OK);
+}
+
 static const struct shim_name flag_names[] = {
 	{ "COUNT_LOW", CKF_USER_PIN_COUNT_LOW },  { "FINAL_TRY", CKF_USER_PIN_FINAL_TRY },
 	{ "LOCKED", CKF_USER_PIN_LOCKED },        { "TO_BE_CHANGED", CKF_USER_PIN_TO_BE_CHANGED },
@@ -284,7 +317,9 @@ static CK_RV get_session_info(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
 
 static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size)
 {
-	struct shim_call call = shim_enter("C_Login", pin ? NULL : "without-pin");
+	const char *detail = user == CKU_CONTEXT_SPECIFIC ? (pin ? "context" : "context without-pin") :
+							    (pin ? NULL : "without-pin");
+	struct shim_call call = shim_enter("C_Login", detail);
 
 	if (call.act == SHIM_CALL || call.act == SHIM_RETURN_AFTER)
 		return shim_leave(&call, state.real->C_Login(session, user, pin, size));
@@ -325,6 +360,8 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST 
 	state.list.C_GetInfo = get_info;
 	state.list.C_GetFunctionList = C_GetFunctionList;
 	state.list.C_GetSlotList = get_slot_list;
+	state.list.C_GetSlotInfo = get_slot_info;
+	state.list.C_WaitForSlotEvent = wait_for_slot_event;
 	state.list.C_GetTokenInfo = get_token_info;
 	state.list.C_GetMechanismList = shim_get_mechanism_list;
 	state.list.C_OpenSession = open_session;

@@ -127,6 +127,8 @@ CK_RV shim_get_attribute_value(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE objec
 			rv = rv == CKR_OK ? CKR_ATTRIBUTE_TYPE_INVALID : rv;
 		}
 		spoil(&template[i], call.act);
+		if (template[i].type == CKA_VALUE && shim_has("certificates-changed", NULL))
+			spoil(&template[i], SHIM_WRONG);
 	}
 	return shim_leave(&call, rv);
 }

@@ -268,7 +268,7 @@ static struct shim_call act(const char *mode, const char *argument, unsigned lon
 	return (struct shim_call){ SHIM_CALL, CKR_OK };
 }
 
-struct shim_call shim_enter(const char *function, const char *detail)
+static struct shim_call enter(const char *function, const char *detail)
 {
 	char mode[32] = "", argument[512] = "";
 
@@ -285,6 +285,28 @@ struct shim_call shim_enter(const char *function, const char *detail)
 	}
 	(void)pthread_mutex_unlock(&state.mutex);
 	return mode[0] == '\0' ? (struct shim_call){ SHIM_CALL, CKR_OK } : act(mode, argument, n);
+}
+
+/* The lock of a module that has only one. */
+static pthread_mutex_t only_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct shim_call shim_enter(const char *function, const char *detail)
+{
+	(void)pthread_mutex_lock(&only_lock);
+	(void)pthread_mutex_unlock(&only_lock);
+	return enter(function, detail);
+}
+
+struct shim_call shim_enter_wait(const char *function)
+{
+	bool blocks = shim_has("wait-blocks", NULL);
+
+	if (blocks)
+		(void)pthread_mutex_lock(&only_lock);
+	struct shim_call call = enter(function, NULL);
+	if (blocks)
+		(void)pthread_mutex_unlock(&only_lock);
+	return call;
 }
 
 CK_RV shim_leave(const struct shim_call *call, CK_RV rv)

@@ -28,6 +28,9 @@ struct shim_call {
  * it as far as that is the same for all functions: hang, crash, wait and so on. Thread-safe. */
 struct shim_call shim_enter(const char *function, const char *detail);
 
+/* The same for a function that waits: under wait-blocks no other call enters before it has returned. */
+struct shim_call shim_enter_wait(const char *function);
+
 /* What to return, when the real function returned rv. */
 CK_RV shim_leave(const struct shim_call *call, CK_RV rv);
 

@@ -288,13 +288,13 @@ static void sign_with(const struct ks_token *token, const struct ks_digest *dige
 	}
 }
 
-static void ask(struct ks_wire *wire, struct ks_tokens *tokens, const struct ks_digest *digests)
+static void ask(const struct ks_report_place *place, struct ks_tokens *tokens, const struct ks_digest *digests)
 {
 	KS_CLEANUP(ks_secret_freep) struct ks_secret *pin = NULL;
 	uint8_t digits[] = { '1', '2', '3', '4' };
 
 	check(ks_secret_new(&pin) == 0 && ks_secret_take(pin, digits, sizeof(digits)) == 0);
-	check(ks_report_all(wire, tokens) == 0);
+	check(ks_report_all(place, tokens) == 0);
 	for (size_t i = 0; i < tokens->n; i++) {
 		struct ks_token *token = tokens->list[i];
 		struct ks_problem problem = { .error = 0, .text = "" };
@@ -305,7 +305,7 @@ static void ask(struct ks_wire *wire, struct ks_tokens *tokens, const struct ks_
 		int r = ks_user_login(token, &user, &submitted, &problem);
 		check(r == 0 || problem.error == r);
 		if (token->present)
-			check(ks_report_token(wire, tokens, token) == 0);
+			check(ks_report_token(place, tokens, token) == 0);
 		for (size_t k = 0; token->present && k < token->keys.n; k++)
 			sign_with(token, digests, token->keys.list[k]);
 		r = token->present ? ks_user_logout(token, &problem) : 0;
@@ -318,7 +318,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct ks_module module = { .calls = &calls, .threads = true };
 	static struct ks_digest *digests; /* fetched once */
 	struct ks_tokens tokens;
+	struct ks_places places;
 	struct ks_wire wire;
+	atomic_uint events = KS_EVENTS_NONE;
 	int ends[2];
 
 	if (size > INPUT_MAX)
@@ -330,8 +332,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	input.reader = ks_reader(ks_bytes(data, size));
 	check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
 	check(ks_wire_init(&wire, ends[0]) == 0);
-	ks_tokens_init(&tokens, &module, 2);
-	ask(&wire, &tokens, digests);
+	const struct ks_report_place place = { .wire = &wire, .digests = digests, .events = &events };
+	check(ks_places_init(&places) == 0);
+	ks_tokens_init(&tokens, &module, 2, NULL, &places);
+	ask(&place, &tokens, digests);
 	check_told(ends[1]);
 	ks_tokens_deinit(&tokens);
 	ks_wire_deinit(&wire);

@@ -88,7 +88,8 @@ PIN_NEEDED = 3
 
 def token(number, label="corp", serial="0001", flags=PIN_NEEDED, logged_in=False):
     texts = string(label) + string("ACME") + string("card") + string(serial)
-    return frame(65, struct.pack(">I", number) + texts + struct.pack(">IIIB", flags, 4, 8, logged_in))
+    return frame(65, struct.pack(">I", number) + texts + struct.pack(">IIIB", flags, 4, 8, logged_in)
+                 + string(bytes(32)))
 
 
 def key(token_number, number, spki, label="", key_id=b"", seen=True):
@@ -101,7 +102,7 @@ def certificate(token_number, der, label="", key_id=b""):
 
 
 def end(everything=True):
-    return frame(68, bytes([everything]))
+    return frame(68, struct.pack(">BI", everything, 0))
 
 
 def tlv(tag, content):

@@ -110,7 +110,7 @@ def replies():
     def to(which, data):
         return bytes([which]) + data
 
-    status = string(b"0.1") + struct.pack(">IQQII", 42, 1, 1, 1, 1) + string(b"") + string(b"") + string(b"")
+    status = string(b"0.1") + struct.pack(">IQQII", 42, 1, 1, 1, 1) + 4 * string(b"")
     yield "list-good", to(LIST, list_reply(identity()))
     yield "list-empty", to(LIST, list_reply(b"", 0))
     yield "get-good", to(GET, frame(GET_REPLY, string(identity()) + string(string(string(b"certificate")))))

@@ -26,7 +26,7 @@ def message(kind, fields, request_id=0):
 
 def token(number=1, label=b"evil"):
     return message(TOKEN, struct.pack(">I", number) + string(label) + 2 * string(b"x") + string(b"0001")
-                   + struct.pack(">III", 0, 0, 0) + b"\1")
+                   + struct.pack(">III", 0, 0, 0) + b"\1" + string(bytes(32)))
 
 
 def key(number=1, of_token=1, spki=None):
@@ -38,7 +38,7 @@ def key(number=1, of_token=1, spki=None):
 
 
 def inventory():
-    return message(INVENTORY, b"\1")
+    return message(INVENTORY, struct.pack(">BI", 1, 0))
 
 
 def write(data):

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# After unlock the PIN is in no log, no environment, no argument and nowhere in the agent's memory outside the locked
-# arena; after lock it is nowhere in it. With keep-pin as well. The scan is shown to find a PIN where there is one.
+# After a wrong PIN and the right one by a dialog the PIN is in no log, no environment, no argument and nowhere in the
+# agent's memory outside the locked arena; after lock it is nowhere in it. With keep-pin as well. The scan is shown to
+# find a PIN where there is one.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need_root "reading the memory of an undumpable process"
@@ -46,12 +47,15 @@ no_trace() {
 	ok "$1: the PIN is in no log, file, environment or argument"
 }
 
+prompt_begin
+prompt_answers "$PIN"
 for keep in no yes; do
-	agent_configure '[agent]' "keep-pin = $keep"
+	agent_configure "${PROMPT_LINES[@]}" "keep-pin = $keep"
 	agent_start --log-level debug
 	run "$KEYSTAY" unlock corp --pin-fd 4 4<<<"wrong-${PIN#pin-}"
 	expect_status 1 "keep-pin = $keep: a wrong PIN"
-	unlock corp >/dev/null
+	run "$KEYSTAY" unlock --ask corp
+	expect_status 0 "keep-pin = $keep: the right one, by a dialog"
 	keystay cert alice -o "$T/alice.pem"
 	run fetch "$port" "$T/alice.pem"
 	expect_status 0 "keep-pin = $keep: curl gets its page"

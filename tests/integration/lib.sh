@@ -5,7 +5,7 @@
 #
 # Why: a story should read like one. A story sources this file, calls rig_begin, and then uses the words below and in
 # rig_pki.sh (token_make, key_make, ca_make, certificate_make), rig_server.sh (server_start_openssl,
-# server_start_nginx) and rig_agent.sh (agent_start, unlock, client, fetch).
+# server_start_nginx), rig_agent.sh (agent_start, unlock, client, fetch) and rig_card.sh (card_alice, card_remove).
 #
 # Everything lives in one private temporary folder, $T: the runtime folder with the sockets, the token, the CA, the
 # servers' files, all logs. Nothing is waited for by sleeping: a process is ready when it says so. On any end (also
@@ -54,6 +54,9 @@ rig_begin() {
 	trap 'exit 143' TERM
 	export HOME=$T/home XDG_RUNTIME_DIR=$T/run XDG_CONFIG_HOME=$T/home/.config XDG_STATE_HOME=$T/home/.state
 	export SOFTHSM2_CONF=$T/softhsm2.conf LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 T
+	export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$T/no-bus
+	# No story opens a dialog on the terminal of whoever runs it; prompt_begin (rig_prompt.sh) takes this back.
+	export KEYSTAY_PROMPT=never
 	mkdir -p "$HOME/.config" "$XDG_RUNTIME_DIR" "$T/certs"
 	PATH=$PATH:/usr/sbin:/sbin
 	mkfifo "$T/never"
@@ -307,3 +310,11 @@ wait_until() {
 . "$RIG_FOLDER/rig_server.sh"
 # shellcheck source=rig_agent.sh
 . "$RIG_FOLDER/rig_agent.sh"
+# shellcheck source=rig_card.sh
+. "$RIG_FOLDER/rig_card.sh"
+# shellcheck source=rig_desktop.sh
+. "$RIG_FOLDER/rig_desktop.sh"
+# shellcheck source=rig_prompt.sh
+. "$RIG_FOLDER/rig_prompt.sh"
+# shellcheck source=rig_tokens.sh
+. "$RIG_FOLDER/rig_tokens.sh"

@@ -90,7 +90,7 @@ def a_body_without_a_head_gets_id_zero():
 def every_cut_of_every_request_is_malformed():
     requests = [(sign_path(), wire.LIST, struct.pack(">QI", 0, 0)), (sign_path(), wire.GET, string(b"alice")),
                 (control_path(), wire.LOCK, string(b"corp")),
-                (control_path(), wire.UNLOCK, string(b"corp") + b"\0" + string(b"271828"))]
+                (control_path(), wire.UNLOCK, wire.unlock_message(b"corp", b"271828")[13:])]
     whole = wire.sign_message(bytes(32), 0x0403, wire.tls13_input())
     requests.append((sign_path(), wire.SIGN, whole[13:]))
     for path, kind, fields in requests:

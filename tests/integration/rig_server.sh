@@ -46,7 +46,7 @@ nginx_configure() {
 			uwsgi_temp_path "$T/$name/uwsgi";
 			scgi_temp_path "$T/$name/scgi";
 			server {
-				listen 127.0.0.1:$port ssl backlog=1024;
+				listen 127.0.0.1:$port ssl ${NGINX_LISTEN:-} backlog=1024;
 				server_name localhost;
 				ssl_certificate "$T/ca/server.pem";
 				ssl_certificate_key "$T/ca/server.key";
@@ -93,4 +93,17 @@ server_start_gnutls() {
 		fi
 	done
 	fail "gnutls-serv did not start in $attempt attempts: $(tail -n 3 "$T/$name.log")"
+}
+
+# port_wait PORT PID: until something listens there; for programs that say nothing when they are ready.
+port_wait() {
+	local tries
+	for ((tries = 0; tries < DEADLINE_S * 50; tries++)); do
+		if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
+			return 0
+		fi
+		kill -0 "$2" 2>/dev/null || fail "a program ended before it listened on its port"
+		pause 0.02
+	done
+	fail "nothing listens on port $1"
 }

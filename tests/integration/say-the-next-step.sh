@@ -35,6 +35,10 @@ expect_err "start it: keystay-agent &" "and how to start one"
 run keystay list --json
 expect_status 3 "keystay list without an agent"
 
+# Only where this story says so is a dialog allowed.
+prompt_begin
+export KEYSTAY_PROMPT=never
+agent_configure "${PROMPT_LINES[@]}"
 agent_start
 unlock corp >/dev/null
 keystay cert alice -o "$T/alice.pem"
@@ -64,15 +68,24 @@ expect_err "PIN is wrong" "keystay says that the PIN is wrong"
 curl_and_python "token still locked" 'token "corp" is locked; run: keystay unlock corp'
 run keystay status
 expect_out "corp" "the token is still listed"
-unlock corp >/dev/null
+expect_out "a wrong PIN was given since the last good one" "and said to have been given a wrong PIN"
+run unlock corp
+expect_status 1 "even the right PIN is not for a script after that"
+expect_err "nothing was tried; run: keystay unlock --ask corp" "keystay says so, and what to do instead"
+run "$KEYSTAY" unlock --ask corp
+expect_status 1 "keystay unlock --ask where dialogs are forbidden"
+expect_err "KEYSTAY_PROMPT=never forbids" "it says what forbids them"
+prompt_answers "$PIN"
+run env -u KEYSTAY_PROMPT "$KEYSTAY" unlock --ask corp
+expect_status 0 "the right PIN in the agent's dialog"
 run fetch "$port" "$T/alice.pem"
-expect_status 0 "the right PIN afterwards"
+expect_status 0 "and everything works again"
 
 # --- a rule that this build cannot prove refuses ---
-agent_configure '[key "alice"]' 'match = pkcs11:object=alice' 'servers = *.corp.example'
+agent_configure "${PROMPT_LINES[@]}" '[key "alice"]' 'match = pkcs11:object=alice' 'servers = *.corp.example'
 keystay reload >/dev/null
 curl_and_python "rule that nothing can prove yet" 'servers'
-agent_configure
+agent_configure "${PROMPT_LINES[@]}"
 keystay reload >/dev/null
 
 # --- the key is gone from the token: another agent, another token, the old PEM file ---

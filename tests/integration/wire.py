@@ -11,12 +11,14 @@ import struct
 ERROR, LIST, LIST_REPLY, GET, GET_REPLY, SIGN, SIGN_REPLY = 127, 1, 2, 3, 4, 5, 6
 STATUS, STATUS_REPLY, UNLOCK, UNLOCK_REPLY, LOCK, LOCK_REPLY, RELOAD, RELOAD_REPLY = range(33, 41)
 VERSION = 1
+WAIT_DEFAULT = 0xffffffff
 FRAME_MAX = 262144
 DEADLINE_S = 60
 
 # Section 7 of docs/protocol.md, as far as stories name them.
 MALFORMED, TOO_LARGE, UNKNOWN_MESSAGE, WRONG_VERSION, WRONG_SOCKET, QUOTA = 20, 21, 22, 23, 24, 25
-UNKNOWN_KEY, TOKEN_LOCKED = 40, 50
+UNKNOWN_KEY, TOKEN_LOCKED, PIN_WRONG, PIN_FINAL_TRY, NO_PROMPT, NEEDS_DIALOG = 40, 50, 54, 58, 61, 62
+CANCELLED, TIMEOUT, CONFIG = 6, 5, 11
 INPUT_UNKNOWN, INPUT_DIGEST = 80, 81
 
 
@@ -40,9 +42,18 @@ def message(kind, fields=b"", request_id=1, version=VERSION):
     return frame(kind, struct.pack(">II", version, request_id) + fields)
 
 
-def sign_message(spki_hash, scheme, tbs, transcript=b"", request_id=1):
+def labels(wait_ms=0, program=b"", tty=b"", term=b"", display=b"", wayland_display=b""):
+    """The end of SIGN and UNLOCK: how long, and where the person is."""
+    return struct.pack(">I", wait_ms) + b"".join(map(string, (program, tty, term, display, wayland_display)))
+
+
+def sign_message(spki_hash, scheme, tbs, transcript=b"", request_id=1, **hints):
     return message(SIGN, string(spki_hash) + struct.pack(">I", scheme) + string(tbs) + string(transcript)
-                   + struct.pack(">I", 0) + 5 * string(b""), request_id)
+                   + labels(**hints), request_id)
+
+
+def unlock_message(token, pin=b"", ask=False, request_id=1, **hints):
+    return message(UNLOCK, string(token) + struct.pack(">B", ask) + string(pin) + labels(**hints), request_id)
 
 
 def tls13_input(digest=bytes(32)):

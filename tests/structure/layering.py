@@ -20,23 +20,28 @@ ROOMS = {
     "lib/tls": {"lib/base", "lib/protocol"},
     "pkcs11": {"lib/base", "lib/protocol"},
     "agent": {"lib/base", "lib/protocol", "lib/tls"},
+    "agent/helpers": {"lib/base", "lib/protocol"},
     "client": {"lib/base", "lib/protocol"},
-    "client/openssl": {"client", "lib/base", "lib/protocol"},
+    "client/tap": {"lib/protocol"},
+    "client/openssl": {"client", "client/tap", "lib/base", "lib/protocol"},
+    "client/engine": {"client", "lib/base", "lib/protocol"},
     "client/module": {"client", "lib/base", "lib/protocol"},
     "enrol": {"client", "lib/base", "lib/protocol"},
     "cli": {"client", "enrol", "lib/base", "lib/protocol"},
+    "tunnel": {"lib/base"},
 }
 
 # Headers of libraries, by the first part of their path, and who may include them. Everything else with a slash must be
 # the C library's or the kernel's.
 EXTERNAL = {
-    "openssl": {"lib/tls", "agent", "pkcs11", "client/openssl", "cli"},
+    "openssl": {"lib/tls", "agent", "pkcs11", "client/openssl", "client/engine", "client/tap", "tunnel", "cli"},
     "systemd": {"agent"},
-    "p11-kit": {"pkcs11"},
+    "p11-kit": {"pkcs11", "client/module"},
     "p11-kit-1": {"pkcs11"},
     "libp11.h": set(),
     "jansson.h": {"cli"},
-    "dlfcn.h": {"pkcs11"},
+    "assuan.h": {"agent/helpers"},
+    "dlfcn.h": {"pkcs11", "client/openssl"},
 }
 SYSTEM = {"sys", "linux", "netinet", "arpa", "asm", "sanitizer"}
 
@@ -98,6 +103,7 @@ PLANTS = [
     ("client/client.h", '#include "lib/tls/signable.h"', "client must not use lib/tls"),
     ("client/client.h", '#include <openssl/evp.h>', "<openssl/evp.h>: not in client"),
     ("agent/main.c", "#include <dlfcn.h>", "<dlfcn.h>: not in agent"),
+    ("agent/main.c", "#include <assuan.h>", "<assuan.h>: not in agent"),
     ("agent/main.c", "#include <p11-kit/pkcs11.h>", "<p11-kit/pkcs11.h>: not in agent"),
     ("agent/main.c", '#include "settings.h"', "is not qualified"),
     ("agent/main.c", '#include "agent/no_such_file.h"', "does not exist"),

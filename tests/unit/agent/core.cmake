@@ -3,3 +3,10 @@
 keystay_unit_test(test_agent_channel test_channel.c LINK ks_agent)
 keystay_unit_test(test_agent_unlock test_unlock.c LINK ks_agent)
 keystay_unit_test(test_agent_listener test_listener.c LINK ks_agent)
+keystay_unit_test(test_agent_devices test_devices.c LINK ks_agent_desktop PkgConfig::UMOCKDEV)
+set_tests_properties(unit/test_agent_devices PROPERTIES SKIP_RETURN_CODE 77
+	ENVIRONMENT "LD_PRELOAD=libumockdev-preload.so.0;ASAN_OPTIONS=verify_asan_link_order=0")
+keystay_unit_test(test_agent_desktop test_desktop.c system_bus.c LINK ks_agent_desktop)
+target_compile_definitions(test_agent_desktop PRIVATE FAKE_LOGIND="$<TARGET_FILE:fake-logind>")
+add_dependencies(test_agent_desktop fake-logind)
+set_tests_properties(unit/test_agent_desktop PROPERTIES SKIP_RETURN_CODE 77)

@@ -37,6 +37,7 @@ static struct ks_bytes unhex(const char *hex, uint8_t out[256])
 
 int report_token(struct ks_inventory *inventory, const struct test_token *token)
 {
+	static const uint8_t digest[32];
 	const struct ks_msg_worker_token message = {
 		KS_MESSAGE_HEAD(0),
 		.token = token->number,
@@ -48,6 +49,7 @@ int report_token(struct ks_inventory *inventory, const struct test_token *token)
 		.pin_min = 4,
 		.pin_max = 8,
 		.logged_in = token->logged_in,
+		.digest = ks_bytes(digest, sizeof(digest)),
 	};
 	return take(inventory, KS_MSG_WORKER_TOKEN, &message);
 }

@@ -325,12 +325,13 @@ static void test_inventory_refuses_what_is_no_message(void **state)
 	for (size_t i = 0; i < sizeof(types); i++) {
 		for (size_t size = 0; size < sizeof(noise); size++) {
 			if (types[i] == KS_MSG_WORKER_INVENTORY && size > 8)
-				continue; /* a boolean and what follows it */
+				continue; /* a boolean, a number and what follows it */
 			assert_int_equal(take_bytes(&inventory, types[i], noise, size), KS_ERR_MALFORMED);
 		}
 	}
 	/* Another version of the protocol is no less fatal: agent and worker are installed together. */
-	assert_int_equal(take_bytes(&inventory, KS_MSG_WORKER_INVENTORY, "\0\0\0\2\0\0\0\0\1", 9), KS_ERR_MALFORMED);
+	assert_int_equal(take_bytes(&inventory, KS_MSG_WORKER_INVENTORY, "\0\0\0\2\0\0\0\0\1\0\0\0\0", 13),
+			 KS_ERR_MALFORMED);
 }
 
 static void test_inventory_refuses_labels_with_control_characters(void **state)
@@ -339,8 +340,10 @@ static void test_inventory_refuses_labels_with_control_characters(void **state)
 	AUTO_INVENTORY inventory = { 0 };
 	/* version, id, token, then a label "a\nb". */
 	static const uint8_t message[] = { 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 3, 'a', '\n', 'b' };
-	uint8_t whole[sizeof(message) + 29] = { 0 }; /* three empty texts, three numbers, a boolean */
+	/* Three empty texts, three numbers, a boolean; the digest with its length. */
+	uint8_t whole[sizeof(message) + 25 + 4 + 32] = { 0 };
 	memcpy(whole, message, sizeof(message));
+	whole[sizeof(message) + 25 + 3] = 32;
 	assert_int_equal(take_bytes(&inventory, KS_MSG_WORKER_TOKEN, whole, sizeof(whole)), KS_ERR_MALFORMED);
 	whole[sizeof(message) - 2] = 'n';
 	assert_int_equal(take_bytes(&inventory, KS_MSG_WORKER_TOKEN, whole, sizeof(whole)), 0);

@@ -51,21 +51,6 @@ static int ask_pin(void)
 	return judge_pin(ks_prompt_pin(terminal, "PIN: ", pin), pin);
 }
 
-static int ask_yes(void)
-{
-	int terminal;
-	bool yes;
-
-	if (ks_prompt_open(&terminal) < 0)
-		return SAYS_ERROR;
-	int r = ks_prompt_yes(terminal, "sure? ", &yes);
-	if (r == KS_ERR_CANCELLED)
-		return SAYS_CANCELLED;
-	if (r < 0)
-		return SAYS_ERROR;
-	return yes ? SAYS_YES : SAYS_NO;
-}
-
 /* As a shell would: the program in a process group of its own, in the foreground. Ends as the program does; a stopped
  * program is woken once it has stopped. */
 static int ask_pin_under_a_shell(void)
@@ -278,28 +263,6 @@ static void test_prompt_restores_echo_when_stopped_and_asks_again(void **state)
 	assert_ends(&talk, SAYS_PIN);
 }
 
-static void test_prompt_takes_only_the_whole_word_yes(void **state)
-{
-	static const struct {
-		const char *typed;
-		int says;
-	} cases[] = {
-		{ "yes\n", SAYS_YES }, { "y\n", SAYS_NO },         { "yess\n", SAYS_NO },
-		{ "\n", SAYS_NO },     { "no\n", SAYS_NO },        { "yes and no and more\n", SAYS_NO },
-		{ "YES\n", SAYS_NO },  { "\x04", SAYS_CANCELLED },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct talk talk;
-		begin(&talk, ask_yes);
-		expect(&talk, "sure? ");
-		assert_true(has_echo(&talk));
-		type(&talk, cases[i].typed);
-		assert_ends(&talk, cases[i].says);
-	}
-}
-
 static void test_prompt_without_a_terminal_says_so(void **state)
 {
 	int status;
@@ -326,7 +289,6 @@ int main(void)
 		cmocka_unit_test(test_prompt_refuses_what_is_longer_than_any_pin),
 		cmocka_unit_test(test_prompt_restores_echo_when_a_signal_ends_it),
 		cmocka_unit_test(test_prompt_restores_echo_when_stopped_and_asks_again),
-		cmocka_unit_test(test_prompt_takes_only_the_whole_word_yes),
 		cmocka_unit_test(test_prompt_without_a_terminal_says_so),
 	};
 

@@ -26,6 +26,7 @@ static struct ks_msg_status_reply reply_of(const struct parts *parts)
 		.n_identities = 3,
 		.n_connections = 1,
 		.configuration = ks_bytes_text("/etc/keystay/keystay.conf"),
+		.configuration_file = ks_bytes_text("/home/a/other.conf"),
 		.modules = ks_buffer_bytes(&parts->modules),
 		.tokens = ks_buffer_bytes(&parts->tokens),
 	};
@@ -38,6 +39,8 @@ static void add_module(struct parts *parts, const char *name, uint32_t state, co
 					       .state = state,
 					       .pid = state == KS_MODULE_READY ? 77 : 0,
 					       .restarts = 2,
+					       .events = strcmp(name, "opensc") == 0 ? KS_EVENTS_READERS :
+										       KS_EVENTS_NONE,
 					       .note = ks_bytes_text(note) };
 
 	ks_record_write(&parts->modules, KS_RECORD(module_status), &module);
@@ -71,20 +74,21 @@ static void test_status_reads_like_a_page(void **state)
 	add_token(&parts, &corp);
 	add_token(&parts, &piv);
 	print(test, &parts, false);
-	assert_string_equal(test->out,
-			    "Agent: keystay-agent 0.1.0, process 4242, running since 2026-06-15 11:41 (19 min)\n"
-			    "Configuration: /etc/keystay/keystay.conf\n"
-			    "Keys: 3 (see: keystay list); open connections: 1\n"
-			    "\n"
-			    "MODULE   STATE                           PROCESS  RESTARTS  PATH\n"
-			    "softhsm  ready                           77       2         /usr/lib/x.so\n"
-			    "opensc   stopped, is started again soon  -        2         /usr/lib/x.so\n"
-			    "  it crashed (SIGSEGV)\n"
-			    "\n"
-			    "TOKEN    STATE                      KEYS  SIGNATURES  MODULE   MODEL\n"
-			    "corp     unlocked, 7 h 59 min left  3     12          softhsm  SoftHSM v2\n"
-			    "my card  locked                     3     12          softhsm  SoftHSM v2\n"
-			    "  unlock with: keystay unlock 'my card'\n");
+	assert_string_equal(
+		test->out,
+		"Agent: keystay-agent 0.1.0, process 4242, running since 2026-06-15 11:41 (19 min)\n"
+		"Configuration: /etc/keystay/keystay.conf\n"
+		"Keys: 3 (see: keystay list); open connections: 1\n"
+		"\n"
+		"MODULE   STATE                           NEW TOKENS         PROCESS  RESTARTS  PATH\n"
+		"softhsm  ready                           by keystay reload  77       2         /usr/lib/x.so\n"
+		"opensc   stopped, is started again soon  -                  -        2         /usr/lib/x.so\n"
+		"  it crashed (SIGSEGV)\n"
+		"\n"
+		"TOKEN    STATE                      KEYS  SIGNATURES  MODULE   MODEL\n"
+		"corp     unlocked, 7 h 59 min left  3     12          softhsm  SoftHSM v2\n"
+		"my card  locked                     3     12          softhsm  SoftHSM v2\n"
+		"  unlock with: keystay unlock 'my card'\n");
 }
 
 static void test_status_names_a_token_by_uri_where_its_label_is_not_unique(void **state)
@@ -127,6 +131,60 @@ static void test_status_tells_the_next_step_of_each_state(void **state)
 	}
 }
 
+static void test_status_tells_how_new_tokens_are_noticed(void **state)
+{
+	struct cli_test *test = *state;
+	struct parts parts = { 0 };
+
+	add_module(&parts, "opensc", KS_MODULE_READY, "");
+	add_module(&parts, "softhsm", KS_MODULE_READY, "");
+	print(test, &parts, false);
+	cli_test_assert_part(test->out, "opensc   ready  noticed at once    77");
+	cli_test_assert_part(test->out, "softhsm  ready  by keystay reload  77");
+}
+
+static void test_status_tells_of_pins_without_success(void **state)
+{
+	static const struct {
+		uint32_t state, submissions;
+		const char *text;
+	} cases[] = {
+		/* What is printed adds up: those that say nothing come first. */
+		{ KS_TOKEN_LOCKED, 0, NULL },
+		{ KS_TOKEN_UNLOCKED, 1, NULL },
+		{ KS_TOKEN_LOCKED, 1, "\n  1 PIN was given without success\n" },
+		{ KS_TOKEN_LOCKED, 2,
+		  "\n  2 PINs were given without success; the next one is asked for by a dialog\n" },
+		{ KS_TOKEN_LOCKED, 7,
+		  "\n  7 PINs were given without success; the next one is asked for by a dialog\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct cli_test *test = *state;
+		struct parts parts = { 0 };
+		struct ks_msg_token_status token = cli_test_token("corp", cases[i].state);
+		token.submissions = cases[i].submissions;
+		add_token(&parts, &token);
+		print(test, &parts, false);
+		if (cases[i].text)
+			cli_test_assert_part(test->out, cases[i].text);
+		else
+			cli_test_assert_no_part(test->out, "without success");
+	}
+}
+
+static void test_status_tells_of_a_reader_with_keys(void **state)
+{
+	struct cli_test *test = *state;
+	struct parts parts = { 0 };
+	struct ks_msg_token_status token = cli_test_token("corp", KS_TOKEN_LOCKED);
+
+	token.pin_flags |= KS_PIN_PAD;
+	add_token(&parts, &token);
+	print(test, &parts, false);
+	cli_test_assert_part(test->out, "unlock with: keystay unlock corp (its PIN is typed at the reader)\n");
+}
+
 static void test_status_without_anything_says_what_to_do(void **state)
 {
 	struct cli_test *test = *state;
@@ -159,25 +217,27 @@ static void test_status_json_has_its_keys(void **state)
 	const char *word;
 
 	token.unlocked_for_s = 60;
+	token.submissions = 3;
 	add_module(&parts, "softhsm", KS_MODULE_READY, "hm");
 	add_token(&parts, &token);
 	print(test, &parts, true);
 	json_t *json = cli_test_json(test);
 	json_t *pin;
-	json_int_t pid, keys, connections, module_pid, restarts, token_keys, left, signatures;
-	const char *version, *started, *configuration, *name, *path, *module_state, *note;
+	json_int_t pid, keys, connections, module_pid, restarts, token_keys, left, signatures, submissions;
+	const char *version, *started, *configuration, *file, *name, *path, *module_state, *note, *events;
 	const char *label, *module, *manufacturer, *model, *serial, *uri, *token_state;
 	json_error_t error;
 	/* '!': exactly these keys and no other. */
 	int r = json_unpack_ex(json, &error, 0,
-			       "{s:{s:s, s:I, s:s !}, s:s, s:I, s:I, s:[{s:s, s:s, s:s, s:I, s:I, s:s !}],"
-			       " s:[{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I !}] !}",
+			       "{s:{s:s, s:I, s:s !}, s:s, s:s, s:I, s:I, s:[{s:s, s:s, s:s, s:I, s:I, s:s, s:s !}],"
+			       " s:[{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I !}] !}",
 			       "agent", "version", &version, "pid", &pid, "started", &started, "configuration",
-			       &configuration, "keys", &keys, "connections", &connections, "modules", "name", &name,
-			       "path", &path, "state", &module_state, "pid", &module_pid, "restarts", &restarts, "note",
-			       &note, "tokens", "label", &label, "module", &module, "manufacturer", &manufacturer,
-			       "model", &model, "serial", &serial, "uri", &uri, "state", &token_state, "pin", &pin,
-			       "keys", &token_keys, "unlocked_for_s", &left, "signatures", &signatures);
+			       &configuration, "configuration_file", &file, "keys", &keys, "connections", &connections,
+			       "modules", "name", &name, "path", &path, "state", &module_state, "pid", &module_pid,
+			       "restarts", &restarts, "note", &note, "events", &events, "tokens", "label", &label,
+			       "module", &module, "manufacturer", &manufacturer, "model", &model, "serial", &serial,
+			       "uri", &uri, "state", &token_state, "pin", &pin, "keys", &token_keys, "unlocked_for_s",
+			       &left, "signatures", &signatures, "submissions", &submissions);
 	if (r != 0)
 		fail_msg("%s in:\n%s", error.text, test->out);
 	assert_string_equal(started, "2026-06-15T11:41:00Z");
@@ -185,6 +245,9 @@ static void test_status_json_has_its_keys(void **state)
 	assert_string_equal(token_state, "unlocked");
 	assert_string_equal(module_state, "ready");
 	assert_int_equal(left, 60);
+	assert_int_equal(submissions, 3);
+	assert_string_equal(events, "none");
+	assert_string_equal(file, "/home/a/other.conf");
 	assert_int_equal(json_array_size(pin), 2);
 	word = json_string_value(json_array_get(pin, 1));
 	assert_string_equal(word, "set");
@@ -199,6 +262,9 @@ int main(void)
 		TEST(test_status_reads_like_a_page),
 		TEST(test_status_names_a_token_by_uri_where_its_label_is_not_unique),
 		TEST(test_status_tells_the_next_step_of_each_state),
+		TEST(test_status_tells_how_new_tokens_are_noticed),
+		TEST(test_status_tells_of_pins_without_success),
+		TEST(test_status_tells_of_a_reader_with_keys),
 		TEST(test_status_without_anything_says_what_to_do),
 		TEST(test_status_escapes_what_tokens_say),
 		TEST(test_status_json_has_its_keys),

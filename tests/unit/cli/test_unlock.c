@@ -29,7 +29,11 @@
 struct sent {
 	char token[256];
 	char pin[64];
-	bool final_try;
+	bool ask;
+	uint32_t wait_ms;
+	char program[64];
+	char tty[64];
+	char display[64];
 };
 
 struct bench {
@@ -61,7 +65,11 @@ static void answer_unlock(struct bench *bench, int fd, struct ks_bytes body)
 	struct sent *sent = &bench->sent[bench->n_sent++];
 	copy(request.token, sent->token, sizeof(sent->token));
 	copy(request.pin, sent->pin, sizeof(sent->pin));
-	sent->final_try = request.final_try;
+	sent->ask = request.ask;
+	sent->wait_ms = request.wait_ms;
+	copy(request.program, sent->program, sizeof(sent->program));
+	copy(request.tty, sent->tty, sizeof(sent->tty));
+	copy(request.display, sent->display, sizeof(sent->display));
 	if (bench->n_refusals > 0) {
 		bench->n_refusals--;
 		fake_agent_refuse(fd, request.id, bench->refusal, "the agent says no");
@@ -130,6 +138,7 @@ static int setup(void **state)
 
 	assert_non_null(bench);
 	fake_agent_start(&bench->agent, serve, bench);
+	assert_int_equal(unsetenv("KEYSTAY_PROMPT"), 0);
 	*state = bench;
 	return 0;
 }
@@ -144,7 +153,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void add_token(struct bench *bench, const char *label, uint32_t state, uint32_t more_flags)
+static void add_token_tried(struct bench *bench, const char *label, uint32_t state, uint32_t more_flags,
+			    uint32_t submissions)
 {
 	char uri[64];
 	struct ks_msg_token_status token = cli_test_token(label, state);
@@ -152,8 +162,14 @@ static void add_token(struct bench *bench, const char *label, uint32_t state, ui
 	(void)snprintf(uri, sizeof(uri), "pkcs11:token=%s", label);
 	token.uri = ks_bytes_text(uri);
 	token.pin_flags |= more_flags;
+	token.submissions = submissions;
 	token.unlocked_for_s = state == KS_TOKEN_UNLOCKED ? 3600 : 0;
 	ks_record_write(&bench->tokens, KS_RECORD(token_status), &token);
+}
+
+static void add_token(struct bench *bench, const char *label, uint32_t state, uint32_t more_flags)
+{
+	add_token_tried(bench, label, state, more_flags, 0);
 }
 
 /* --- the program ------------------------------------------------------------------------------------------------- */
@@ -270,7 +286,7 @@ static void test_unlock_sends_the_pin_once_to_the_token_that_was_named(void **st
 	assert_int_equal(bench->n_sent, 1);
 	assert_string_equal(bench->sent[0].token, "pkcs11:token=corp");
 	assert_string_equal(bench->sent[0].pin, "12 34");
-	assert_false(bench->sent[0].final_try);
+	assert_false(bench->sent[0].ask);
 	assert_string_equal(bench->out, "Token \"corp\" is unlocked for 8 h; keys: 3 (see: keystay list)\n");
 	assert_string_equal(bench->err, "");
 }
@@ -402,31 +418,6 @@ static void test_unlock_refuses_a_descriptor_that_is_none(void **state)
 	}
 }
 
-static void test_unlock_without_terminal_points_to_pin_fd(void **state)
-{
-	struct bench *bench = *state;
-
-	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
-	run(bench, "unlock", NULL);
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
-	assert_int_equal(bench->n_sent, 0);
-	assert_string_equal(
-		bench->err,
-		"keystay: there is no terminal to ask for the PIN of token \"corp\"; give it with --pin-fd\n");
-}
-
-static void test_unlock_of_a_pin_pad_sends_no_pin(void **state)
-{
-	struct bench *bench = *state;
-
-	add_token(bench, "corp", KS_TOKEN_LOCKED, KS_PIN_PAD);
-	run(bench, "unlock", NULL);
-	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
-	assert_int_equal(bench->n_sent, 1);
-	assert_string_equal(bench->sent[0].pin, "");
-	cli_test_assert_part(bench->err, "enter the PIN of token \"corp\" on its reader");
-}
-
 static void test_unlock_without_agent_exits_with_3(void **state)
 {
 	struct bench *bench = *state;
@@ -437,74 +428,189 @@ static void test_unlock_without_agent_exits_with_3(void **state)
 	cli_test_assert_part(bench->err, "keystay: ");
 }
 
-/* --- the final try ----------------------------------------------------------------------------------------------- */
+/* --- the agent asks ---------------------------------------------------------------------------------------------- */
 
-static void test_unlock_final_try_needs_the_option_without_a_person(void **state)
+static void assert_asked(const struct bench *bench, unsigned n)
+{
+	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	assert_int_equal(bench->n_sent, n);
+	assert_true(bench->sent[n - 1].ask);
+	assert_string_equal(bench->sent[n - 1].pin, "");
+	assert_int_equal(bench->sent[n - 1].wait_ms, KS_WAIT_DEFAULT);
+}
+
+static void test_unlock_without_terminal_lets_the_agent_ask(void **state)
 {
 	struct bench *bench = *state;
 
-	add_token(bench, "corp", KS_TOKEN_LOCKED, KS_PIN_FINAL_TRY);
-	run(bench, "unlock --pin-fd 3", "1234\n");
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
-	assert_int_equal(bench->n_sent, 0);
-	assert_string_equal(bench->err,
-			    "keystay: one more wrong PIN blocks token \"corp\" for good; nothing was tried. If "
-			    "you are sure of the PIN, say so with --final-try\n");
-	run(bench, "unlock --pin-fd 3 --final-try", "1234\n");
-	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
-	assert_int_equal(bench->n_sent, 1);
-	assert_true(bench->sent[0].final_try);
+	assert_int_equal(setenv("DISPLAY", ":77", 1), 0);
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	run(bench, "unlock", NULL);
+	assert_asked(bench, 1);
+	assert_string_equal(bench->sent[0].token, "pkcs11:token=corp");
+	assert_string_equal(bench->sent[0].program, "test_cli_unlock");
+	assert_string_equal(bench->sent[0].display, ":77");
+	assert_string_equal(bench->err, "keystay: the agent asks for the PIN of token \"corp\" in a dialog\n");
 }
 
-static void test_unlock_final_try_known_to_the_agent_alone(void **state)
+static void test_unlock_ask_does_not_ask_on_the_terminal_but_names_it(void **state)
 {
+	static const char *const nothing[] = { NULL };
 	struct bench *bench = *state;
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
-	bench->refusal = KS_ERR_PIN_FINAL_TRY;
-	bench->n_refusals = 1;
-	run(bench, "unlock --pin-fd 3", "1234\n");
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
-	assert_int_equal(bench->n_sent, 1);
-	assert_false(bench->sent[0].final_try);
-	cli_test_assert_part(bench->err, "keystay: the agent says no; nothing was tried.");
+	run_on_terminal(bench, "unlock --ask", nothing);
+	assert_asked(bench, 1);
+	assert_memory_equal(bench->sent[0].tty, "/dev/pts/", 9);
+	cli_test_assert_no_part(bench->out, "PIN of token \"corp\": ");
 }
 
-static void test_unlock_final_try_asks_a_person_before_the_pin(void **state)
+static void test_unlock_of_a_pin_pad_sends_no_pin(void **state)
 {
-	static const char *const yes[] = { "(yes/no) ", "yes\n", "PIN of token \"corp\": ", "1234\n", NULL };
-	static const char *const no[] = { "(yes/no) ", "y\n", NULL };
+	static const char *const nothing[] = { NULL };
 	struct bench *bench = *state;
 
-	add_token(bench, "corp", KS_TOKEN_LOCKED, KS_PIN_FINAL_TRY);
-	run_on_terminal(bench, "unlock", no);
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
-	assert_int_equal(bench->n_sent, 0);
-	cli_test_assert_part(bench->out, "nothing was tried; token \"corp\" stays locked");
-	memset(bench->out, 0, sizeof(bench->out));
-	run_on_terminal(bench, "unlock", yes);
-	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
-	assert_int_equal(bench->n_sent, 1);
-	assert_true(bench->sent[0].final_try);
+	add_token(bench, "corp", KS_TOKEN_LOCKED, KS_PIN_PAD);
+	run_on_terminal(bench, "unlock", nothing);
+	assert_asked(bench, 1);
+	cli_test_assert_part(bench->out, "keystay: type the PIN at the reader of token \"corp\"\r\n");
 }
 
-static void test_unlock_final_try_told_by_the_agent_sends_the_same_pin_after_yes(void **state)
+static void test_unlock_never_has_the_agent_ask_when_told_so(void **state)
 {
-	static const char *const dialog[] = {
-		"PIN of token \"corp\": ", "1234\n", "the agent says no", "", "(yes/no) ", "yes\n", NULL
+	static const struct {
+		const char *line, *prompt;
+		uint32_t flags;
+		const char *text;
+	} cases[] = {
+		{ "unlock --no-prompt", NULL, 0,
+		  "there is no terminal to ask for the PIN of token \"corp\"; give it "
+		  "with --pin-fd\n" },
+		{ "unlock", "never", 0, "there is no terminal to ask for the PIN" },
+		{ "unlock --ask", "never", 0,
+		  "token \"corp\" stays locked: its PIN would be asked for by a dialog of the agent, which "
+		  "KEYSTAY_PROMPT=never forbids; nothing was tried\n" },
+		{ "unlock --no-prompt", NULL, KS_PIN_PAD,
+		  "stays locked: its PIN is typed at the reader when the agent asks for it, which --no-prompt forbids" },
+		{ "unlock", "never", KS_PIN_FINAL_TRY,
+		  "stays locked: one more wrong PIN blocks the token, and only a dialog of the agent takes the next "
+		  "PIN, which KEYSTAY_PROMPT=never forbids" },
 	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct bench *bench = *state;
+		ks_buffer_reset(&bench->tokens);
+		add_token(bench, "corp", KS_TOKEN_LOCKED, cases[i].flags);
+		assert_int_equal(unsetenv("KEYSTAY_PROMPT"), 0);
+		if (cases[i].prompt)
+			assert_int_equal(setenv("KEYSTAY_PROMPT", cases[i].prompt, 1), 0);
+		run(bench, cases[i].line, NULL);
+		assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+		assert_int_equal(bench->n_sent, 0);
+		cli_test_assert_part(bench->err, cases[i].text);
+	}
+}
+
+static void test_unlock_ask_goes_with_no_other_way(void **state)
+{
+	static const char *const lines[] = { "unlock --ask --pin-fd 3", "unlock --ask --no-prompt" };
 	struct bench *bench = *state;
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
-	bench->refusal = KS_ERR_PIN_FINAL_TRY;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		run(bench, lines[i], "1234\n");
+		assert_int_equal(bench->exit_code, KS_EXIT_USAGE);
+		assert_int_equal(bench->n_sent, 0);
+	}
+}
+
+/* --- after a wrong PIN ------------------------------------------------------------------------------------------- */
+
+static void test_unlock_by_descriptor_hands_on_that_a_dialog_is_needed(void **state)
+{
+	static const int refusals[] = { KS_ERR_NEEDS_DIALOG, KS_ERR_PIN_FINAL_TRY };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct bench *bench = *state;
+		ks_buffer_reset(&bench->tokens);
+		add_token(bench, "corp", KS_TOKEN_LOCKED, KS_PIN_FINAL_TRY);
+		bench->n_sent = 0;
+		bench->refusal = refusals[i];
+		bench->n_refusals = 9;
+		run(bench, "unlock --pin-fd 3", "1234\n");
+		assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+		assert_int_equal(bench->n_sent, 1);
+		assert_false(bench->sent[0].ask);
+		assert_string_equal(bench->err, "keystay: the agent says no\n");
+	}
+}
+
+static void test_unlock_on_a_terminal_lets_the_agent_ask_when_that_is_known_to_be_needed(void **state)
+{
+	static const struct {
+		uint32_t flags, submissions;
+		const char *reason;
+	} cases[] = {
+		{ KS_PIN_FINAL_TRY | KS_PIN_COUNT_LOW, 0,
+		  "keystay: one more wrong PIN blocks the token; the agent asks " },
+		{ KS_PIN_COUNT_LOW, 1, "keystay: a wrong PIN was given since the last good one; the agent asks " },
+		{ 0, 2, "keystay: several PINs were given without success; the agent asks " },
+	};
+	static const char *const nothing[] = { NULL };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct bench *bench = *state;
+		ks_buffer_reset(&bench->tokens);
+		add_token_tried(bench, "corp", KS_TOKEN_LOCKED, cases[i].flags, cases[i].submissions);
+		bench->n_sent = 0;
+		memset(bench->out, 0, sizeof(bench->out));
+		run_on_terminal(bench, "unlock", nothing);
+		assert_asked(bench, 1);
+		cli_test_assert_part(bench->out, cases[i].reason);
+	}
+}
+
+static void test_unlock_on_a_terminal_lets_the_agent_ask_when_it_says_so(void **state)
+{
+	static const char *const dialog[] = { "PIN of token \"corp\": ", "1234\n", "that PIN was not tried", "", NULL };
+	struct bench *bench = *state;
+
+	add_token_tried(bench, "corp", KS_TOKEN_LOCKED, 0, 1);
+	bench->refusal = KS_ERR_NEEDS_DIALOG;
+	bench->n_refusals = 1;
+	run_on_terminal(bench, "unlock", dialog);
+	assert_string_equal(bench->sent[0].pin, "1234");
+	assert_false(bench->sent[0].ask);
+	assert_asked(bench, 2);
+	cli_test_assert_part(bench->out, "Token \"corp\" is unlocked for 8 h");
+}
+
+/* A wrong PIN is an answer of the token: the person decides anew, by running it again. */
+static void test_unlock_on_a_terminal_ends_with_a_wrong_pin(void **state)
+{
+	static const char *const dialog[] = { "PIN of token \"corp\": ", "1234\n", NULL };
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	bench->refusal = KS_ERR_PIN_WRONG;
 	bench->n_refusals = 9;
 	run_on_terminal(bench, "unlock", dialog);
-	/* Asked once, sent once more, and then no is no. */
 	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
-	assert_int_equal(bench->n_sent, 2);
-	assert_false(bench->sent[0].final_try);
-	assert_true(bench->sent[1].final_try);
-	assert_string_equal(bench->sent[1].pin, "1234");
+	assert_int_equal(bench->n_sent, 1);
+}
+
+static void test_unlock_on_a_terminal_asks_there_also_when_dialogs_are_forbidden(void **state)
+{
+	static const char *const dialog[] = { "PIN of token \"corp\": ", "1234\n", NULL };
+	struct bench *bench = *state;
+
+	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
+	bench->refusal = KS_ERR_NEEDS_DIALOG;
+	bench->n_refusals = 9;
+	run_on_terminal(bench, "unlock --no-prompt", dialog);
+	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	assert_int_equal(bench->n_sent, 1);
+	cli_test_assert_part(bench->out, "keystay: the agent says no");
 }
 
 /* --- on a terminal ----------------------------------------------------------------------------------------------- */
@@ -555,13 +661,17 @@ int main(void)
 		TEST(test_unlock_never_tries_a_wrong_pin_again),
 		TEST(test_unlock_refuses_an_empty_or_endless_pin),
 		TEST(test_unlock_refuses_a_descriptor_that_is_none),
-		TEST(test_unlock_without_terminal_points_to_pin_fd),
-		TEST(test_unlock_of_a_pin_pad_sends_no_pin),
 		TEST(test_unlock_without_agent_exits_with_3),
-		TEST(test_unlock_final_try_needs_the_option_without_a_person),
-		TEST(test_unlock_final_try_known_to_the_agent_alone),
-		TEST(test_unlock_final_try_asks_a_person_before_the_pin),
-		TEST(test_unlock_final_try_told_by_the_agent_sends_the_same_pin_after_yes),
+		TEST(test_unlock_without_terminal_lets_the_agent_ask),
+		TEST(test_unlock_ask_does_not_ask_on_the_terminal_but_names_it),
+		TEST(test_unlock_of_a_pin_pad_sends_no_pin),
+		TEST(test_unlock_never_has_the_agent_ask_when_told_so),
+		TEST(test_unlock_ask_goes_with_no_other_way),
+		TEST(test_unlock_by_descriptor_hands_on_that_a_dialog_is_needed),
+		TEST(test_unlock_on_a_terminal_lets_the_agent_ask_when_that_is_known_to_be_needed),
+		TEST(test_unlock_on_a_terminal_lets_the_agent_ask_when_it_says_so),
+		TEST(test_unlock_on_a_terminal_ends_with_a_wrong_pin),
+		TEST(test_unlock_on_a_terminal_asks_there_also_when_dialogs_are_forbidden),
 		TEST(test_unlock_asks_on_the_terminal_and_shows_no_pin),
 		TEST(test_lock_names_one_token_or_all),
 	};

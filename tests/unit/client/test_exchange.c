@@ -11,11 +11,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "client/exchange.h"
@@ -256,6 +258,41 @@ static void test_exchange_says_nothing_where_no_terminal_is(void **state)
 	(void)close(pair[1]);
 }
 
+/* pinentry on the same terminal has switched echo off, or line input too. */
+static void test_exchange_says_nothing_into_a_dialog_on_the_terminal(void **state)
+{
+	(void)state;
+	static const tcflag_t flags[] = { ECHO, ICANON, ECHO | ICANON };
+	struct ks_frame frame;
+	struct ks_client_error error;
+	struct termios settings;
+	char byte;
+	int master, slave, pair[2];
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer buffer = { 0 };
+
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	assert_int_equal(fcntl(master, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		assert_int_equal(tcgetattr(slave, &settings), 0);
+		settings.c_lflag |= ECHO | ICANON;
+		settings.c_lflag &= ~flags[i];
+		assert_int_equal(tcsetattr(slave, TCSANOW, &settings), 0);
+		int stderr_before = dup(2);
+		assert_int_equal(dup2(slave, 2), 2);
+		struct ks_exchange_notice notice = { "waiting for a touch", in_ms(1) };
+		int r = ks_exchange_receive(pair[0], &buffer, in_ms(20), notice, &frame, &error);
+		(void)dup2(stderr_before, 2);
+		(void)close(stderr_before);
+		assert_int_equal(r, KS_ERR_TIMEOUT);
+		assert_int_equal(read(master, &byte, 1), -1);
+	}
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+	(void)close(slave);
+	(void)close(master);
+}
+
 /* --- descriptors ------------------------------------------------------------------------------------------------- */
 
 static void serve_nothing(struct fake_agent *agent, int fd)
@@ -339,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_exchange_goes_on_after_signals),
 		cmocka_unit_test(test_exchange_says_on_a_terminal_what_it_waits_for),
 		cmocka_unit_test(test_exchange_says_nothing_where_no_terminal_is),
+		cmocka_unit_test(test_exchange_says_nothing_into_a_dialog_on_the_terminal),
 		cmocka_unit_test(test_exchange_keeps_off_the_standard_descriptors),
 		cmocka_unit_test(test_exchange_leaves_bytes_behind_the_frame_unread),
 		cmocka_unit_test(test_exchange_reads_a_refusal_that_came_before_the_request),

@@ -85,6 +85,7 @@ struct rig_token {
 	char label[65], manufacturer[65], model[65], serial[65];
 	uint32_t pin_flags, pin_min, pin_max;
 	bool logged_in;
+	uint8_t digest[32];
 };
 
 struct rig_found_key {
@@ -122,6 +123,9 @@ struct rig_worker {
 	size_t n_certificates;
 	bool all; /* of the last WORKER_INVENTORY */
 	unsigned n_inventories;
+	uint32_t events;                      /* enum ks_token_events, of the last WORKER_INVENTORY */
+	struct ks_msg_worker_event heard[64]; /* WORKER_EVENTs, in their order */
+	size_t n_heard;
 	char error[1024]; /* the sentence of the last KS_MSG_ERROR */
 };
 
@@ -129,6 +133,7 @@ struct rig_options {
 	const char *path; /* NULL: SoftHSM; RIG_SHIM: the copy of the shim */
 	const char *p11_kit;
 	const char *sessions;
+	const char *arguments[6];   /* more than those */
 	const char *environment[8]; /* "NAME=VALUE", more than the rig's own */
 };
 
@@ -156,21 +161,29 @@ bool rig_read(struct rig_worker *worker, struct ks_frame *ret_frame);
 /* Sends one message. */
 void rig_send(struct rig_worker *worker, uint8_t type, const void *message);
 
-/* Reads up to WORKER_INVENTORY. */
+/* Reads up to WORKER_INVENTORY, or up to the next WORKER_EVENT, which must be of this kind. */
 void rig_read_inventory(struct rig_worker *worker);
+void rig_await_event(struct rig_worker *worker, enum ks_worker_event kind, uint32_t token);
+
+/* Is the token among those of the inventory that were not told to be gone since? */
+const struct rig_token *rig_find_token(const struct rig_worker *worker, const char *label);
 
 /* Reads (and takes in inventories) up to the answer to id. 0 when it is of that type, else the error as KS_ERR_*. */
 int rig_await(struct rig_worker *worker, uint32_t id, uint8_t type, struct ks_frame *ret_frame);
 
 struct rig_login {
-	const char *serial; /* NULL: the token's */
+	const char *serial;    /* NULL: the token's */
+	const uint8_t *digest; /* NULL: the token's */
 	bool final_try;
 	bool unattended;
 };
 
 int rig_login(struct rig_worker *worker, uint32_t token, const char *pin, const struct rig_login *how);
 int rig_logout(struct rig_worker *worker, uint32_t token);
+
+/* Reads every token anew. rig_look: those alone that have come. */
 int rig_rescan(struct rig_worker *worker);
+int rig_look(struct rig_worker *worker);
 
 /* Sends SIGN, returns its id. */
 uint32_t rig_ask_signature(struct rig_worker *worker, uint32_t token, uint32_t key, uint32_t scheme,
@@ -178,6 +191,10 @@ uint32_t rig_ask_signature(struct rig_worker *worker, uint32_t token, uint32_t k
 
 /* Signs a made-up input and verifies what comes back with the key of the inventory, by OpenSSL. */
 int rig_sign(struct rig_worker *worker, const struct rig_found_key *key, uint32_t scheme);
+
+/* The same with a PIN of its own, for keys with CKA_ALWAYS_AUTHENTICATE. how: NULL or its flags. */
+int rig_sign_with_pin(struct rig_worker *worker, const struct rig_found_key *key, uint32_t scheme, const char *pin,
+		      const struct rig_login *how);
 bool rig_verify(const struct rig_found_key *key, uint32_t scheme, struct ks_bytes input, struct ks_bytes signature);
 
 const struct rig_found_key *rig_key_by_label(const struct rig_worker *worker, const char *label);

@@ -45,15 +45,19 @@ static void run_child(const struct rig *rig, const struct rig_options *options, 
 	/* Another program in its place, such as a script that runs it under valgrind. */
 	const char *other = getenv("KEYSTAY_RIG_TOKEN");
 	const char *program = other ? other : KEYSTAY_TOKEN;
-	const char *argv[] = { program,
-			       "--module",
-			       "test",
-			       options->p11_kit ? "--p11-kit" : "--path",
-			       options->p11_kit ? options->p11_kit : path,
-			       options->sessions ? "--sessions" : NULL,
-			       options->sessions,
-			       NULL };
+	const char *argv[16] = { program,
+				 "--module",
+				 "test",
+				 options->p11_kit ? "--p11-kit" : "--path",
+				 options->p11_kit ? options->p11_kit : path,
+				 options->sessions ? "--sessions" : NULL,
+				 options->sessions };
+	size_t n = 0;
 
+	while (argv[n])
+		n++;
+	for (size_t i = 0; i < sizeof(options->arguments) / sizeof(options->arguments[0]) && options->arguments[i]; i++)
+		argv[n++] = options->arguments[i];
 	add_environment(rig, options);
 	/* Both are far above 3 and do not get into each other's way. What the worker should not have, it is given: a
 	 * standard input and one descriptor too many. */
@@ -183,24 +187,30 @@ static void copy_text(char *out, size_t size, struct ks_bytes text)
 #define READ(frame, message)                                                                                           \
 	assert_int_equal(ks_message_read((frame)->type, (frame)->body, &(message), sizeof(message)), 0)
 
-/* A token that is named is forgotten with all that it had. */
-static void take_token(struct rig_worker *worker, const struct ks_frame *frame)
+static void forget_objects(struct rig_worker *worker, uint32_t token)
 {
-	struct ks_msg_worker_token message;
 	size_t n = 0;
 
-	READ(frame, message);
 	for (size_t i = 0; i < worker->n_keys; i++) {
-		if (worker->keys[i].token != message.token)
+		if (worker->keys[i].token != token)
 			worker->keys[n++] = worker->keys[i];
 	}
 	worker->n_keys = n;
 	n = 0;
 	for (size_t i = 0; i < worker->n_certificates; i++) {
-		if (worker->certificates[i].token != message.token)
+		if (worker->certificates[i].token != token)
 			worker->certificates[n++] = worker->certificates[i];
 	}
 	worker->n_certificates = n;
+}
+
+/* A token that is named is forgotten with all that it had. */
+static void take_token(struct rig_worker *worker, const struct ks_frame *frame)
+{
+	struct ks_msg_worker_token message;
+
+	READ(frame, message);
+	forget_objects(worker, message.token);
 	size_t place = 0;
 	while (place < worker->n_tokens && worker->tokens[place].number != message.token)
 		place++;
@@ -213,6 +223,7 @@ static void take_token(struct rig_worker *worker, const struct ks_frame *frame)
 				     .pin_min = message.pin_min,
 				     .pin_max = message.pin_max,
 				     .logged_in = message.logged_in };
+	memcpy(token->digest, message.digest.data, sizeof(token->digest));
 	copy_text(token->label, sizeof(token->label), message.label);
 	copy_text(token->manufacturer, sizeof(token->manufacturer), message.manufacturer);
 	copy_text(token->model, sizeof(token->model), message.model);
@@ -256,6 +267,24 @@ static void take_certificate(struct rig_worker *worker, const struct ks_frame *f
 	copy_text(certificate->label, sizeof(certificate->label), message.label);
 }
 
+static void take_event(struct rig_worker *worker, const struct ks_frame *frame)
+{
+	struct ks_msg_worker_event message;
+	size_t place = 0;
+
+	READ(frame, message);
+	assert_int_equal(message.id, 0);
+	assert_true(worker->n_heard < sizeof(worker->heard) / sizeof(worker->heard[0]));
+	worker->heard[worker->n_heard++] = message;
+	if (message.kind != KS_WORKER_EVENT_TOKEN_GONE)
+		return;
+	forget_objects(worker, message.token);
+	while (place < worker->n_tokens && worker->tokens[place].number != message.token)
+		place++;
+	if (place < worker->n_tokens)
+		worker->tokens[place] = worker->tokens[--worker->n_tokens];
+}
+
 static bool take_inventory(struct rig_worker *worker, const struct ks_frame *frame)
 {
 	struct ks_msg_worker_inventory message;
@@ -274,7 +303,11 @@ static bool take_inventory(struct rig_worker *worker, const struct ks_frame *fra
 		READ(frame, message);
 		assert_int_equal(message.id, 0);
 		worker->all = message.all;
+		worker->events = message.events;
 		worker->n_inventories++;
+		return true;
+	case KS_MSG_WORKER_EVENT:
+		take_event(worker, frame);
 		return true;
 	default:
 		return false;
@@ -289,6 +322,27 @@ void rig_read_inventory(struct rig_worker *worker)
 		assert_true(rig_read(worker, &frame));
 		assert_true(take_inventory(worker, &frame));
 	} while (frame.type != KS_MSG_WORKER_INVENTORY);
+}
+
+void rig_await_event(struct rig_worker *worker, enum ks_worker_event kind, uint32_t token)
+{
+	struct ks_frame frame;
+
+	do {
+		assert_true(rig_read(worker, &frame));
+		assert_true(take_inventory(worker, &frame));
+	} while (frame.type != KS_MSG_WORKER_EVENT);
+	assert_int_equal(worker->heard[worker->n_heard - 1].kind, kind);
+	assert_int_equal(worker->heard[worker->n_heard - 1].token, token);
+}
+
+const struct rig_token *rig_find_token(const struct rig_worker *worker, const char *label)
+{
+	for (size_t i = 0; i < worker->n_tokens; i++) {
+		if (strcmp(worker->tokens[i].label, label) == 0)
+			return &worker->tokens[i];
+	}
+	return NULL;
 }
 
 int rig_await(struct rig_worker *worker, uint32_t id, uint8_t type, struct ks_frame *ret_frame)
@@ -321,19 +375,25 @@ int rig_await(struct rig_worker *worker, uint32_t id, uint8_t type, struct ks_fr
 int rig_login(struct rig_worker *worker, uint32_t token, const char *pin, const struct rig_login *how)
 {
 	static const struct rig_login plain;
+	static const uint8_t none[32];
 	const char *serial = "";
+	const uint8_t *digest = none;
 
 	if (!how)
 		how = &plain;
 	for (size_t i = 0; i < worker->n_tokens; i++) {
-		if (worker->tokens[i].number == token)
-			serial = worker->tokens[i].serial;
+		if (worker->tokens[i].number != token)
+			continue;
+		serial = worker->tokens[i].serial;
+		digest = worker->tokens[i].digest;
 	}
+	digest = how->digest ? how->digest : digest;
 	const struct ks_msg_worker_login message = { KS_MESSAGE_HEAD(++worker->last_id),
 						     .token = token,
 						     .final_try = how->final_try,
 						     .unattended = how->unattended,
 						     .serial = ks_bytes_text(how->serial ? how->serial : serial),
+						     .digest = ks_bytes(digest, sizeof(none)),
 						     .pin = ks_bytes_text(pin) };
 	rig_send(worker, KS_MSG_WORKER_LOGIN, &message);
 	return rig_await(worker, message.id, KS_MSG_WORKER_LOGIN_REPLY, NULL);
@@ -350,11 +410,19 @@ int rig_logout(struct rig_worker *worker, uint32_t token)
 /* A whole inventory: what is not in it is gone. */
 int rig_rescan(struct rig_worker *worker)
 {
-	const struct ks_msg_worker_rescan message = { KS_MESSAGE_HEAD(++worker->last_id) };
+	const struct ks_msg_worker_rescan message = { KS_MESSAGE_HEAD(++worker->last_id), .all = true };
 
 	worker->n_tokens = 0;
 	worker->n_keys = 0;
 	worker->n_certificates = 0;
+	rig_send(worker, KS_MSG_WORKER_RESCAN, &message);
+	return rig_await(worker, message.id, KS_MSG_WORKER_RESCAN_REPLY, NULL);
+}
+
+int rig_look(struct rig_worker *worker)
+{
+	const struct ks_msg_worker_rescan message = { KS_MESSAGE_HEAD(++worker->last_id) };
+
 	rig_send(worker, KS_MSG_WORKER_RESCAN, &message);
 	return rig_await(worker, message.id, KS_MSG_WORKER_RESCAN_REPLY, NULL);
 }
@@ -390,20 +458,47 @@ bool rig_verify(const struct rig_found_key *key, uint32_t scheme, struct ks_byte
 	return good;
 }
 
-int rig_sign(struct rig_worker *worker, const struct rig_found_key *key, uint32_t scheme)
+static const char signed_input[] =
+	"an input of a length that is no block's: the worker signs what the agent lets through";
+
+/* Waits for the answer to a request for a signature of signed_input. */
+static int take_signature(struct rig_worker *worker, uint32_t id, const struct rig_found_key *key, uint32_t scheme)
 {
-	static const char input[] =
-		"an input of a length that is no block's: the worker signs what the agent lets through";
-	struct ks_bytes bytes = ks_bytes(input, sizeof(input));
 	struct ks_msg_worker_sign_reply reply;
+	struct rig_found_key of = *key; /* an inventory on the way moves the others */
 	struct ks_frame frame;
 
-	uint32_t id = rig_ask_signature(worker, key->token, key->number, scheme, bytes);
 	int r = rig_await(worker, id, KS_MSG_WORKER_SIGN_REPLY, &frame);
 	if (r < 0)
 		return r;
 	READ(&frame, reply);
-	return rig_verify(key, scheme, bytes, reply.signature) ? 0 : KS_ERR_WRONG_SIGNATURE;
+	return rig_verify(&of, scheme, ks_bytes(signed_input, sizeof(signed_input)), reply.signature) ?
+		       0 :
+		       KS_ERR_WRONG_SIGNATURE;
+}
+
+int rig_sign(struct rig_worker *worker, const struct rig_found_key *key, uint32_t scheme)
+{
+	uint32_t id = rig_ask_signature(worker, key->token, key->number, scheme,
+					ks_bytes(signed_input, sizeof(signed_input)));
+
+	return take_signature(worker, id, key, scheme);
+}
+
+int rig_sign_with_pin(struct rig_worker *worker, const struct rig_found_key *key, uint32_t scheme, const char *pin,
+		      const struct rig_login *how)
+{
+	const struct ks_msg_worker_sign_with_pin message = { KS_MESSAGE_HEAD(++worker->last_id),
+							     .token = key->token,
+							     .key = key->number,
+							     .scheme = scheme,
+							     .final_try = how && how->final_try,
+							     .unattended = how && how->unattended,
+							     .input = ks_bytes(signed_input, sizeof(signed_input)),
+							     .pin = ks_bytes_text(pin) };
+
+	rig_send(worker, KS_MSG_WORKER_SIGN_WITH_PIN, &message);
+	return take_signature(worker, message.id, key, scheme);
 }
 
 const struct rig_found_key *rig_key_by_label(const struct rig_worker *worker, const char *label)

@@ -279,7 +279,9 @@ static void test_objects_without_end_are_cut_off(void **state)
 static const char *const functions[] = {
 	"C_Initialize",
 	"C_GetInfo",
+	"C_WaitForSlotEvent",
 	"C_GetSlotList",
+	"C_GetSlotInfo",
 	"C_GetTokenInfo",
 	"C_GetMechanismList",
 	"C_OpenSession",
@@ -314,11 +316,17 @@ static bool await_answer(uint32_t id)
 	return false;
 }
 
-static bool await_inventory(void)
+/* Without the digest that it was told for the token, no PIN would be tried. */
+static bool await_inventory(uint8_t ret_digest[32])
 {
 	struct ks_frame frame;
+	struct ks_msg_worker_token token;
 
 	while (rig_read(&worker, &frame)) {
+		if (frame.type == KS_MSG_WORKER_TOKEN) {
+			assert_int_equal(ks_message_read(frame.type, frame.body, &token, sizeof(token)), 0);
+			memcpy(ret_digest, token.digest.data, token.digest.size);
+		}
 		if (frame.type == KS_MSG_WORKER_INVENTORY)
 			return true;
 	}
@@ -326,26 +334,33 @@ static bool await_inventory(void)
 }
 
 /* One of each request. Whatever the token is like: one answer to each, or the end of the process. */
-static bool ask_everything(void)
+static bool ask_everything(const uint8_t digest[32])
 {
 	static const char input[] = "input";
 	const struct ks_msg_worker_login login = { KS_MESSAGE_HEAD(1), .token = 1, .serial = ks_bytes_text("1"),
-						   .pin = ks_bytes_text(RIG_PIN) };
+						   .digest = ks_bytes(digest, 32), .pin = ks_bytes_text(RIG_PIN) };
 	const struct ks_msg_worker_sign sign_one = { KS_MESSAGE_HEAD(2), .token = 1, .key = 1, .scheme = 0x0403,
 						     .input = ks_bytes(input, sizeof(input)) };
-	const struct ks_msg_worker_rescan rescan = { KS_MESSAGE_HEAD(3) };
-	const struct ks_msg_worker_logout logout = { KS_MESSAGE_HEAD(4), .token = 1 };
+	const struct ks_msg_worker_sign_with_pin sign_with_pin = {
+		KS_MESSAGE_HEAD(3),           .token = 1, .key = 1, .scheme = 0x0403, .input = sign_one.input,
+		.pin = ks_bytes_text(RIG_PIN)
+	};
+	const struct ks_msg_worker_rescan rescan = { KS_MESSAGE_HEAD(5), .all = true };
+	const struct ks_msg_worker_rescan look = { KS_MESSAGE_HEAD(4) };
+	const struct ks_msg_worker_logout logout = { KS_MESSAGE_HEAD(6), .token = 1 };
 	const struct {
 		uint8_t type;
 		const void *message;
 	} requests[] = {
 		{ KS_MSG_WORKER_LOGIN, &login },
 		{ KS_MSG_WORKER_SIGN, &sign_one },
+		{ KS_MSG_WORKER_SIGN_WITH_PIN, &sign_with_pin },
+		{ KS_MSG_WORKER_RESCAN, &look },
 		{ KS_MSG_WORKER_RESCAN, &rescan },
 		{ KS_MSG_WORKER_LOGOUT, &logout },
 	};
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
 		KS_CLEANUP(ks_buffer_deinit) struct ks_buffer out = { 0 };
 		ks_message_write(&out, requests[i].type, requests[i].message);
 		if (send(worker.fd, out.data, out.size, MSG_NOSIGNAL) < 0 || !await_answer((uint32_t)i + 1))
@@ -358,11 +373,12 @@ static int run_with(const char *function, const char *mode, bool *ret_lived)
 {
 	const struct rig_options options = { .path = RIG_SHIM };
 	char script[128];
+	uint8_t digest[32] = { 0 };
 
 	(void)snprintf(script, sizeof(script), "%s * %s\ntoken-info serial 1\n", function, mode);
 	rig_script(&rig, script);
 	rig_start(&rig, &options, &worker);
-	*ret_lived = await_inventory() && ask_everything();
+	*ret_lived = await_inventory(digest) && ask_everything(digest);
 	return rig_wait(&worker);
 }
 

@@ -81,7 +81,8 @@ static void test_login_gives_a_wrong_pin_once(void **state)
 	/* What it has cost is told: SoftHSM has a flag for it. */
 	assert_true((worker.tokens[0].pin_flags & KS_PIN_COUNT_LOW) != 0);
 	assert_false(can_sign());
-	assert_int_equal(log_in(RIG_PIN, NULL), 0);
+	const struct rig_login told = { .final_try = true };
+	assert_int_equal(log_in(RIG_PIN, &told), 0);
 	assert_true((worker.tokens[0].pin_flags & KS_PIN_COUNT_LOW) == 0);
 	assert_true(can_sign());
 	rig_stop(&worker);
@@ -107,7 +108,8 @@ static void test_login_leaves_a_token_alone_that_has_one_try_left(void **state)
 
 	start("flags-add FINAL_TRY\n");
 	assert_int_equal(log_in(RIG_PIN, NULL), KS_ERR_PIN_FINAL_TRY);
-	assert_string_equal(worker.error, "token \"corp\": one more wrong PIN would block it; nothing was tried");
+	assert_string_equal(worker.error, "token \"corp\": one more wrong PIN would block it; nothing was tried; run: "
+					  "keystay unlock corp, which asks by a dialog");
 	assert_int_equal(log_in(RIG_PIN, &kept), KS_ERR_PIN_FINAL_TRY);
 	assert_int_equal(rig_count(&rig, "C_Login"), 0);
 	assert_int_equal(log_in(RIG_PIN, &last), 0);
@@ -129,16 +131,36 @@ static void test_login_reads_the_flags_anew(void **state)
 	rig_stop(&worker);
 }
 
-static void test_login_with_a_kept_pin_stops_at_the_first_sign_of_trouble(void **state)
+static void test_login_after_a_wrong_pin_is_for_a_dialog(void **state)
 {
 	(void)state;
-	const struct rig_login kept = { .unattended = true };
+	const struct rig_login told = { .final_try = true };
+	const struct rig_login kept = { .final_try = true, .unattended = true };
 
 	start("flags-add COUNT_LOW\n");
+	assert_int_equal(log_in(RIG_PIN, NULL), KS_ERR_PIN_FINAL_TRY);
+	assert_string_equal(worker.error, "token \"corp\": a wrong PIN was given since the last good one; nothing was "
+					  "tried; run: keystay unlock corp, which asks by a dialog");
 	assert_int_equal(log_in(RIG_PIN, &kept), KS_ERR_PIN_FINAL_TRY);
 	assert_int_equal(rig_count(&rig, "C_Login"), 0);
 	/* A person who knows it may try. */
-	assert_int_equal(log_in(RIG_PIN, NULL), 0);
+	assert_int_equal(log_in(RIG_PIN, &told), 0);
+	rig_stop(&worker);
+}
+
+static void test_login_with_a_blocked_or_expired_pin_is_not_tried(void **state)
+{
+	(void)state;
+	const struct rig_login told = { .final_try = true };
+
+	start("flags-add LOCKED\n");
+	assert_int_equal(log_in(RIG_PIN, &told), KS_ERR_PIN_BLOCKED);
+	rig_script(&rig, "flags-add TO_BE_CHANGED\n");
+	assert_int_equal(log_in(RIG_PIN, &told), KS_ERR_PIN_EXPIRED);
+	assert_string_equal(worker.error,
+			    "token \"corp\": its PIN has expired or was never chosen by its holder; change "
+			    "it with the token's own program, then try again; nothing was tried");
+	assert_int_equal(rig_count(&rig, "C_Login"), 0);
 	rig_stop(&worker);
 }
 
@@ -185,7 +207,8 @@ static void test_login_gives_the_pin_to_no_other_token(void **state)
 	assert_int_equal(log_in(RIG_PIN, NULL), KS_ERR_TOKEN_ABSENT);
 	assert_string_equal(worker.error, "token \"corp\" is not there any more; another one is in its place");
 	assert_int_equal(rig_count(&rig, "C_Login"), 0);
-	assert_true(worker.all); /* and the news is told */
+	assert_int_equal(worker.n_tokens, 1); /* and the news is told */
+	assert_string_equal(worker.tokens[0].serial, "0815");
 	rig_stop(&worker);
 }
 
@@ -317,7 +340,7 @@ static void test_logout_of_a_token_that_has_gone_is_good(void **state)
 	uint32_t number = worker.tokens[0].number;
 	rig_script(&rig, "token-absent\n");
 	assert_int_equal(rig_logout(&worker, number), 0);
-	assert_true(worker.all);
+	assert_int_equal(worker.n_tokens, 0);
 	assert_int_equal(rig_logout(&worker, number), 0);
 	assert_int_equal(rig_logout(&worker, 4711), 0);
 	rig_stop(&worker);
@@ -337,6 +360,7 @@ static void test_login_refuses_a_pin_that_is_no_field(void **state)
 	ks_buffer_put_u8(&out, 0);
 	ks_buffer_put_u8(&out, 0);
 	ks_buffer_put_string(&out, ks_bytes_text(worker.tokens[0].serial));
+	ks_buffer_put_string(&out, ks_bytes(worker.tokens[0].digest, sizeof(worker.tokens[0].digest)));
 	uint8_t pin[257] = { '1' };
 	ks_buffer_put_string(&out, ks_bytes(pin, sizeof(pin)));
 	ks_frame_end(&out, frame);
@@ -355,7 +379,8 @@ int main(void)
 		cmocka_unit_test(test_login_says_when_the_wrong_pin_left_one_try),
 		cmocka_unit_test(test_login_leaves_a_token_alone_that_has_one_try_left),
 		cmocka_unit_test(test_login_reads_the_flags_anew),
-		cmocka_unit_test(test_login_with_a_kept_pin_stops_at_the_first_sign_of_trouble),
+		cmocka_unit_test(test_login_after_a_wrong_pin_is_for_a_dialog),
+		cmocka_unit_test(test_login_with_a_blocked_or_expired_pin_is_not_tried),
 		cmocka_unit_test(test_login_does_not_try_a_pin_of_impossible_length),
 		cmocka_unit_test(test_login_believes_no_limits_that_cannot_be_true),
 		cmocka_unit_test(test_login_gives_the_pin_to_no_other_token),

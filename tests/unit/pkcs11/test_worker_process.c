@@ -322,6 +322,7 @@ static void test_pin_is_nowhere_in_the_worker_after_the_login(void **state)
 	}
 	const struct ks_msg_worker_login login = { KS_MESSAGE_HEAD(1), .token = worker.tokens[0].number,
 						   .serial = ks_bytes_text(worker.tokens[0].serial),
+						   .digest = ks_bytes(worker.tokens[0].digest, 32),
 						   .pin = ks_bytes_text(RIG_PIN) };
 	rig_send(&worker, KS_MSG_WORKER_LOGIN, &login);
 	int fd = open(gate, O_WRONLY | O_CLOEXEC); /* C_Login has begun */

@@ -238,30 +238,23 @@ static void test_worker_refuses_a_scheme_of_another_key_type_without_asking_the_
 	rig_stop(&worker);
 }
 
-static void test_worker_refuses_keys_that_ask_for_the_pin_each_time(void **state)
+static void test_worker_says_which_key_asks_for_the_pin_each_time(void **state)
 {
 	(void)state;
 	struct rig_worker worker;
+	static const char *const scripts[] = { NULL, "attributes-without CKA_ALWAYS_AUTHENTICATE\n" };
 
-	start(&worker, NULL);
-	assert_true(rig_key_by_label(&worker, "asks-always")->always_authenticate);
-	assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, "asks-always"), 0x0403), KS_ERR_UNSUPPORTED);
-	assert_non_null(strstr(worker.error, "at every single signature"));
-	assert_int_equal(rig_count(&rig, "C_SignInit"), 0);
-	rig_stop(&worker);
-}
-
-static void test_worker_notices_keys_that_ask_for_the_pin_each_time_without_saying_so(void **state)
-{
-	(void)state;
-	struct rig_worker worker;
-
-	start(&worker, "attributes-without CKA_ALWAYS_AUTHENTICATE\n");
-	assert_false(rig_key_by_label(&worker, "asks-always")->always_authenticate);
-	assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, "asks-always"), 0x0403), KS_ERR_UNSUPPORTED);
-	/* Its operation is still active in its session, which must not be met again. */
-	assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, "p256"), 0x0403), 0);
-	rig_stop(&worker);
+	for (size_t i = 0; i < 2; i++) {
+		start(&worker, scripts[i]);
+		const struct rig_found_key *always = rig_key_by_label(&worker, "asks-always");
+		assert_int_equal(always->always_authenticate, i == 0);
+		assert_int_equal(rig_sign(&worker, always, 0x0403), KS_ERR_TOKEN_LOCKED);
+		assert_string_equal(worker.error, "key \"asks-always\" on token \"corp\": this key asks for its PIN at "
+						  "every single signature");
+		/* Its operation is still active in its session, which must not be met again. */
+		assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, "p256"), 0x0403), 0);
+		rig_stop(&worker);
+	}
 }
 
 static void test_worker_says_that_the_token_is_locked_without_asking_it(void **state)
@@ -446,8 +439,7 @@ int main(void)
 		cmocka_unit_test(test_worker_forgets_what_worked_when_it_works_no_more),
 		cmocka_unit_test(test_worker_says_which_scheme_the_token_cannot_make),
 		cmocka_unit_test(test_worker_refuses_a_scheme_of_another_key_type_without_asking_the_token),
-		cmocka_unit_test(test_worker_refuses_keys_that_ask_for_the_pin_each_time),
-		cmocka_unit_test(test_worker_notices_keys_that_ask_for_the_pin_each_time_without_saying_so),
+		cmocka_unit_test(test_worker_says_which_key_asks_for_the_pin_each_time),
 		cmocka_unit_test(test_worker_says_that_the_token_is_locked_without_asking_it),
 		cmocka_unit_test(test_worker_answers_for_keys_and_tokens_that_do_not_exist),
 		cmocka_unit_test(test_worker_signs_the_largest_input),

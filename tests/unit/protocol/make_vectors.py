@@ -127,6 +127,7 @@ TLS13 = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes_of("transcrip
 NO_LABELS = {"program": "", "tty": "", "term": "", "display": "", "wayland_display": ""}
 SIGN = {"spki_hash": hashlib.sha256(p256("alice")).digest(), "scheme": 0x0403, "input": TLS13, "transcript": b"",
         "wait_ms": 0xffffffff, **NO_LABELS}
+UNLOCK = {"token": "corp", "ask": False, "pin": b"1234", "wait_ms": 0xffffffff, **NO_LABELS}
 
 
 def sign_socket(w):
@@ -168,16 +169,20 @@ def control_socket(w):
         "agent_version": "0.1.0", "pid": 4711, "started": 1735689600, "generation": 3, "n_identities": 2,
         "n_connections": 1, "configuration": "/home/alice/.config/keystay/keystay.conf",
         "modules": [{"name": "softhsm", "path": "/usr/lib/softhsm/libsofthsm2.so", "state": 1, "pid": 4712,
-                     "restarts": 1, "note": "was killed by signal 9"}],
+                     "restarts": 1, "note": "was killed by signal 9", "events": 2}],
         "tokens": [{"module": "softhsm", "label": "corp", "manufacturer": "SoftHSM project", "model": "SoftHSM v2",
                     "serial": "0123456789abcdef", "uri": "pkcs11:token=corp", "state": 1, "pin_flags": 3, "n_keys": 2,
-                    "unlocked_for_s": 28800, "signatures": 12}]})
+                    "unlocked_for_s": 28800, "signatures": 12, "submissions": 1}],
+        "configuration_file": ""})
     w.good("status-reply-nothing-there", "neither module nor token", "status_reply", {
         "agent_version": "", "pid": 1, "started": 0, "generation": 0, "n_identities": 0, "n_connections": 0,
-        "configuration": "", "modules": [], "tokens": []})
-    w.good("unlock", "a PIN; final_try is false", "unlock", {"token": "corp", "final_try": False, "pin": b"1234"})
-    w.good("unlock-final-try", "the only locked token, and the person wants the last try", "unlock",
-           {"token": "", "final_try": True, "pin": bytes([0, 255, 10])})
+        "configuration": "", "modules": [], "tokens": [], "configuration_file": "/etc/keystay/build.conf"})
+    w.good("unlock", "with a PIN", "unlock", UNLOCK)
+    w.good("unlock-any-bytes", "the only locked token, and a PIN of any bytes", "unlock",
+           {**UNLOCK, "token": "", "pin": bytes([0, 255, 10])})
+    w.good("unlock-ask", "the agent is to ask, on this display", "unlock",
+           {"token": "corp", "ask": True, "pin": b"", "wait_ms": 60000, "program": "keystay", "tty": "/dev/pts/3",
+            "term": "xterm-256color", "display": ":0", "wayland_display": "wayland-0"})
     w.good("unlock-reply", "for eight hours", "unlock_reply", {"token": "corp", "unlocked_for_s": 28800, "n_keys": 2})
     w.good("lock", "all tokens", "lock", {"token": ""})
     w.good("lock-reply", "one was unlocked", "lock_reply", {"n_tokens": 1})
@@ -188,23 +193,43 @@ def control_socket(w):
 def worker_channel(w):
     w.good("worker-token", "a token, not asked for", "worker_token", {
         "token": 1, "label": "corp", "manufacturer": "SoftHSM project", "model": "SoftHSM v2",
-        "serial": "0123456789abcdef", "pin_flags": 3, "pin_min": 4, "pin_max": 255, "logged_in": False}, id=0)
+        "serial": "0123456789abcdef", "pin_flags": 3, "pin_min": 4, "pin_max": 255, "logged_in": False,
+        "digest": bytes_of("objects", 32)}, id=0)
     w.good("worker-key", "a P-256 key", "worker_key", {
         "token": 1, "key": 2, "object_id": b"\x01", "label": "alice", "spki": p256("alice"), "private_seen": True,
         "always_authenticate": False, "decrypts": True}, id=0)
     w.good("worker-certificate", "beside it", "worker_certificate",
            {"token": 1, "object_id": b"\x01", "label": "alice", "der": b"\x30\x03\x02\x01\x01"}, id=0)
-    w.good("worker-inventory", "that was all", "worker_inventory", {"all": True}, id=0)
-    w.good("worker-rescan", "no fields", "worker_rescan", {})
+    w.good("worker-inventory", "that was all", "worker_inventory", {"all": True, "events": 1}, id=0)
+    w.good("worker-rescan", "only what has come", "worker_rescan", {"all": False})
     w.good("worker-rescan-reply", "no fields", "worker_rescan_reply", {})
     w.good("worker-login", "a kept PIN", "worker_login", {
-        "token": 1, "final_try": False, "unattended": True, "serial": "0123456789abcdef", "pin": b"1234"})
+        "token": 1, "final_try": False, "unattended": True, "serial": "0123456789abcdef",
+        "digest": bytes_of("objects", 32), "pin": b"1234"})
     w.good("worker-login-reply", "no fields", "worker_login_reply", {})
     w.good("worker-logout", "token 1", "worker_logout", {"token": 1})
     w.good("worker-logout-reply", "no fields", "worker_logout_reply", {})
     w.good("worker-sign", "an Ed25519 signature", "worker_sign",
            {"token": 1, "key": 2, "scheme": 0x0807, "input": TLS13})
+    w.good("worker-sign-with-pin", "a key that asks at each signature", "worker_sign_with_pin",
+           {"token": 1, "key": 2, "scheme": 0x0403, "final_try": True, "unattended": False, "input": TLS13,
+            "pin": b"1234"})
     w.good("worker-sign-reply", "64 bytes", "worker_sign_reply", {"signature": bytes_of("signature", 64)})
+    w.good("worker-event", "the card of token 1 was taken out", "worker_event", {"kind": 2, "token": 1}, id=0)
+
+
+def helper_channel(w):
+    w.good("prompt-pin", "a PIN, after a wrong one", "prompt", {
+        "kind": 1, "pinentry": "/usr/bin/pinentry", "title": "keystay",
+        "description": "curl (process 4711) wants to sign in at www.corp.example\nwith the key \"alice\".".encode(),
+        "problem": "The PIN was wrong.", "label": "PIN", "ok": "Unlock", "cancel": "Cancel", "timeout_ms": 60000,
+        "tty": "/dev/pts/3", "term": "xterm-256color", "display": ":0", "wayland_display": "wayland-0"})
+    w.good("prompt-show", "a PIN is to be typed at the reader", "prompt", {
+        "kind": 3, "pinentry": "/usr/bin/pinentry", "title": "keystay", "description": b"Type the PIN at the reader.",
+        "problem": "", "label": "", "ok": "", "cancel": "", "timeout_ms": 90000, "tty": "", "term": "", "display": "",
+        "wayland_display": ""})
+    w.good("prompt-reply", "what was typed", "prompt_reply", {"pin": b"1234"})
+    w.good("prompt-reply-no-pin", "a button was pressed", "prompt_reply", {"pin": b""})
 
 
 def extended(w):
@@ -259,13 +284,13 @@ def bad_messages(w):
             ("overlong", "'/' in two bytes", b"\xc0\xaf"), ("surrogate", "U+D800", b"\xed\xa0\x80"),
             ("cut-off", "half a character", b"\xc3"), ("above-unicode", "U+110000", b"\xf4\x90\x80\x80")):
         w.bad(f"text-with-{name}", about, "malformed", with_body(3, head + encode.string(text)), "get")
-    w.bad("bool-2", "neither 0 nor 1", "malformed", with_body(68, head + b"\x02"), "worker_inventory")
+    w.bad("bool-2", "neither 0 nor 1", "malformed", with_body(69, head + b"\x02"), "worker_rescan")
     w.bad("hash-of-31-bytes", "spki_hash is exactly 32", "malformed",
           encode.frame("sign", {**SIGN, "spki_hash": bytes(31)}), "sign")
     w.bad("hash-of-33-bytes", "spki_hash is exactly 32", "too-large",
           encode.frame("sign", {**SIGN, "spki_hash": bytes(33)}), "sign")
     w.bad("pin-of-257-bytes", "longer than any token's", "too-large",
-          encode.frame("unlock", {"token": "", "final_try": False, "pin": b"1" * 257}), "unlock")
+          encode.frame("unlock", {**UNLOCK, "pin": b"1" * 257}), "unlock")
     w.bad("list-beyond-frame", "a list of eight bytes, four are there", "malformed",
           with_body(2, head + bytes(12) + b"\0\0\0\x08" + bytes(4)), "list_reply")
     w.bad("record-beyond-list", "a record longer than its list", "malformed",
@@ -280,7 +305,7 @@ def bad_messages(w):
 
 HEAD = """\
 # SPDX-License-Identifier: Apache-2.0
-# Test vectors of docs/protocol.md, whose section 11 describes this form.
+# Test vectors of docs/protocol.md, whose section 12 describes this form.
 # Written by tests/unit/protocol/make_vectors.py; change that and docs/protocol.md, not this.
 """
 
@@ -288,7 +313,7 @@ HEAD = """\
 def main(arguments):
     with open(arguments[0], encoding="utf-8") as document:
         writer = Writer(Encoder(document.read()))
-    for part in (sign_socket, control_socket, worker_channel, extended, bad_frames, bad_messages):
+    for part in (sign_socket, control_socket, worker_channel, helper_channel, extended, bad_frames, bad_messages):
         part(writer)
     text = HEAD + "\n".join(writer.out) + "\n"
     if arguments[1:2] == ["--check"]:

@@ -103,6 +103,8 @@ static const char *where_name(enum ks_message_where where)
 		return "(control socket)";
 	case KS_ON_WORKER:
 		return "(worker channel)";
+	case KS_ON_HELPER:
+		return "(helper channel)";
 	}
 	return "";
 }
@@ -327,6 +329,12 @@ static void test_document_has_every_state_and_flag(void **state)
 	EXPECT("| PIN flag |", false, { "NEEDED", KS_PIN_NEEDED }, { "SET", KS_PIN_SET },
 	       { "COUNT_LOW", KS_PIN_COUNT_LOW }, { "FINAL_TRY", KS_PIN_FINAL_TRY },
 	       { "IS_BLOCKED", KS_PIN_IS_BLOCKED }, { "TO_BE_CHANGED", KS_PIN_TO_BE_CHANGED }, { "PAD", KS_PIN_PAD });
+	EXPECT("| token events |", false, { "NONE", KS_EVENTS_NONE }, { "SLOTS", KS_EVENTS_SLOTS },
+	       { "READERS", KS_EVENTS_READERS });
+	EXPECT("| worker event |", false, { "CHANGED", KS_WORKER_EVENT_CHANGED },
+	       { "TOKEN_GONE", KS_WORKER_EVENT_TOKEN_GONE }, { "RENEW", KS_WORKER_EVENT_RENEW });
+	EXPECT("| prompt kind |", false, { "PIN", KS_PROMPT_PIN }, { "CONFIRM", KS_PROMPT_CONFIRM },
+	       { "SHOW", KS_PROMPT_SHOW });
 }
 
 static const struct number limits[] = {
@@ -339,6 +347,7 @@ static const struct number limits[] = {
 	LIMIT(KS_SPKI_MAX),
 	LIMIT(KS_LIST_PAGE),
 	LIMIT(KS_WAIT_DEFAULT),
+	LIMIT(KS_SUBMISSIONS_PLAIN),
 	LIMIT(KS_FRAME_DEADLINE_MS),
 	LIMIT(KS_REPLY_DEADLINE_MS),
 	LIMIT(KS_REQUESTS_PER_CONNECTION),
@@ -347,7 +356,12 @@ static const struct number limits[] = {
 	LIMIT(KS_SIGNATURES_QUEUED),
 	LIMIT(KS_WORKER_SIGN_DEADLINE_MS),
 	LIMIT(KS_WORKER_LOGIN_DEADLINE_MS),
+	LIMIT(KS_PROMPTS_QUEUED),
+	LIMIT(KS_PROMPT_CLIENTS),
+	LIMIT(KS_PROMPT_COOL_DOWN_MS),
+	LIMIT(KS_PIN_PAD_DEADLINE_MS),
 	LIMIT(KS_CLIENT_DEADLINE_MS),
+	LIMIT(KS_CLIENT_UNLOCK_DEADLINE_MS),
 };
 
 static void test_document_has_the_limits_of_limits_h(void **state)

@@ -201,6 +201,7 @@ static void test_message_table_knows_what_the_design_says(void **state)
 	assert_int_equal(ks_message_spec(KS_MSG_SIGN)->where, KS_ON_SIGN);
 	assert_int_equal(ks_message_spec(KS_MSG_UNLOCK)->where, KS_ON_CONTROL);
 	assert_int_equal(ks_message_spec(KS_MSG_WORKER_SIGN)->where, KS_ON_WORKER);
+	assert_int_equal(ks_message_spec(KS_MSG_PROMPT)->where, KS_ON_HELPER);
 	assert_int_equal(ks_message_spec(KS_MSG_ERROR)->where, KS_ON_ANY);
 	assert_int_equal(KS_RECORD(identity)->type, 0);
 	assert_string_equal(KS_RECORD(identity)->name, "identity");
@@ -336,7 +337,7 @@ static void test_message_field_of_fixed_size_has_that_size(void **state)
 			n_fixed++;
 		}
 	}
-	assert_int_equal(n_fixed, 2); /* identity.spki_hash and sign.spki_hash */
+	assert_int_equal(n_fixed, 4); /* spki_hash of identity and sign, digest of worker_token and worker_login */
 }
 
 static void test_message_text_is_text_on_both_sides(void **state)
@@ -369,14 +370,13 @@ static void test_message_text_is_text_on_both_sides(void **state)
 static void test_message_bool_is_0_or_1(void **state)
 {
 	(void)state;
-	/* WORKER_INVENTORY: the head, then its one bool. */
+	/* WORKER_RESCAN: the head, then its one bool. */
 	uint8_t body[9] = { 0, 0, 0, 1, 0, 0, 0, 7, 0 };
-	struct ks_msg_worker_inventory message;
+	struct ks_msg_worker_rescan message;
 
 	for (unsigned value = 0; value < 256; value++) {
 		body[8] = (uint8_t)value;
-		int r = ks_message_read(KS_MSG_WORKER_INVENTORY, ks_bytes(body, sizeof(body)), &message,
-					sizeof(message));
+		int r = ks_message_read(KS_MSG_WORKER_RESCAN, ks_bytes(body, sizeof(body)), &message, sizeof(message));
 		assert_int_equal(r, value < 2 ? 0 : KS_ERR_MALFORMED);
 		if (r == 0)
 			assert_int_equal(message.all, value == 1);
@@ -504,7 +504,9 @@ static void test_message_with_a_secret_marks_the_buffer(void **state)
 		assert_int_equal(out.secret, has_secret);
 	}
 	assert_int_equal(ks_message_spec(KS_MSG_UNLOCK)->fields[2].kind, KS_FIELD_SECRET);
-	assert_int_equal(ks_message_spec(KS_MSG_WORKER_LOGIN)->fields[4].kind, KS_FIELD_SECRET);
+	assert_int_equal(ks_message_spec(KS_MSG_WORKER_LOGIN)->fields[5].kind, KS_FIELD_SECRET);
+	assert_int_equal(ks_message_spec(KS_MSG_WORKER_SIGN_WITH_PIN)->fields[6].kind, KS_FIELD_SECRET);
+	assert_int_equal(ks_message_spec(KS_MSG_PROMPT_REPLY)->fields[0].kind, KS_FIELD_SECRET);
 }
 
 static void test_message_after_an_error_keeps_the_first(void **state)

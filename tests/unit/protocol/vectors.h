@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vectors: reads docs/protocol-vectors.txt (docs/protocol.md section 11). A file that is not of that form fails the
+ * vectors: reads docs/protocol-vectors.txt (docs/protocol.md section 12). A file that is not of that form fails the
  * test.
  */
 #pragma once

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings_profile: what is known of the usual modules, so that a user writes only [module "opensc"].
+ *
+ * Runs in: keystay-agent. Fills in the values of [module] sections that no file says; looks which of the usual paths
+ * exists, opens nothing.
+ */
+#pragma once
+
+#include "agent/settings_private.h"
+
+/* By profile =, by the section's name, or by the file name of its path. NO_MEMORY. */
+int ks_settings_profile(struct ks_settings *settings) KS_WARN_UNUSED;
+
+/* Would this section get its file from a profile? */
+bool ks_settings_profile_has_file(const struct ks_settings_section *section);
+
+/* Is there a profile of this name ("none" counts)? */
+bool ks_settings_profile_is_known(const char *name);

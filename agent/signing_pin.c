@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signing_pin: see signing_pin.h. Runs in: keystay-agent. */
+#include "agent/signing_pin.h"
+
+#include "agent/login.h"
+#include "lib/base/log.h"
+#include "lib/protocol/limits.h"
+
+bool ks_signing_pin_is_wanted(const struct ks_token *token, uint32_t key)
+{
+	for (size_t i = 0; i < token->inventory->n_keys; i++) {
+		if (token->inventory->keys[i].number == key)
+			return token->inventory->keys[i].always_authenticate;
+	}
+	return false;
+}
+
+static bool take_turn(struct ks_signing_pin *pin, const struct ks_token *token)
+{
+	if (pin->turn == token->lock)
+		return true;
+	if (token->lock->context_busy)
+		return false;
+	pin->turn = token->lock;
+	pin->turn->context_busy = true;
+	ks_unlock_hold(pin->turn);
+	return true;
+}
+
+/* Kept PINs are for tokens that show no sign of trouble. */
+static bool may_use_kept(struct ks_state *state, const struct ks_token *token)
+{
+	char why[KS_TEXT_MAX];
+
+	return token->lock->unlocked && token->lock->pin && ks_login_may_try(state, token, true, why) == 0;
+}
+
+enum ks_signing_pin_source ks_signing_pin_find(struct ks_signing_pin *pin, struct ks_state *state,
+					       const struct ks_token *token, struct ks_asker *asker)
+{
+	if (asker->pin) {
+		ks_secret_free(pin->pin);
+		pin->pin = asker->pin;
+		pin->by_dialog = true;
+		pin->told_flags = asker->told_flags;
+		asker->pin = NULL;
+	}
+	if (pin->turn && pin->turn != token->lock)
+		ks_signing_pin_end(pin, state);
+	if (!take_turn(pin, token))
+		return KS_SIGNING_PIN_LATER;
+	if (pin->pin)
+		return KS_SIGNING_PIN_HERE;
+	if (!may_use_kept(state, token))
+		return KS_SIGNING_PIN_ASK;
+	if (ks_secret_copy(token->lock->pin, &pin->pin) < 0)
+		return KS_SIGNING_PIN_ASK;
+	pin->by_dialog = false;
+	return KS_SIGNING_PIN_HERE;
+}
+
+int ks_signing_pin_give(struct ks_signing_pin *pin, struct ks_state *state, const struct ks_token *token,
+			struct ks_worker_sign *sign)
+{
+	if (!pin->pin)
+		return 0;
+	const struct ks_token_id id = ks_unlock_id(token->lock);
+	int error = ks_tries_submitting(state->tries, &id);
+	if (error < 0)
+		return error;
+	pin->submitted = true;
+	sign->authenticate = true;
+	sign->final_try = pin->by_dialog && (pin->told_flags & KS_PIN_TROUBLE);
+	sign->unattended = !pin->by_dialog;
+	sign->pin = pin->pin;
+	pin->pin = NULL;
+	return 0;
+}
+
+void ks_signing_pin_count(struct ks_signing_pin *pin, struct ks_state *state, int error)
+{
+	if (!pin->submitted || !pin->turn)
+		return;
+	const struct ks_token_id id = ks_unlock_id(pin->turn);
+	int r = 0;
+
+	if (error == 0)
+		r = ks_tries_succeeded(state->tries, &id);
+	else if (error == KS_ERR_BUSY || error == KS_ERR_PIN_BLOCKED || error == KS_ERR_PIN_FINAL_TRY)
+		r = ks_tries_not_submitted(state->tries, &id); /* the token never saw it */
+	else
+		ks_unlock_forget_pin(pin->turn);
+	if (r < 0)
+		ks_log_warning("the count of PINs in %s was not brought up to date: %s", ks_tries_file(state->tries),
+			       ks_error_text(r));
+}
+
+void ks_signing_pin_end(struct ks_signing_pin *pin, struct ks_state *state)
+{
+	ks_secret_free(pin->pin);
+	pin->pin = NULL;
+	if (!pin->turn)
+		return;
+	pin->turn->context_busy = false;
+	ks_unlock_release(pin->turn);
+	pin->turn = NULL;
+	ks_state_wake(state);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * transcript: the TLS 1.3 handshake behind a to-be-signed input, when keystay-tap.so is loaded beside us and has seen it.
+ *
+ * A TLS 1.3 input holds only the hash of the handshake (RFC 8446 section 4.4.3); the agent can prove the server only
+ * when it gets the messages too.
+ */
+#pragma once
+
+#include "lib/base/bytes.h"
+
+/* Borrowed from the tap, until this thread finishes another digest; empty when it is not known. */
+struct ks_bytes ks_transcript_find(struct ks_bytes input);

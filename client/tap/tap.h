@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tap: the one function that keystay-tap.so exports beside OSSL_provider_init, and how the signing provider finds it.
+ *
+ * The two providers meet inside one process by this name alone (docs/adr/0013): the signing one links libc and may be
+ * there without the tap; the tap links the libcrypto of the program.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define KS_TAP_FILE "keystay-tap.so"
+#define KS_TAP_FIND "keystay_tap_find"
+
+/* The stream whose digest this was, as this thread has hashed it a moment ago: TLS handshake messages from ClientHello
+ * on. Borrowed, until this thread finishes another digest. 1, or 0 when it is not known. */
+typedef int ks_tap_find(const uint8_t *digest, size_t digest_size, const uint8_t **ret_stream, size_t *ret_size);

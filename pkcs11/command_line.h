@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command_line: what keystay-agent tells keystay-token when it starts it.
+ *
+ * Runs in: keystay-token. Says on standard error what is wrong.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct ks_command_line {
+	const char *module; /* its name in keystay.conf; all texts are borrowed from argv */
+	const char *path;   /* one of the two */
+	const char *p11_kit;
+	const char *slots;     /* NULL: all */
+	const char *init_args; /* NULL: none */
+	unsigned n_sessions;
+	bool no_slot_events;
+	const char *print; /* this, and end */
+};
+
+/* false after saying why. */
+bool ks_command_line_read(int argc, char **argv, struct ks_command_line *ret_command_line);

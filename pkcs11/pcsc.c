@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pcsc: see pcsc.h. Runs in: keystay-token. */
+#include "pkcs11/pcsc.h"
+
+#include <dlfcn.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+
+#define LIBRARY "libpcsclite.so.1"
+#define SOCKET "/run/pcscd/pcscd.comm"
+/* A socket has its name before it listens: the daemon that has just made it gets a second. */
+#define CONNECT_TRIES 20
+#define CONNECT_PAUSE_MS 50
+
+bool ks_pcsc_find(struct ks_pcsc *ret_pcsc)
+{
+	struct ks_pcsc pcsc;
+	/* Kept for ever, as the module keeps it. */
+	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+
+	if (!library)
+		return false;
+	*(void **)&pcsc.establish = dlsym(library, "SCardEstablishContext");
+	*(void **)&pcsc.list = dlsym(library, "SCardListReaders");
+	*(void **)&pcsc.wait = dlsym(library, "SCardGetStatusChange");
+	if (!pcsc.establish || !pcsc.list || !pcsc.wait)
+		return false;
+	*ret_pcsc = pcsc;
+	return true;
+}
+
+static bool is_there(const struct ks_pcsc *pcsc)
+{
+	SCARDCONTEXT context;
+
+	/* Not released: a process that is about to be replaced has no use for it. */
+	return pcsc->establish(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) == SCARD_S_SUCCESS;
+}
+
+static bool comes_soon(const struct ks_pcsc *pcsc, const char *socket)
+{
+	for (int i = 0; i < CONNECT_TRIES; i++) {
+		if (is_there(pcsc))
+			return true;
+		if (access(socket, F_OK) < 0)
+			return false;
+		(void)poll(NULL, 0, CONNECT_PAUSE_MS);
+	}
+	return false;
+}
+
+/* The nearest folder above the socket that exists. */
+static int watch_folder(int inotify, const char *socket)
+{
+	char folder[256];
+
+	if (!ks_text_print(folder, sizeof(folder), "%s", socket))
+		return -1;
+	for (;;) {
+		char *slash = strrchr(folder, '/');
+		if (!slash)
+			return -1;
+		*(slash == folder ? slash + 1 : slash) = '\0';
+		int watch = inotify_add_watch(inotify, folder,
+					      IN_CREATE | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF |
+						      IN_ONLYDIR);
+		if (watch >= 0 || slash == folder)
+			return watch;
+	}
+}
+
+bool ks_pcsc_await(const struct ks_pcsc *pcsc)
+{
+	const char *named = getenv("PCSCLITE_CSOCK_NAME");
+	const char *socket = named ? named : SOCKET;
+	char events[4096] __attribute__((aligned(8)));
+
+	for (;;) {
+		/* A new one each time: the folder to watch may be another one now. */
+		KS_AUTO_CLOSE int inotify = inotify_init1(IN_CLOEXEC);
+		if (inotify < 0 || watch_folder(inotify, socket) < 0)
+			return false;
+		if (comes_soon(pcsc, socket))
+			return true;
+		if (read(inotify, events, sizeof(events)) <= 0)
+			return false;
+	}
+}

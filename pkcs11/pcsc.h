@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pcsc: the few functions of libpcsclite that watch readers, when the module has loaded it; and how to wait for pcscd.
+ *
+ * Runs in: keystay-token. Nothing is linked: a worker without a smart card module has no PC/SC in it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <winscard.h>
+
+struct ks_pcsc {
+	__typeof__(&SCardEstablishContext) establish;
+	__typeof__(&SCardListReaders) list;
+	__typeof__(&SCardGetStatusChange) wait;
+};
+
+/* false when libpcsclite is not in this process. */
+bool ks_pcsc_find(struct ks_pcsc *ret_pcsc);
+
+/* Returns when pcscd can be reached, which may be never. false: nothing can be watched here. */
+bool ks_pcsc_await(const struct ks_pcsc *pcsc);

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Node (which reads OpenSSL's configuration only with --openssl-shared-config) and Python's ssl, urllib and requests: each
+# loads alice's PEM file as certificate and key, and is otherwise as everybody writes it.
+
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+rig_begin
+rig_alice
+server_start_nginx server
+
+cat >"$T/client.js" <<'JS'
+const fs = require("fs"), https = require("https");
+const [port, ca, pem, version] = process.argv.slice(2);
+https.get({ host: "localhost", port, ca: fs.readFileSync(ca), cert: fs.readFileSync(pem), key: fs.readFileSync(pem),
+	minVersion: version, maxVersion: version }, (response) => response.pipe(process.stdout))
+	.on("error", (error) => { console.error(error.message); process.exit(1); });
+JS
+cat >"$T/client.py" <<'PY'
+import http.client, ssl, sys, urllib.request
+how, port, ca, pem, version = sys.argv[1:]
+url = f"https://localhost:{port}/"
+if how == "requests":
+    import requests
+    print(requests.get(url, cert=(pem, pem), verify=ca).text)
+    sys.exit()
+context = ssl.create_default_context(cafile=ca)
+context.load_cert_chain(pem)
+context.minimum_version = context.maximum_version = ssl.TLSVersion[version.replace(".", "_")]
+if how == "urllib":
+    print(urllib.request.urlopen(url, context=context).read().decode())
+else:
+    connection = http.client.HTTPSConnection("localhost", int(port), context=context)
+    connection.request("GET", "/")
+    print(connection.getresponse().read().decode())
+PY
+
+for version in 1.3 1.2; do
+	if command -v node >/dev/null; then
+		run client node --openssl-shared-config "$T/client.js" "$port" "$T/ca/root.pem" "$T/alice.pem" "TLSv$version"
+		expect_status 0 "node signs in"
+		expect_out "protocol=TLSv$version verified=SUCCESS client=CN=alice" "the server sees alice with node over TLS $version"
+	else
+		skip_part "node is not installed"
+	fi
+	for how in ssl urllib; do
+		run client "$PYTHON" "$T/client.py" $how "$port" "$T/ca/root.pem" "$T/alice.pem" "TLSv$version"
+		expect_status 0 "python's $how signs in"
+		expect_out "protocol=TLSv$version verified=SUCCESS client=CN=alice" \
+			"the server sees alice with python's $how over TLS $version"
+	done
+done
+if "$PYTHON" -c 'import requests' 2>/dev/null; then
+	run client "$PYTHON" "$T/client.py" requests "$port" "$T/ca/root.pem" "$T/alice.pem" ""
+	expect_status 0 "requests signs in"
+	expect_out "verified=SUCCESS client=CN=alice" "the server sees alice with python's requests"
+else
+	skip_part "python's requests is not installed"
+fi
+
+keystay lock >/dev/null
+if command -v node >/dev/null; then
+	run client node --openssl-shared-config "$T/client.js" "$port" "$T/ca/root.pem" "$T/alice.pem" TLSv1.3
+	expect_fail "node with a locked token"
+	expect_err 'token "corp" is locked; run: keystay unlock corp' "node prints the agent's next step"
+fi
