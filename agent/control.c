@@ -8,7 +8,6 @@
 
 #include "agent/asking.h"
 #include "agent/scout.h"
-#include "agent/settled.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
@@ -118,7 +117,7 @@ void ks_control_status(struct ks_request *request)
 {
 	for (size_t i = 0; i < request->state->n_workers; i++)
 		ks_worker_wake(request->state->workers[i]);
-	ks_settled_then(request, answer_status);
+	ks_scout_then(request, KS_SCOUT_LIST, answer_status);
 }
 
 /* --- lock -------------------------------------------------------------------------------------------------------- */

@@ -15,7 +15,11 @@
 #include "lib/base/error.h"
 #include "lib/base/secret.h"
 
-/* The PIN of a [token] section that names one. A last newline is not part of it. ret_secret is given. On failure why is
- * one sentence: which file, what is wrong, what to do. NOT_FOUND, DENIED, UNTRUSTED_PATH, TOO_LARGE, INVALID (empty). */
+/* The PIN of a [token] section that names one. A last newline is not part of it; a file of several lines is refused. A
+ * link is not followed in the last step. ret_secret is given. On failure why is one sentence: which file, what is wrong,
+ * what to do. NOT_FOUND, DENIED, UNTRUSTED_PATH, TOO_LARGE, INVALID (empty, several lines, CR LF). */
 int ks_pin_file_read(const struct ks_settings_token *token, struct ks_secret **ret_secret, char *why, size_t why_size)
 	KS_WARN_UNUSED;
+
+/* The same without reading, for --check-config: is there a file that would be taken? */
+int ks_pin_file_check(const struct ks_settings_token *token, char *why, size_t why_size) KS_WARN_UNUSED;

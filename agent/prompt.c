@@ -2,44 +2,27 @@
 /*
  * prompt: see prompt.h.
  *
- * A dialog's process outlives its question for a moment: it takes pinentry from the screen and gives the terminal back
- * as it was. So the next dialog waits for the end of that process, and a process that takes too long is killed. The
- * process leads a session of its own; what is killed is always the whole of it, pinentry included.
+ * A dialog's process (dialog.h) outlives its question for a moment: it takes pinentry from the screen and gives the
+ * terminal back as it was. So the next dialog waits for the end of that process.
  *
  * Runs in: keystay-agent.
  */
 #include "agent/prompt.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/channel.h"
-#include "agent/environment.h"
+#include "agent/dialog.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
-#include "lib/base/process.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
 
-#define CHANNEL_FD 3      /* of keystay-prompt */
-#define GRACE_MS 2000u    /* in which keystay-prompt itself tells that nobody answered */
-#define PATIENCE_MS 1000u /* for the end of a process that was told to end */
+#define GRACE_MS 2000u /* in which keystay-prompt itself tells that nobody answered */
 #define N_TEXTS 11
-
-/* The process of a dialog, from its start until it was waited for. */
-struct dialog {
-	struct ks_prompts *prompts;
-	sd_event_source *end, *patience;
-	pid_t pid;
-	int pidfd;
-};
 
 struct ks_prompt {
 	struct ks_prompt *next;
@@ -65,112 +48,14 @@ struct ks_prompts {
 	const char *program;
 	struct ks_prompt *queue; /* the first is the oldest */
 	struct ks_prompt *shown;
-	struct dialog *dialog; /* of shown, or of the one before */
-	sd_event_source *turn; /* enabled: somebody's turn may have come */
+	struct ks_dialog *dialog; /* of shown, or of the one before */
+	sd_event_source *turn;    /* enabled: somebody's turn may have come */
 };
 
 static void next_turn(struct ks_prompts *prompts)
 {
 	if (prompts->queue && !prompts->shown && !prompts->dialog)
 		(void)sd_event_source_set_enabled(prompts->turn, SD_EVENT_ONESHOT);
-}
-
-/* --- the process ------------------------------------------------------------------------------------------------- */
-
-/* Not after it was waited for: the number may be another's then. */
-static void kill_all(const struct dialog *dialog)
-{
-	(void)kill(-dialog->pid, SIGKILL);
-}
-
-static void dialog_free(struct dialog *dialog)
-{
-	if (dialog->prompts->dialog == dialog)
-		dialog->prompts->dialog = NULL;
-	sd_event_source_disable_unref(dialog->patience);
-	sd_event_source_disable_unref(dialog->end);
-	if (dialog->pidfd >= 0)
-		(void)close(dialog->pidfd);
-	free(dialog);
-}
-
-static void reap(struct dialog *dialog, int options)
-{
-	siginfo_t info;
-
-	kill_all(dialog); /* pinentry, before its group's number may be given to others */
-	while (waitid(P_PIDFD, (id_t)dialog->pidfd, &info, WEXITED | options) < 0 && errno == EINTR)
-		;
-}
-
-/* What it still said stands in the channel, whose end comes by itself: nobody is left who could write. */
-static int on_end(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	(void)source;
-	(void)fd;
-	(void)revents;
-	struct dialog *dialog = userdata;
-	struct ks_prompts *prompts = dialog->prompts;
-
-	reap(dialog, WNOHANG);
-	dialog_free(dialog);
-	next_turn(prompts);
-	return 0;
-}
-
-static int on_end_of_patience(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	(void)source;
-	(void)usec;
-	kill_all(userdata);
-	return 0;
-}
-
-/* Nobody needs it any more; its channel is closed, which tells it so. */
-static void dialog_dismiss(struct dialog *dialog, bool at_once)
-{
-	if (at_once || sd_event_add_time_relative(dialog->prompts->event, &dialog->patience, CLOCK_MONOTONIC,
-						  PATIENCE_MS * 1000ull, 0, on_end_of_patience, dialog) < 0)
-		kill_all(dialog);
-}
-
-/* A terminal that the agent itself was started on is a place for dialogs too. */
-static bool find_own_terminal(char *out, size_t size)
-{
-	char name[256];
-
-	return !getenv("GPG_TTY") && ttyname_r(STDIN_FILENO, name, sizeof(name)) == 0 &&
-	       ks_text_print(out, size, "GPG_TTY=%s", name);
-}
-
-static int spawn(struct ks_prompts *prompts, int channel_fd, struct dialog **ret_dialog)
-{
-	struct dialog *dialog = calloc(1, sizeof(*dialog));
-	char terminal[300], *own[] = { NULL };
-	bool has_terminal = find_own_terminal(terminal, sizeof(terminal));
-	KS_AUTO_FREE char **environment = ks_environment_make(own, has_terminal ? terminal : NULL);
-	char name[] = "keystay-prompt";
-	char *argv[] = { name, NULL };
-	const struct ks_process_fd fds[] = { { STDERR_FILENO, STDERR_FILENO }, { channel_fd, CHANNEL_FD } };
-	const struct ks_process_spec spec = {
-		.path = prompts->program, .argv = argv, .envp = environment, .fds = fds, .n_fds = 2
-	};
-
-	int error = dialog && environment ? 0 : KS_ERR_NO_MEMORY;
-	if (error == 0)
-		error = ks_process_spawn(&spec, &dialog->pid, &dialog->pidfd);
-	if (error < 0) {
-		free(dialog);
-		return error;
-	}
-	dialog->prompts = prompts;
-	if (sd_event_add_io(prompts->event, &dialog->end, dialog->pidfd, EPOLLIN, on_end, dialog) < 0) {
-		reap(dialog, 0);
-		dialog_free(dialog);
-		return KS_ERR_SYSTEM;
-	}
-	*ret_dialog = dialog;
-	return 0;
 }
 
 /* --- the life of a question -------------------------------------------------------------------------------------- */
@@ -199,7 +84,7 @@ static void withdraw(struct ks_prompt *prompt, bool at_once)
 	if (prompts->shown == prompt) {
 		prompts->shown = NULL;
 		if (prompts->dialog)
-			dialog_dismiss(prompts->dialog, at_once);
+			ks_dialog_dismiss(prompts->dialog, at_once);
 	}
 }
 
@@ -293,6 +178,14 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static void on_dialog_ended(void *userdata)
+{
+	struct ks_prompts *prompts = userdata;
+
+	prompts->dialog = NULL;
+	next_turn(prompts);
+}
+
 /* --- its turn ---------------------------------------------------------------------------------------------------- */
 
 static int launch(struct ks_prompts *prompts, struct ks_prompt *prompt)
@@ -312,7 +205,7 @@ static int launch(struct ks_prompts *prompts, struct ks_prompt *prompt)
 	if (sd_event_add_time_relative(prompts->event, &prompt->deadline, CLOCK_MONOTONIC, deadline_us, 0, on_deadline,
 				       prompt) < 0)
 		return KS_ERR_SYSTEM;
-	return spawn(prompts, theirs, &prompts->dialog);
+	return ks_dialog_start(prompts->event, prompts->program, theirs, on_dialog_ended, prompts, &prompts->dialog);
 }
 
 static int on_turn(sd_event_source *source, void *userdata)
@@ -428,17 +321,7 @@ int ks_prompts_new(sd_event *event, const char *program, struct ks_prompts **ret
 	return 0;
 }
 
-/* The loop has ended, so nothing is kept from anything by this wait: a terminal gets its echo back. */
-static void await_end(struct dialog *dialog)
-{
-	struct pollfd wait = { .fd = dialog->pidfd, .events = POLLIN };
-
-	while (poll(&wait, 1, (int)PATIENCE_MS) < 0 && errno == EINTR)
-		;
-	reap(dialog, 0);
-	dialog_free(dialog);
-}
-
+/* The loop has ended, so nothing is kept from anything by waiting: a terminal gets its echo back. */
 void ks_prompts_free(struct ks_prompts *prompts)
 {
 	if (!prompts)
@@ -447,7 +330,7 @@ void ks_prompts_free(struct ks_prompts *prompts)
 		ks_prompt_cancel(prompts->queue);
 	ks_prompt_cancel(prompts->shown);
 	if (prompts->dialog)
-		await_end(prompts->dialog);
+		ks_dialog_free(prompts->dialog);
 	sd_event_source_disable_unref(prompts->turn);
 	sd_event_unref(prompts->event);
 	free(prompts);

@@ -28,7 +28,7 @@ struct ks_settings_origin {
 /* All of it is what holds: where keystay.conf says nothing, the profile's (settings_profile.c) counts. */
 struct ks_settings_module {
 	char *name;
-	char *profile;      /* the profile that was taken (by profile =, by the section's name, by the file), or NULL */
+	char *profile;      /* the profile that was taken (settings_profile.h), or NULL */
 	char *path;         /* absolute, or NULL when p11_kit is set; looked at before each start: may it be loaded? */
 	char *p11_kit;      /* name of a p11-kit module, or NULL */
 	char *init_args;    /* for C_Initialize: NSS's LibraryParameters, p11-kit's pReserved; or NULL */

@@ -91,8 +91,8 @@ static bool check_head(const struct ks_settings_table *table, const char *name, 
 	}
 	if (table == &ks_settings_tables[KS_SETTINGS_SOCKET] && strcmp(name, "agent") != 0) {
 		show(name, found);
-		ks_settings_report_add(report, origin, table->written, "expected the name \"agent\", found \"%s\"",
-				       found);
+		ks_settings_report_add(report, origin, table->written,
+				       "expected the name \"agent\", found the unknown socket \"%s\"", found);
 		return false;
 	}
 	if (table == &ks_settings_tables[KS_SETTINGS_ENFORCE] && !may_enforce) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * settings_print: each effective value with the file and line that it came from, for people and as JSON; and what is
- * not wrong but worth a word.
+ * settings_print: each effective value with the file and line, or the profile, that it came from, for people and as
+ * JSON.
  *
- * Runs in: keystay-agent --print-config and --check-config. The text is a configuration file itself (where each value
+ * Runs in: keystay-agent --print-config. The text is a configuration file itself (where each value
  * came from is a comment), so that what it shows can be kept and read again. JSON is written by hand: the agent links
  * no JSON library for one page of output.
  */
@@ -12,7 +12,6 @@
 
 #include "agent/settings_private.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/path.h"
 #include "lib/base/text.h"
 
 /* Where comments begin, for values that are not longer. */
@@ -53,13 +52,12 @@ static void print_value(const struct ks_settings_row *row, const struct ks_setti
 		ks_buffer_printf(out, "%s", text);
 	size_t width = out->size - start;
 	ks_buffer_printf(out, "%*s ; ", width < COMMENT_COLUMN ? COMMENT_COLUMN - (int)width : 0, "");
-	if (value->text && value->origin.line == 0)
-		ks_buffer_printf(out, "%s\n", value->origin.file);
-	else if (value->text)
-		ks_buffer_printf(out, "%s:%u%s\n", value->origin.file, value->origin.line,
+	if (value->text && value->origin.file)
+		ks_buffer_printf(out, "%s:%u%s", value->origin.file, value->origin.line,
 				 value->enforced ? " (enforced)" : "");
-	else
-		ks_buffer_printf(out, "built in\n");
+	if (value->profile)
+		ks_buffer_printf(out, "%sprofile %s", value->origin.file ? ", " : "", value->profile);
+	ks_buffer_printf(out, "%s\n", value->text ? "" : "built in");
 }
 
 static void print_section(const struct ks_settings_section *section, struct ks_buffer *out)
@@ -123,6 +121,14 @@ static void put_json_text(struct ks_buffer *out, const char *text)
 	put_quoted(out, text); /* '"' and '\' are all that is left to escape, with a backslash in both languages */
 }
 
+static void put_json_text_or_null(struct ks_buffer *out, const char *text)
+{
+	if (text)
+		put_json_text(out, text);
+	else
+		ks_buffer_printf(out, "null");
+}
+
 static void put_json_value(const struct ks_settings_row *row, const struct ks_settings_value *value, bool first,
 			   struct ks_buffer *out)
 {
@@ -131,12 +137,10 @@ static void put_json_value(const struct ks_settings_row *row, const struct ks_se
 	ks_buffer_printf(out, ", \"value\": ");
 	put_json_text(out, value->text ? value->text : row->built_in);
 	ks_buffer_printf(out, ", \"file\": ");
-	if (value->text)
-		put_json_text(out, value->origin.file);
-	else
-		ks_buffer_printf(out, "null");
-	ks_buffer_printf(out, ", \"line\": %u, \"enforced\": %s}", value->origin.line,
-			 value->enforced ? "true" : "false");
+	put_json_text_or_null(out, value->origin.file);
+	ks_buffer_printf(out, ", \"line\": %u, \"profile\": ", value->origin.line);
+	put_json_text_or_null(out, value->profile);
+	ks_buffer_printf(out, ", \"enforced\": %s}", value->enforced ? "true" : "false");
 }
 
 /* name NULL: of all keys that have no section. */
@@ -149,10 +153,7 @@ static void put_json_section(const struct ks_settings_section *section, const ch
 	ks_buffer_printf(out, "%s\n    {\"section\": ", first ? "" : ",");
 	put_json_text(out, table->section);
 	ks_buffer_printf(out, ", \"name\": ");
-	if (name)
-		put_json_text(out, name);
-	else
-		ks_buffer_printf(out, "null");
+	put_json_text_or_null(out, name);
 	ks_buffer_printf(out, ", \"values\": [");
 	for (size_t i = 0; i < table->n_rows; i++) {
 		if (!section->values[i].text && !table->rows[i].built_in)
@@ -205,61 +206,4 @@ int ks_settings_print(const struct ks_settings *settings, bool json, FILE *out)
 	else
 		print_text(settings, &text);
 	return write_out(&text, out);
-}
-
-/* --- warnings ---------------------------------------------------------------------------------------------------- */
-
-static size_t warn_of_module(const struct ks_settings_module *module, const struct ks_settings_value *path, FILE *out)
-{
-	KS_AUTO_FREE char *resolved = NULL;
-	struct ks_path_problem problem = { 0 };
-	char culprit[1024];
-	if (!module->path)
-		return 0;
-	int r = ks_path_check_trusted(module->path, &resolved, &problem);
-	if (r == 0)
-		return 0;
-	if (path->origin.line == 0)
-		(void)fprintf(out, "[module \"%s\"]: ", module->name);
-	else
-		(void)fprintf(out, "%s:%u: path: ", path->origin.file, path->origin.line);
-	ks_text_escape(ks_bytes_text(problem.path[0] ? problem.path : module->path), culprit, sizeof(culprit));
-	if (r == KS_ERR_NOT_FOUND)
-		(void)fprintf(out, "%s does not exist; module \"%s\" will not be started\n", module->path,
-			      module->name);
-	else
-		(void)fprintf(out, "%s %s; module \"%s\" will not be started\n", culprit,
-			      problem.text[0] ? problem.text : ks_error_text(r), module->name);
-	return 1;
-}
-
-static size_t warn_of_key(const struct ks_settings_key *key, FILE *out)
-{
-	if (!key->unprovable)
-		return 0;
-	(void)fprintf(out, "%s:%u: this version of keystay cannot prove \"%s\" yet; ", key->unprovable_origin.file,
-		      key->unprovable_origin.line, key->unprovable);
-	if (key->name[0])
-		(void)fprintf(out, "key \"%s\" refuses every signature\n", key->name);
-	else
-		(void)fprintf(out, "every key without a [key] section refuses every signature\n");
-	return 1;
-}
-
-size_t ks_settings_warn(const struct ks_settings *settings, FILE *out)
-{
-	const struct ks_settings_private *private = settings->private;
-	size_t n = 0;
-
-	for (size_t i = 0; i < private->warnings.size; i++)
-		n += private->warnings.data[i] == '\n' ? 1 : 0;
-	if (n > 0)
-		(void)fwrite(private->warnings.data, 1, private->warnings.size, out);
-	for (size_t i = 0; i < settings->n_modules; i++)
-		n += warn_of_module(&settings->modules[i], &private->modules.at[i].values[KS_MODULE_PATH], out);
-	for (size_t i = 0; i < settings->n_keys; i++)
-		n += warn_of_key(&settings->keys[i], out);
-	if (settings->others)
-		n += warn_of_key(settings->others, out);
-	return n;
 }

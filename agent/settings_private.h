@@ -5,7 +5,8 @@
  *
  * The way of a value, in one direction: settings_files.c (which files, may they be trusted) → settings_merge.c (words
  * of all files, merged by section and key, each checked by settings_table.c) → settings_check.c (do they go together?)
- * → settings_profile.c (known modules) → settings_enforce.c (narrowed) → settings_typed.c and settings_rules.c (struct ks_settings) → settings_print.c.
+ * → settings_profile.c (what is known of usual modules) → settings_enforce.c (narrowed) → settings_typed.c and
+ * settings_rules.c (struct ks_settings) → settings_print.c, settings_warn.c.
  */
 #pragma once
 
@@ -28,7 +29,8 @@ struct ks_settings_source {
 struct ks_settings_value {
 	const char *text; /* borrowed from private; NULL = no file says it */
 	struct ks_settings_origin origin;
-	bool enforced; /* [enforce] put it there, origin is of that line */
+	const char *profile; /* the profile that says it, or that adds to what the file says; or NULL */
+	bool enforced;       /* [enforce] put it there, origin is of that line */
 };
 
 struct ks_settings_section {

@@ -3,13 +3,14 @@
  * settings_profile: what is known of the usual modules, so that a user writes only [module "opensc"].
  *
  * Runs in: keystay-agent. Fills in the values of [module] sections that no file says; looks which of the usual paths
- * exists, opens nothing.
+ * exists, opens nothing. Which profile: that of profile =, else the one whose file path = names, else the one that is
+ * called like the section.
  */
 #pragma once
 
 #include "agent/settings_private.h"
 
-/* By profile =, by the section's name, or by the file name of its path. NO_MEMORY. */
+/* NO_MEMORY. */
 int ks_settings_profile(struct ks_settings *settings) KS_WARN_UNUSED;
 
 /* Would this section get its file from a profile? */
@@ -17,3 +18,6 @@ bool ks_settings_profile_has_file(const struct ks_settings_section *section);
 
 /* Is there a profile of this name ("none" counts)? */
 bool ks_settings_profile_is_known(const char *name);
+
+/* For a warning: where its file may be, with commas between, and which packages have it. NO_MEMORY. */
+int ks_settings_profile_describe(const char *name, struct ks_buffer *places, const char **ret_packages) KS_WARN_UNUSED;

@@ -8,13 +8,12 @@
  */
 #include "agent/settings_table.h"
 
-#include "agent/settings.h"
-#include "agent/settings_profile.h"
-
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "agent/settings.h"
+#include "agent/settings_profile.h"
+#include "agent/settings_variables.h"
 #include "lib/base/text.h"
 #include "lib/protocol/uri.h"
 
@@ -30,6 +29,7 @@
 
 #define HOST_MAX_BYTES 253u
 #define LABEL_MAX_BYTES 63u
+#define SLOT_MAX_BYTES 255u
 
 /* Ten years: longer than any computer runs, and far from where milliseconds or the timers of libsystemd overflow. */
 #define DURATION_MAX_MS ((uint64_t)3650 * 24 * 60 * 60 * 1000)
@@ -209,68 +209,21 @@ static bool good_card_login(const char *value, const char **ret_why)
 	return strcmp(value, "warm") == 0 || strcmp(value, "per-signature") == 0;
 }
 
-/* What changes how programs load code, or leads our own worker astray, is not a module's to ask for. */
-static bool is_allowed_variable(const char *word)
-{
-	static const char *const forbidden[] = { "LD_",      "OPENSSL_", "KEYSTAY_", "GCONV_PATH=",
-						 "LOCPATH=", "MALLOC_",  "GLIBC_" };
-
-	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
-		if (strncmp(word, forbidden[i], strlen(forbidden[i])) == 0)
-			return false;
-	}
-	return true;
-}
-
-bool ks_settings_next_variable(const char **cursor, char **ret_word, const char **ret_why)
-{
-	const char *at = *cursor;
-
-	while (is_space(*at))
-		at++;
-	if (*at == '\0')
-		return false;
-	char *word = malloc(strlen(at) + 1);
-	if (!word)
-		return false;
-	size_t size = 0;
-	bool quoted = false;
-	for (; *at && (quoted || !is_space(*at)); at++) {
-		if (*at == '"')
-			quoted = !quoted;
-		else
-			word[size++] = *at;
-	}
-	word[size] = '\0';
-	*cursor = at;
-	if (quoted)
-		*ret_why = "a quotation mark is not closed";
-	else if (!isalpha((unsigned char)word[0]) && word[0] != '_')
-		*ret_why = "a variable's name begins with a letter";
-	else if (!strchr(word, '='))
-		*ret_why = "a variable has a \"=\"";
-	else if (!is_allowed_variable(word))
-		*ret_why = "LD_*, OPENSSL_*, KEYSTAY_* and the like are not a module's to set";
-	else {
-		*ret_word = word;
-		return true;
-	}
-	free(word);
-	return false;
-}
-
 static bool good_environment(const char *value, const char **ret_why)
 {
-	char *word = NULL;
-	size_t n = 0;
+	return ks_settings_variables_are_good(value, ret_why);
+}
 
-	if (strlen(value) > TEXT_MAX_BYTES)
-		return false;
-	while (ks_settings_next_variable(&value, &word, ret_why)) {
-		free(word);
-		n++;
-	}
-	return n > 0 && !*ret_why;
+/* As keystay-token takes it: a number, or a pattern over a slot's description (64 bytes in PKCS#11). */
+static bool good_slot(struct ks_bytes item)
+{
+	return item.size > 0 && item.size <= SLOT_MAX_BYTES;
+}
+
+static bool good_slots(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return strlen(value) <= TEXT_MAX_BYTES && each_item(value, good_slot);
 }
 
 /* A name of a file in one folder. */
@@ -535,10 +488,10 @@ static const struct ks_settings_row module_rows[KS_MODULE_N] = {
 				NULL, good_profile, false },
 	[KS_MODULE_INIT_ARGS] = { "init-args", "the text that the module wants at its start", NULL, good_text, true },
 	[KS_MODULE_SESSIONS] = { "max-sessions", "a number from 1 to 64", "4", good_sessions, false },
-	[KS_MODULE_ENVIRONMENT] = { "environment", "NAME=VALUE, with spaces between several", NULL, good_environment,
-				    false },
+	[KS_MODULE_ENVIRONMENT] = { "environment", "NAME=VALUE or NAME='VALUE', with spaces between several", NULL,
+				    good_environment, false },
 	[KS_MODULE_SLOTS] = { "slots", "slot numbers and patterns over their descriptions, with commas between them",
-			      NULL, good_text, false },
+			      NULL, good_slots, false },
 	[KS_MODULE_DEADLINE] = { "deadline", "a time from 1s to 10m", "15s", good_deadline, false },
 	[KS_MODULE_CARD_LOGIN] = { "card-login", "warm or per-signature", "warm", good_card_login, false },
 };

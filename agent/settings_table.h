@@ -109,10 +109,6 @@ bool ks_settings_allows_digest(const char *value);
 /* enum ks_settings_lock_on, or-ed, of a lock-on value. false when a word is not known. */
 bool ks_settings_lock_on(const char *value, unsigned *ret_events);
 
-/* Walks over NAME=VALUE NAME="VALUE WITH SPACES": false at the end or, with *ret_why set, at a mistake. ret_word is given
- * without quotes. */
-bool ks_settings_next_variable(const char **cursor, char **ret_word, const char **ret_why);
-
 /* "8h" to milliseconds, INVALID past ten years. */
 int ks_settings_duration(const char *value, uint64_t *ret_ms) KS_WARN_UNUSED;
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/settings_private.h"
+#include "agent/settings_variables.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 
@@ -40,17 +41,22 @@ static int type_agent(struct ks_settings *settings)
 
 static int type_environment(const char *value, char ***ret_environment)
 {
+	char variable[KS_SETTINGS_VARIABLES_MAX + 1];
 	const char *why = NULL;
-	char *word = NULL;
 	size_t n = 0;
-	char **environment = calloc(strlen(value ? value : "") / 2 + 2, sizeof(*environment));
 
+	/* One takes at least "A=" and the space before the next. ret_environment owns them at once: it is freed with the
+	 * module when one is missing. */
+	char **environment = calloc(strlen(value ? value : "") / 2 + 2, sizeof(*environment));
+	*ret_environment = environment;
 	if (!environment)
 		return KS_ERR_NO_MEMORY;
-	while (value && ks_settings_next_variable(&value, &word, &why))
-		environment[n++] = word;
-	*ret_environment = environment;
-	return 0;
+	while (value && ks_settings_variables_next(&value, variable, &why)) {
+		environment[n] = ks_text_copy(ks_bytes_text(variable));
+		if (!environment[n++])
+			return KS_ERR_NO_MEMORY;
+	}
+	return why ? KS_ERR_INTERNAL : 0;
 }
 
 static int type_module(const struct ks_settings_section *section, struct ks_settings_module *module)

@@ -229,15 +229,15 @@ static enum token_use use_of(struct signing *signing, const struct ks_token *tok
 	struct ks_state *state = signing->request->state;
 	enum ks_token_state lock = ks_state_of_token(token);
 
+	if (ks_worker_state(token->worker) == KS_MODULE_FAILED || ks_worker_is_resting(token->worker))
+		return TOKEN_USE_NO;
+	if (ks_worker_state(token->worker) != KS_MODULE_READY)
+		return TOKEN_USE_SOON; /* being started again; then it is known whether it must be unlocked anew */
 	if (lock != KS_TOKEN_OPEN && lock != KS_TOKEN_UNLOCKED) {
 		if (ks_login_is_under_way(state, token->lock) && !ks_asking_is_under_way(state, token->lock))
 			return TOKEN_USE_SOON;
 		return ks_asking_is_possible(state, token, may_prompt(signing)) ? TOKEN_USE_ASK : TOKEN_USE_NO;
 	}
-	if (ks_worker_state(token->worker) == KS_MODULE_FAILED)
-		return TOKEN_USE_NO;
-	if (ks_worker_state(token->worker) != KS_MODULE_READY)
-		return TOKEN_USE_SOON; /* being started again; then it is known whether it must be unlocked anew */
 	if (lock == KS_TOKEN_OPEN || token->inventory->logged_in)
 		return TOKEN_USE_NOW;
 	if (!token->lock->pin || signing->login_tried)
@@ -276,7 +276,7 @@ static enum next_step ask(struct signing *signing, const struct finding *finding
 	char why[KS_TEXT_MAX], who[96];
 	const struct ks_asking_reason reason = reason_of(signing, finding, who);
 
-	signing->asker.wants_pin = ks_signing_pin_is_wanted(&finding->token, finding->location.key);
+	signing->asker.wants_pin = ks_signing_pin_may_be_wanted(&finding->token, finding->location.key);
 	int error = ks_asking_join(signing->request->state, &finding->token, &reason, &signing->asker, why);
 	if (error == 0)
 		return STEP_WAIT;
@@ -485,8 +485,10 @@ static enum next_step look_at_pin(struct signing *signing, const struct finding 
 	struct ks_state *state = signing->request->state;
 	char why[KS_TEXT_MAX], who[96];
 
-	if (!ks_signing_pin_is_wanted(&finding->token, finding->location.key))
+	if (!ks_signing_pin_is_wanted(&finding->token, finding->location.key)) {
+		ks_asking_leave(&signing->asker); /* a PIN that was kept for it is not needed */
 		return STEP_SIGN;
+	}
 	enum ks_signing_pin_source source = ks_signing_pin_find(&signing->pin, state, &finding->token, &signing->asker);
 	if (source == KS_SIGNING_PIN_HERE)
 		return STEP_SIGN;

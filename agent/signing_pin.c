@@ -6,13 +6,27 @@
 #include "lib/base/log.h"
 #include "lib/protocol/limits.h"
 
-bool ks_signing_pin_is_wanted(const struct ks_token *token, uint32_t key)
+static const struct ks_inventory_key *find_key(const struct ks_token *token, uint32_t key)
 {
 	for (size_t i = 0; i < token->inventory->n_keys; i++) {
 		if (token->inventory->keys[i].number == key)
-			return token->inventory->keys[i].always_authenticate;
+			return &token->inventory->keys[i];
 	}
-	return false;
+	return NULL;
+}
+
+bool ks_signing_pin_is_wanted(const struct ks_token *token, uint32_t key)
+{
+	const struct ks_inventory_key *found = find_key(token, key);
+
+	return found && found->always_authenticate;
+}
+
+bool ks_signing_pin_may_be_wanted(const struct ks_token *token, uint32_t key)
+{
+	const struct ks_inventory_key *found = find_key(token, key);
+
+	return !found || !found->private_seen || found->always_authenticate;
 }
 
 static bool take_turn(struct ks_signing_pin *pin, const struct ks_token *token)

@@ -29,6 +29,9 @@ enum ks_signing_pin_source {
 /* Does the key ask for its PIN at each signature? */
 bool ks_signing_pin_is_wanted(const struct ks_token *token, uint32_t key);
 
+/* May it turn out to ask, once a login has shown its private half? */
+bool ks_signing_pin_may_be_wanted(const struct ks_token *token, uint32_t key);
+
 /* asker->pin is taken when there is one. */
 enum ks_signing_pin_source ks_signing_pin_find(struct ks_signing_pin *pin, struct ks_state *state,
 					       const struct ks_token *token, struct ks_asker *asker);

@@ -2,12 +2,13 @@
 /*
  * tries: see tries.h.
  *
- * Runs in: keystay-agent. The file: one line for each token that was given a PIN,
+ * Runs in: keystay-agent. In the folder:
  *
- *	COUNT HASH LABEL
+ *	pins             one line for each token that was given a PIN: COUNT HASH LABEL (tries_file.h)
+ *	pins.unreadable  what stood there once and made no sense; while it is there, nobody is trusted before a good login
+ *	pins.lock        locked for each change, since another agent of the same user may count too
  *
- * the hash in hex over what identifies the token, so that nothing of it has to be quoted; the label is for people and is
- * not read. Another agent of the same user may write it too: each change reads it anew, under a lock.
+ * Nothing is kept open: a folder that somebody has deleted is made again at the next PIN.
  */
 #include "agent/tries.h"
 
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/tries_file.h"
@@ -29,16 +31,26 @@
 #include "lib/tls/verify_signature.h"
 
 #define FILE_NAME "pins"
-#define LOCK_NAME "pins.lock"
+#define LOCK_NAME FILE_NAME ".lock"
+#define ASIDE_NAME FILE_NAME ".unreadable"
 #define FILE_MAX (KS_TRIES_LINES_MAX * (size_t)KS_TRIES_LINE_MAX)
+
+/* Another agent holds the lock for one small write. Waiting longer than 10 ms would be felt (I8). */
 #define LOCK_TRIES 20
+#define LOCK_PAUSE_NS 500000
+
+/* What the file said when it was last read. */
+struct memory {
+	struct ks_tries_list list;
+	bool unreadable;
+	bool known;       /* it was there; the next three tell whether it is still the same */
+	struct stat seen; /* inode, size and time: each write makes a new file */
+};
 
 struct ks_tries {
-	char *file; /* owned */
-	int folder_fd;
-	int lock_fd;
-	struct ks_tries_list list;
-	bool unreadable; /* what was there could not be read: nobody is trusted before a good login */
+	char *folder;
+	char *file;
+	struct memory *memory; /* of its own, since looking a count up may have to read again */
 };
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
@@ -62,41 +74,76 @@ static int name_of(const struct ks_token_id *id, uint8_t ret_hash[32])
 	return r < 0 ? r : ks_sha256(ks_buffer_bytes(&buffer), ret_hash);
 }
 
-/* --- the file ---------------------------------------------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------------------------------------------------- */
 
-/* A file that makes no sense is kept aside for people; it is not trusted, and not thrown away either. */
-static void set_aside(struct ks_tries *tries)
+static int open_folder(const struct ks_tries *tries, int *ret_fd)
 {
-	ks_log_error("%s cannot be read; it is kept as %s.unreadable, and each token's next PIN needs a dialog",
-		     tries->file, tries->file);
-	(void)renameat(tries->folder_fd, FILE_NAME, tries->folder_fd, FILE_NAME ".unreadable");
-	tries->unreadable = true;
-	tries->list.n = 0;
+	int r = ks_path_make_private_all(tries->folder);
+	if (r < 0)
+		return r;
+	int fd = open(tries->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return ks_error_from_errno(errno);
+	*ret_fd = fd;
+	return 0;
 }
 
-static int read_file(struct ks_tries *tries)
+/* The text of the file; NULL when there is none. MALFORMED for what cannot be ours. */
+static int read_text(int folder_fd, char **ret_text, size_t *ret_size, struct stat *ret_info)
 {
-	struct stat info;
-	KS_AUTO_CLOSE int fd = openat(tries->folder_fd, FILE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	KS_AUTO_CLOSE int fd = openat(folder_fd, FILE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
-	if (fd < 0 && errno == ENOENT) {
-		tries->list.n = 0;
-		return 0;
-	}
-	if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) || info.st_uid != geteuid() || info.st_size < 0 ||
-	    (size_t)info.st_size > FILE_MAX) {
-		set_aside(tries);
-		return 0;
-	}
-	size_t size = (size_t)info.st_size;
+	*ret_text = NULL;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : KS_ERR_MALFORMED;
+	if (fstat(fd, ret_info) < 0 || !S_ISREG(ret_info->st_mode) || ret_info->st_uid != geteuid() ||
+	    (ret_info->st_mode & 077) != 0 || ret_info->st_size < 0 || (size_t)ret_info->st_size > FILE_MAX)
+		return KS_ERR_MALFORMED;
+	size_t size = (size_t)ret_info->st_size;
 	KS_AUTO_FREE char *text = malloc(size + 1);
 	if (!text)
 		return KS_ERR_NO_MEMORY;
-	ssize_t n = read(fd, text, size);
-	if (n != (ssize_t)size || ks_tries_file_read(ks_bytes(text, size), &tries->list) < 0)
-		set_aside(tries);
+	if (read(fd, text, size) != (ssize_t)size)
+		return KS_ERR_MALFORMED;
+	*ret_text = KS_STEAL(text);
+	*ret_size = size;
 	return 0;
 }
+
+/* What is there now. MALFORMED, and then every token is unknown. */
+static int load(const struct ks_tries *tries, int folder_fd)
+{
+	struct memory *memory = tries->memory;
+	struct stat aside;
+	KS_AUTO_FREE char *text = NULL;
+	size_t size = 0;
+
+	memory->known = false;
+	memory->list.n = 0;
+	memory->unreadable = true;
+	int r = read_text(folder_fd, &text, &size, &memory->seen);
+	if (r == 0 && text)
+		r = ks_tries_file_read(ks_bytes(text, size), &memory->list);
+	if (r < 0) {
+		memory->list.n = 0;
+		return r;
+	}
+	memory->known = text != NULL;
+	memory->unreadable = fstatat(folder_fd, ASIDE_NAME, &aside, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+	return 0;
+}
+
+static bool is_up_to_date(const struct ks_tries *tries)
+{
+	const struct stat *seen = &tries->memory->seen;
+	struct stat now;
+
+	return tries->memory->known && lstat(tries->file, &now) == 0 && now.st_ino == seen->st_ino &&
+	       now.st_size == seen->st_size && now.st_mode == seen->st_mode &&
+	       now.st_ctim.tv_sec == seen->st_ctim.tv_sec && now.st_ctim.tv_nsec == seen->st_ctim.tv_nsec;
+}
+
+/* --- writing ----------------------------------------------------------------------------------------------------- */
 
 static int write_all(int fd, struct ks_bytes bytes)
 {
@@ -111,73 +158,95 @@ static int write_all(int fd, struct ks_bytes bytes)
 	return 0;
 }
 
-static int write_file(struct ks_tries *tries)
+static int write_file(const struct ks_tries *tries, int folder_fd)
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
 	static const char temporary[] = FILE_NAME ".new";
 
-	ks_tries_file_write(&tries->list, &text);
+	ks_tries_file_write(&tries->memory->list, &text);
 	int r = ks_buffer_error(&text);
 	if (r < 0)
 		return r;
-	(void)unlinkat(tries->folder_fd, temporary, 0);
-	KS_AUTO_CLOSE int fd =
-		openat(tries->folder_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* Left behind by an agent that was killed while it wrote. */
+	(void)unlinkat(folder_fd, temporary, 0);
+	KS_AUTO_CLOSE int fd = openat(folder_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return ks_error_from_errno(errno);
 	r = write_all(fd, ks_buffer_bytes(&text));
+	if (r == 0 && renameat(folder_fd, temporary, folder_fd, FILE_NAME) < 0)
+		r = ks_error_from_errno(errno);
 	if (r < 0)
-		return r;
-	return renameat(tries->folder_fd, temporary, tries->folder_fd, FILE_NAME) == 0 ? 0 : ks_error_from_errno(errno);
+		(void)unlinkat(folder_fd, temporary, 0);
+	return r;
 }
 
-/* Another agent holds it for the time of one small write; who holds it longer is not waited for. */
-static int lock(const struct ks_tries *tries)
+/* Until ret_fd is closed no other agent changes anything. BUSY when one does and goes on doing so. */
+static int lock(int folder_fd, int *ret_fd)
 {
+	KS_AUTO_CLOSE int fd =
+		openat(folder_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return ks_error_from_errno(errno);
 	for (int i = 0; i < LOCK_TRIES; i++) {
-		if (flock(tries->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			*ret_fd = KS_STEAL_FD(fd);
 			return 0;
+		}
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return KS_ERR_SYSTEM;
-		const struct timespec moment = { .tv_nsec = 500000 };
-		(void)nanosleep(&moment, NULL);
+		const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+		(void)nanosleep(&pause, NULL);
 	}
 	return KS_ERR_BUSY;
 }
 
-/* --- opening ----------------------------------------------------------------------------------------------------- */
-
-static int open_in(struct ks_tries *tries, const char *folder)
+/* A file that makes no sense is kept aside for people; it is not trusted, and not thrown away either. */
+static int set_aside(const struct ks_tries *tries, int folder_fd)
 {
-	int r = ks_path_make_private_all(folder);
-	if (r < 0)
-		return r;
-	tries->file = ks_path_join(folder, FILE_NAME);
-	if (!tries->file)
-		return KS_ERR_NO_MEMORY;
-	tries->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (tries->folder_fd < 0)
+	if (renameat(folder_fd, FILE_NAME, folder_fd, ASIDE_NAME) < 0)
 		return ks_error_from_errno(errno);
-	tries->lock_fd =
-		openat(tries->folder_fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (tries->lock_fd < 0)
-		return ks_error_from_errno(errno);
-	return read_file(tries);
+	ks_log_error(
+		"%s makes no sense; it is kept as %s.unreadable, and until that is deleted, the first PIN for each "
+		"token is taken by a dialog only",
+		tries->file, tries->file);
+	return 0;
 }
+
+/* With the lock. */
+static int load_or_set_aside(const struct ks_tries *tries, int folder_fd)
+{
+	int r = load(tries, folder_fd);
+	return r == KS_ERR_MALFORMED ? set_aside(tries, folder_fd) : r;
+}
+
+/* --- opening ----------------------------------------------------------------------------------------------------- */
 
 void ks_tries_close(struct ks_tries *tries)
 {
 	if (!tries)
 		return;
-	if (tries->folder_fd >= 0)
-		(void)close(tries->folder_fd);
-	if (tries->lock_fd >= 0)
-		(void)close(tries->lock_fd);
-	ks_tries_list_deinit(&tries->list);
+	if (tries->memory)
+		ks_tries_list_deinit(&tries->memory->list);
+	free(tries->memory);
+	free(tries->folder);
 	free(tries->file);
 	free(tries);
 }
 KS_DEFINE_CLEANUP(struct ks_tries *, ks_tries_close)
+
+/* What another agent is writing right now is read when it matters. */
+static int first_look(const struct ks_tries *tries)
+{
+	KS_AUTO_CLOSE int folder_fd = -1;
+	KS_AUTO_CLOSE int lock_fd = -1;
+
+	int r = open_folder(tries, &folder_fd);
+	if (r == 0)
+		r = lock(folder_fd, &lock_fd);
+	if (r == 0)
+		r = load_or_set_aside(tries, folder_fd);
+	return r == KS_ERR_BUSY ? 0 : r;
+}
 
 int ks_tries_open(const char *folder, struct ks_tries **ret_tries)
 {
@@ -185,8 +254,12 @@ int ks_tries_open(const char *folder, struct ks_tries **ret_tries)
 
 	if (!tries)
 		return KS_ERR_NO_MEMORY;
-	tries->folder_fd = tries->lock_fd = -1;
-	int r = open_in(tries, folder);
+	tries->folder = ks_text_copy(ks_bytes_text(folder));
+	tries->file = ks_path_join(folder, FILE_NAME);
+	tries->memory = calloc(1, sizeof(*tries->memory));
+	if (!tries->folder || !tries->file || !tries->memory)
+		return KS_ERR_NO_MEMORY;
+	int r = first_look(tries);
 	if (r < 0)
 		return r;
 	*ret_tries = KS_STEAL(tries);
@@ -200,16 +273,26 @@ const char *ks_tries_file(const struct ks_tries *tries)
 
 /* --- counting ---------------------------------------------------------------------------------------------------- */
 
+static unsigned count_of(const struct memory *memory, const uint8_t hash[32])
+{
+	const struct ks_tries_line *line = ks_tries_list_find(&memory->list, hash);
+
+	if (line)
+		return line->count;
+	return memory->unreadable ? KS_TRIES_UNKNOWN : 0;
+}
+
 unsigned ks_tries_count(const struct ks_tries *tries, const struct ks_token_id *id)
 {
+	KS_AUTO_CLOSE int folder_fd = -1;
 	uint8_t hash[32];
 
 	if (name_of(id, hash) < 0)
 		return KS_TRIES_UNKNOWN;
-	const struct ks_tries_line *line = ks_tries_list_find(&tries->list, hash);
-	if (line)
-		return line->count;
-	return tries->unreadable ? KS_TRIES_UNKNOWN : 0;
+	/* Another agent may have counted since. */
+	if (!is_up_to_date(tries) && (open_folder(tries, &folder_fd) < 0 || load(tries, folder_fd) < 0))
+		return KS_TRIES_UNKNOWN;
+	return count_of(tries->memory, hash);
 }
 
 enum change { MORE, LESS, NONE };
@@ -227,23 +310,25 @@ static unsigned changed(unsigned count, enum change change)
 	}
 }
 
-static int count(struct ks_tries *tries, const struct ks_token_id *id, enum change change)
+static int count(const struct ks_tries *tries, const struct ks_token_id *id, enum change change)
 {
+	KS_AUTO_CLOSE int folder_fd = -1;
+	KS_AUTO_CLOSE int lock_fd = -1;
 	uint8_t hash[32];
 
 	int r = name_of(id, hash);
 	if (r == 0)
-		r = lock(tries);
-	if (r < 0)
-		return r;
-	r = read_file(tries);
-	if (r == 0) {
-		unsigned now = changed(ks_tries_count(tries, id), change);
-		r = ks_tries_list_set(&tries->list, hash, now, id->label);
-	}
+		r = open_folder(tries, &folder_fd);
 	if (r == 0)
-		r = write_file(tries);
-	(void)flock(tries->lock_fd, LOCK_UN);
+		r = lock(folder_fd, &lock_fd);
+	if (r == 0)
+		r = load_or_set_aside(tries, folder_fd);
+	if (r == 0)
+		r = ks_tries_list_set(&tries->memory->list, hash, changed(count_of(tries->memory, hash), change),
+				      id->label);
+	if (r == 0)
+		r = write_file(tries, folder_fd);
+	tries->memory->known = false; /* what holds is what stands in the file */
 	return r;
 }
 

@@ -14,9 +14,9 @@
 
 struct ks_tries;
 
-/* folder: made when it is missing (0700); it and the file must be ours alone. The file that cannot be read at all is
- * set aside (renamed to *.unreadable) with a log line, and every token then counts as KS_TRIES_UNKNOWN until its next
- * good login. DENIED or UNTRUSTED_PATH when the folder cannot be used. */
+/* folder: made when it is missing (0700); it and the file must be ours alone. A file that makes no sense is set aside
+ * (renamed to *.unreadable) with a log line; as long as it is there, every token without a line counts as
+ * KS_TRIES_UNKNOWN until its next good login. DENIED, UNTRUSTED_PATH or SYSTEM when the folder cannot be used. */
 int ks_tries_open(const char *folder, struct ks_tries **ret_tries) KS_WARN_UNUSED;
 void ks_tries_close(struct ks_tries *tries);
 
@@ -25,10 +25,12 @@ void ks_tries_close(struct ks_tries *tries);
 #define KS_TRIES_UNATTENDED_MAX 0u /* a kept PIN or one from a file: never after a failure */
 #define KS_TRIES_PLAIN_MAX 1u      /* `keystay unlock` with a PIN of its own: after one failure, not after two */
 
-/* Submissions without success. The digest of id does not matter: tokens that look the same share a count. */
+/* Submissions without success, also those of another agent of the same user. Digest and twin of id do not matter:
+ * tokens that look the same share a count. */
 unsigned ks_tries_count(const struct ks_tries *tries, const struct ks_token_id *id);
 
-/* One more, written before this returns. Otherwise nothing must be submitted. */
+/* One more, written before this returns. Otherwise nothing must be submitted. BUSY when another agent holds the file,
+ * LIMIT when it is full of tokens that have a count. */
 int ks_tries_submitting(struct ks_tries *tries, const struct ks_token_id *id) KS_WARN_UNUSED;
 
 /* A good login: the count is 0 again. */

@@ -51,6 +51,18 @@ static int append(struct ks_tries_list *list, const struct ks_tries_line *line)
 	return 0;
 }
 
+/* Nobody is done wrong by it: a token without a line has no count either. */
+static int drop_oldest_without_count(struct ks_tries_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->lines[i].count == 0) {
+			take_out(list, i);
+			return 0;
+		}
+	}
+	return KS_ERR_LIMIT;
+}
+
 int ks_tries_list_set(struct ks_tries_list *list, const uint8_t hash[32], unsigned count, const char *label)
 {
 	struct ks_tries_line line = { .count = count };
@@ -58,10 +70,9 @@ int ks_tries_list_set(struct ks_tries_list *list, const uint8_t hash[32], unsign
 
 	if (i < list->n)
 		take_out(list, i);
-	if (count == 0)
-		return 0;
-	if (list->n >= KS_TRIES_LINES_MAX)
-		take_out(list, 0);
+	int r = list->n < KS_TRIES_LINES_MAX ? 0 : drop_oldest_without_count(list);
+	if (r < 0)
+		return r;
 	memcpy(line.hash, hash, sizeof(line.hash));
 	ks_text_escape(ks_bytes_text(label), line.label, sizeof(line.label));
 	return append(list, &line);
@@ -76,7 +87,8 @@ static bool read_count(struct ks_bytes *text, unsigned *ret_count)
 
 	while (i < text->size && i < 2 && text->data[i] >= '0' && text->data[i] <= '9')
 		count = count * 10 + (unsigned)(text->data[i++] - '0');
-	if (i == 0 || count == 0 || i == text->size || text->data[i] != ' ')
+	bool padded = i == 2 && count < 10;
+	if (i == 0 || padded || i == text->size || text->data[i] != ' ')
 		return false;
 	*text = ks_bytes(text->data + i + 1, text->size - i - 1);
 	*ret_count = count;

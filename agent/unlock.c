@@ -81,54 +81,79 @@ static int fill_entry(struct ks_unlock_entry *entry, const struct ks_token_id *i
 												       KS_ERR_NO_MEMORY;
 }
 
-/* Entries stand in the order of their last use; the first that nobody needs makes way. */
-static void make_way(struct ks_unlock *unlock)
+/* Somebody may have a pointer to it: who holds it, or who asked for it since the event loop was last returned to. */
+static bool may_be_in_use(const struct ks_unlock_entry *entry, uint64_t iteration)
 {
-	for (size_t i = 0; i < unlock->n_entries; i++) {
-		struct ks_unlock_entry *entry = unlock->entries[i];
-		if (entry->unlocked || entry->n_users > 0)
-			continue;
-		unlock->n_entries--;
-		memmove(&unlock->entries[i], &unlock->entries[i + 1],
-			(unlock->n_entries - i) * sizeof(unlock->entries[0]));
-		entry_free(entry);
-		return;
-	}
+	return entry->unlocked || entry->n_users > 0 || entry->iteration == iteration;
 }
 
-static struct ks_unlock_entry *use(struct ks_unlock *unlock, size_t i)
+/* Which entry makes way: the one that was asked for the longest ago. Those that a person locked go last, since without
+ * them a PIN from a file would unlock their token. n_entries when none can. */
+static size_t find_oldest(const struct ks_unlock *unlock, uint64_t iteration)
 {
-	struct ks_unlock_entry *entry = unlock->entries[i];
+	size_t oldest = unlock->n_entries;
 
-	/* Few tokens: an order is worth nothing until there is a crowd. */
-	if (unlock->n_entries > KS_UNLOCK_ENTRIES / 2) {
-		memmove(&unlock->entries[i], &unlock->entries[i + 1],
-			(unlock->n_entries - i - 1) * sizeof(unlock->entries[0]));
-		unlock->entries[unlock->n_entries - 1] = entry;
+	for (size_t i = 0; i < unlock->n_entries; i++) {
+		const struct ks_unlock_entry *entry = unlock->entries[i];
+		const struct ks_unlock_entry *best = oldest < unlock->n_entries ? unlock->entries[oldest] : NULL;
+		if (may_be_in_use(entry, iteration))
+			continue;
+		if (!best || (entry->held == best->held ? entry->last_use < best->last_use : best->held))
+			oldest = i;
 	}
-	return entry;
+	return oldest;
+}
+
+/* A place for one more, at the end or that of the oldest, whose entry is freed: others keep theirs, so that whoever
+ * goes through them by index misses none. */
+static int make_place(struct ks_unlock *unlock, uint64_t iteration, size_t *ret_place)
+{
+	size_t place = unlock->n_entries;
+
+	if (unlock->n_entries >= KS_UNLOCK_ENTRIES) {
+		place = find_oldest(unlock, iteration);
+		if (place == unlock->n_entries)
+			return KS_ERR_LIMIT;
+		entry_free(unlock->entries[place]);
+		unlock->entries[place] = NULL;
+	} else {
+		struct ks_unlock_entry **entries =
+			reallocarray(unlock->entries, unlock->n_entries + 1, sizeof(struct ks_unlock_entry *));
+		if (!entries)
+			return KS_ERR_NO_MEMORY;
+		unlock->entries = entries;
+		unlock->n_entries++;
+	}
+	*ret_place = place;
+	return 0;
+}
+
+static struct ks_unlock_entry *find(const struct ks_unlock *unlock, const struct ks_token_id *id)
+{
+	for (size_t i = 0; i < unlock->n_entries; i++) {
+		if (is_for(unlock->entries[i], id))
+			return unlock->entries[i];
+	}
+	return NULL;
 }
 
 struct ks_unlock_entry *ks_unlock_entry(struct ks_unlock *unlock, const struct ks_token_id *id)
 {
-	for (size_t i = 0; i < unlock->n_entries; i++) {
-		if (is_for(unlock->entries[i], id))
-			return use(unlock, i);
+	uint64_t iteration = 0;
+	size_t place = 0;
+
+	(void)sd_event_get_iteration(unlock->event, &iteration);
+	struct ks_unlock_entry *found = find(unlock, id);
+	if (!found) {
+		KS_CLEANUP(entry_freep) struct ks_unlock_entry *entry = calloc(1, sizeof(*entry));
+		if (!entry || fill_entry(entry, id) < 0 || make_place(unlock, iteration, &place) < 0)
+			return NULL;
+		entry->owner = unlock;
+		found = unlock->entries[place] = KS_STEAL(entry);
 	}
-	if (unlock->n_entries >= KS_UNLOCK_ENTRIES)
-		make_way(unlock);
-	KS_CLEANUP(entry_freep) struct ks_unlock_entry *entry = calloc(1, sizeof(*entry));
-	struct ks_unlock_entry **entries =
-		realloc(unlock->entries, (unlock->n_entries + 1) * sizeof(struct ks_unlock_entry *));
-	if (entries)
-		unlock->entries = entries;
-	if (!entry || !entries)
-		return NULL;
-	entry->owner = unlock;
-	if (fill_entry(entry, id) < 0)
-		return NULL;
-	entries[unlock->n_entries++] = entry;
-	return KS_STEAL(entry);
+	found->last_use = ++unlock->n_uses;
+	found->iteration = iteration;
+	return found;
 }
 
 static int on_time(sd_event_source *source, uint64_t usec, void *userdata)

@@ -43,12 +43,15 @@ struct ks_unlock_entry {
 	uint64_t n_signatures;
 	uint64_t n_seen; /* of them, when it was last logged out for card-login = per-signature */
 	struct ks_unlock *owner;
+	uint64_t last_use;  /* counted: who was asked for the longest ago? */
+	uint64_t iteration; /* of the event loop, when it was last asked for */
 };
 
 struct ks_unlock {
 	sd_event *event;
 	struct ks_unlock_entry **entries;
 	size_t n_entries;
+	uint64_t n_uses;
 	/* The entry has just become locked by time: tell its worker. */
 	void (*expired)(struct ks_unlock_entry *entry, void *userdata);
 	void *userdata;
@@ -58,9 +61,10 @@ void ks_unlock_init(struct ks_unlock *unlock, sd_event *event,
 		    void (*expired)(struct ks_unlock_entry *entry, void *userdata), void *userdata);
 void ks_unlock_deinit(struct ks_unlock *unlock);
 
-/* The entry of a token, made when there is none (NULL when memory runs out). Stays valid until the next return to the
- * event loop, or as long as it is unlocked or somebody holds it. Past KS_UNLOCK_ENTRIES the one that was asked for the
- * longest ago, is locked and not held makes way, so that a module that makes up tokens cannot grow us. */
+/* The entry of a token, made when there is none. Stays valid until the next return to the event loop, or as long as it
+ * is unlocked or somebody holds it. Past KS_UNLOCK_ENTRIES the one that was asked for the longest ago, is locked and not
+ * held makes way, so that a module that makes up tokens cannot grow us; NULL when there is none, or when memory runs
+ * out. Entries never move within the array. */
 struct ks_unlock_entry *ks_unlock_entry(struct ks_unlock *unlock, const struct ks_token_id *id);
 
 /* Who keeps a pointer over a wait holds it; each hold has its release. */

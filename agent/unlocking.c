@@ -25,6 +25,7 @@ struct unlocking {
 	struct ks_token_login *login;
 	struct ks_asker asker;
 	bool looked; /* for a token that nobody knew */
+	bool waited; /* long enough for the token's module to start */
 	sd_event_source *timer;
 };
 
@@ -202,6 +203,45 @@ static bool look_again(struct unlocking *unlocking)
 	return true;
 }
 
+static void begin(struct unlocking *unlocking);
+
+static void on_module_news(struct ks_waiter *waiter)
+{
+	ks_state_wait_no_more(waiter);
+	begin((struct unlocking *)waiter);
+}
+
+static int on_module_late(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	struct unlocking *unlocking = userdata;
+
+	unlocking->waited = true;
+	on_module_news(&unlocking->waiter);
+	return 0;
+}
+
+/* A module that is being started again is there in a moment. Returns false when there is nothing to wait for. */
+static bool await_module(struct unlocking *unlocking, const struct ks_token *token)
+{
+	struct ks_state *state = unlocking->request->state;
+	enum ks_module_state module = ks_worker_state(token->worker);
+	bool comes = (module == KS_MODULE_STARTING || module == KS_MODULE_WAITING) &&
+		     !ks_worker_is_resting(token->worker) && !unlocking->waited;
+
+	if (comes && !unlocking->timer)
+		comes = sd_event_add_time_relative(state->event, &unlocking->timer, CLOCK_MONOTONIC,
+						   KS_SETTLE_DEADLINE_MS * 1000ull, 0, on_module_late, unlocking) >= 0;
+	if (!comes) {
+		unlocking->timer = sd_event_source_disable_unref(unlocking->timer);
+		return false;
+	}
+	unlocking->waiter.changed = on_module_news;
+	ks_state_wait(state, &unlocking->waiter);
+	return true;
+}
+
 static void begin(struct unlocking *unlocking)
 {
 	struct ks_state *state = unlocking->request->state;
@@ -215,6 +255,8 @@ static void begin(struct unlocking *unlocking)
 		fail(unlocking, error, why);
 		return;
 	}
+	if (await_module(unlocking, &token))
+		return;
 	unlocking->entry = token.lock;
 	ks_unlock_hold(unlocking->entry);
 	if (!look_before_login(unlocking, &token))

@@ -136,7 +136,6 @@ static int on_backoff(sd_event_source *source, uint64_t usec, void *userdata)
 	struct ks_worker *worker = userdata;
 
 	worker->backoff_timer = sd_event_source_disable_unref(worker->backoff_timer);
-	worker->resting = false;
 	ks_worker_start(worker);
 	return 0;
 }
@@ -326,6 +325,8 @@ static int take_inventory(struct ks_worker *worker, const struct ks_frame *frame
 	}
 	warn_of_keys_that_decrypt(worker);
 	changed(worker);
+	if (first)
+		ks_worker_begin_calls(worker);
 	return 0;
 }
 
@@ -338,7 +339,7 @@ static int take_event(struct ks_worker *worker, const struct ks_frame *frame)
 		return error;
 	switch (event.kind) {
 	case KS_WORKER_EVENT_CHANGED:
-		ks_worker_look_again(worker, false, KS_WORKER_START_DEADLINE_MS);
+		ks_worker_look_again(worker, false, ks_worker_start_deadline_ms(worker));
 		return 0;
 	case KS_WORKER_EVENT_TOKEN_GONE:
 		ks_worker_token_gone(worker, event.token);
@@ -478,7 +479,7 @@ static int spawn(struct ks_worker *worker, int channel_fd, int log_fd)
 }
 
 /* A deadline that people set for signatures is a word on the module's speed. */
-static uint32_t start_deadline_ms(const struct ks_worker *worker)
+uint32_t ks_worker_start_deadline_ms(const struct ks_worker *worker)
 {
 	uint32_t twice = 2 * worker->deadline_ms;
 
@@ -508,7 +509,7 @@ static int launch(struct ks_worker *worker)
 	if (sd_event_add_io(worker->event, &worker->pid_source, worker->pidfd, EPOLLIN, on_exit_of_child, worker) < 0)
 		return KS_ERR_SYSTEM;
 	if (sd_event_add_time_relative(worker->event, &worker->start_timer, CLOCK_MONOTONIC,
-				       start_deadline_ms(worker) * 1000ull, 0, on_start_deadline, worker) < 0)
+				       ks_worker_start_deadline_ms(worker) * 1000ull, 0, on_start_deadline, worker) < 0)
 		return KS_ERR_SYSTEM;
 	return 0;
 }
@@ -535,6 +536,7 @@ void ks_worker_start(struct ks_worker *worker)
 	if (worker->pid != 0)
 		return;
 	worker->backoff_timer = sd_event_source_disable_unref(worker->backoff_timer);
+	worker->resting = false;
 	worker->looked_ms = ks_clock_monotonic_ms();
 	if (!may_load(worker)) {
 		set_state(worker, KS_MODULE_FAILED);

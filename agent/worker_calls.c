@@ -144,15 +144,17 @@ static void note_turn(struct ks_worker *worker, uint64_t owner)
 	worker->served[0] = owner;
 }
 
-/* A login may take longer than a signature may: one that waits behind it inside the worker would run out of time and
- * have the worker killed in the middle of C_Login. */
-static bool is_all_signatures(const struct ks_worker *worker)
+/* A PIN may take longer than a signature may: one that waits behind it inside the worker would run out of time and have
+ * the worker killed in the middle of C_Login. For the same reason one with a PIN of its own goes alone. */
+static bool may_send(const struct ks_worker *worker, const struct ks_worker_call *chosen)
 {
+	if (chosen->with_pin)
+		return worker->n_sent == 0;
 	for (const struct ks_worker_call *call = worker->sent; call; call = call->next) {
-		if (call->reply_type != KS_MSG_WORKER_SIGN_REPLY)
+		if (call->reply_type != KS_MSG_WORKER_SIGN_REPLY || call->with_pin)
 			return false;
 	}
-	return true;
+	return worker->n_sent < worker->sessions;
 }
 
 /* The PIN leaves us: whatever becomes of this call, it is not sent again. */
@@ -172,9 +174,10 @@ static void send_with_pin(struct ks_worker *worker, struct ks_worker_call *call)
 void ks_worker_send_queued(struct ks_worker *worker)
 {
 	while (worker->state == KS_MODULE_READY && worker->has_channel && worker->queued &&
-	       worker->n_sent < worker->sessions && is_all_signatures(worker) &&
 	       !ks_channel_is_sending(&worker->channel)) {
 		struct ks_worker_call *call = choose(worker);
+		if (!may_send(worker, call))
+			return;
 		(void)take_out(&worker->queued, call);
 		worker->n_queued--;
 		note_turn(worker, call->owner);
@@ -221,6 +224,8 @@ int ks_worker_sign(struct ks_worker *worker, const struct ks_worker_sign *sign, 
 	KS_CLEANUP(ks_secret_freep) struct ks_secret *pin = sign->pin;
 	struct ks_bytes input = sign->input;
 
+	if (worker->state == KS_MODULE_FAILED || worker->resting)
+		return KS_ERR_MODULE_FAILED;
 	if (worker->n_queued >= KS_SIGNATURES_QUEUED)
 		return KS_ERR_QUOTA;
 	uint32_t deadline_ms = sign->authenticate ? login_deadline_ms(worker, pin) : sign_deadline_ms(worker);
@@ -307,13 +312,13 @@ static int send_rescan(struct ks_worker *worker);
 
 static void on_rescanned(int error, const char *text, struct ks_bytes reply, void *userdata)
 {
-	(void)error;
+	(void)error; /* one that failed is not better the second time; a process that died tells everything anew */
 	(void)text;
 	(void)reply;
 	struct ks_worker *worker = userdata;
 
 	worker->rescanning = false;
-	if (error == 0 && worker->rescan_wanted)
+	if (worker->rescan_wanted && can_ask(worker))
 		(void)send_rescan(worker);
 }
 
@@ -331,23 +336,31 @@ static int send_rescan(struct ks_worker *worker)
 	return call_now(worker, KS_MSG_WORKER_RESCAN, &message, call, NULL);
 }
 
+/* One that still starts has perhaps looked already: it is asked when it has told what it saw. */
 static int ask_rescan(struct ks_worker *worker, bool all, uint32_t deadline_ms)
 {
 	worker->rescan_deadline_ms = deadline_ms;
 	worker->rescan_all = worker->rescan_all || all;
 	worker->rescan_wanted = true;
-	return worker->rescanning ? 0 : send_rescan(worker);
+	return worker->rescanning || !can_ask(worker) ? 0 : send_rescan(worker);
 }
 
 int ks_worker_rescan(struct ks_worker *worker, bool all)
 {
-	return can_ask(worker) ? ask_rescan(worker, all, KS_WORKER_START_DEADLINE_MS) : KS_ERR_BUSY;
+	return can_ask(worker) ? ask_rescan(worker, all, ks_worker_start_deadline_ms(worker)) : KS_ERR_BUSY;
 }
 
 void ks_worker_look_again(struct ks_worker *worker, bool all, uint32_t deadline_ms)
 {
-	if (can_ask(worker) && ask_rescan(worker, all, deadline_ms) < 0)
+	if (worker->has_channel && ask_rescan(worker, all, deadline_ms) < 0)
 		ks_log_debug("module \"%s\": no rescan was sent", worker->name);
+}
+
+void ks_worker_begin_calls(struct ks_worker *worker)
+{
+	if (worker->rescan_wanted && !worker->rescanning && send_rescan(worker) < 0)
+		ks_log_debug("module \"%s\": no rescan was sent", worker->name);
+	ks_worker_send_queued(worker);
 }
 
 void ks_worker_forget_rescan(struct ks_worker *worker)
@@ -378,7 +391,8 @@ void ks_worker_token_gone(struct ks_worker *worker, uint32_t token)
 {
 	uint64_t deadline_ms = ks_clock_monotonic_ms() + KS_WORKER_REMOVAL_DEADLINE_MS;
 
-	if (token != 0) {
+	/* While a process starts, what is known is its predecessor's, whose numbers mean other tokens. */
+	if (token != 0 && worker->state == KS_MODULE_READY) {
 		ks_inventory_drop(&worker->inventory, token);
 		fail_queued_of(worker, token);
 	}
@@ -402,13 +416,32 @@ static int read_code(uint32_t code)
 {
 	static const int said_by_tokens[] = { KS_ERR_TOKEN_LOCKED,  KS_ERR_TOKEN_ABSENT, KS_ERR_PIN_WRONG,
 					      KS_ERR_PIN_BLOCKED,   KS_ERR_PIN_LENGTH,   KS_ERR_PIN_EXPIRED,
-					      KS_ERR_PIN_FINAL_TRY, KS_ERR_MECHANISM,    KS_ERR_CANCELLED };
+					      KS_ERR_PIN_FINAL_TRY, KS_ERR_MECHANISM,    KS_ERR_CANCELLED,
+					      KS_ERR_CHANGED };
 
 	for (size_t i = 0; i < sizeof(said_by_tokens) / sizeof(said_by_tokens[0]); i++) {
 		if (code == (uint32_t)-said_by_tokens[i])
 			return said_by_tokens[i];
 	}
 	return KS_ERR_TOKEN_FAILED;
+}
+
+/* A card that vanished makes modules fail in many words; but what became of a PIN stays what it is. */
+static int outcome(const struct ks_worker_call *call, int error)
+{
+	static const int always[] = { 0,
+				      KS_ERR_PIN_WRONG,
+				      KS_ERR_PIN_BLOCKED,
+				      KS_ERR_PIN_LENGTH,
+				      KS_ERR_PIN_EXPIRED,
+				      KS_ERR_PIN_FINAL_TRY,
+				      KS_ERR_CHANGED };
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++) {
+		if (error == always[i])
+			return error;
+	}
+	return call->gone ? KS_ERR_TOKEN_ABSENT : error;
 }
 
 bool ks_worker_is_idle(const struct ks_worker *worker)
@@ -451,9 +484,10 @@ int ks_worker_take_reply(struct ks_worker *worker, const struct ks_frame *frame)
 	}
 	(void)take_out(&worker->sent, call);
 	worker->n_sent--;
-	/* A card that vanished makes modules fail in many words: this one is the true one. */
-	if (error < 0 && call->gone)
-		error = KS_ERR_TOKEN_ABSENT;
+	error = outcome(call, error);
+	/* One that works is not what it died of before; one that dies of each signature never gets here. */
+	if (error == 0 && call->reply_type == KS_MSG_WORKER_SIGN_REPLY)
+		worker->backoff_ms = 0;
 	if (call->state != CALL_CANCELLED)
 		call->done(error, text, error == 0 ? frame->body : KS_BYTES_NONE, call->userdata);
 	call_free(call);

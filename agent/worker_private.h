@@ -113,6 +113,12 @@ void ks_worker_forget_rescan(struct ks_worker *worker);
 /* The module hangs after a card was taken out: killed and started again at once, no fault that counts. */
 void ks_worker_kill_after_removal(struct ks_worker *worker);
 
+/* It has told its tokens: what waited for that goes out. */
+void ks_worker_begin_calls(struct ks_worker *worker);
+
+/* How long it may take to tell its tokens. */
+uint32_t ks_worker_start_deadline_ms(const struct ks_worker *worker);
+
 /* Sends what may be sent now. */
 void ks_worker_send_queued(struct ks_worker *worker);
 

@@ -2,8 +2,8 @@
 /*
  * hints: see hints.h.
  *
- * Runs in: keystay and, by the plug-ins, any program. Opens nothing: a terminal is looked at only where the host has one
- * already.
+ * Runs in: keystay and, by the plug-ins, any program. Opens nothing: a terminal is looked at only where the host has
+ * one already.
  */
 #include "client/hints.h"
 

@@ -11,5 +11,5 @@ void ks_events_start(struct ks_events *events, const struct ks_module *module, c
 	if (ks_readers_start(wire, places, &events->readers))
 		atomic_store(&events->how, KS_EVENTS_READERS);
 	else if (slot_events)
-		(void)ks_slot_events_start(module, slots, wire, &events->how);
+		(void)ks_slot_events_start(module, slots, wire, &events->how, &events->slot_events);
 }

@@ -15,7 +15,8 @@
 
 struct ks_events {
 	struct ks_readers *readers; /* NULL: not by PC/SC */
-	atomic_uint how;            /* enum ks_token_events; others may change it at any time */
+	struct ks_slot_events *slot_events;
+	atomic_uint how; /* enum ks_token_events; others may change it at any time */
 };
 
 /* All is borrowed for ever. slot_events: may the module be asked to wait? May end the process: see slot_events.h. */

@@ -29,7 +29,8 @@ bool ks_pcsc_find(struct ks_pcsc *ret_pcsc)
 	*(void **)&pcsc.establish = dlsym(library, "SCardEstablishContext");
 	*(void **)&pcsc.list = dlsym(library, "SCardListReaders");
 	*(void **)&pcsc.wait = dlsym(library, "SCardGetStatusChange");
-	if (!pcsc.establish || !pcsc.list || !pcsc.wait)
+	*(void **)&pcsc.release = dlsym(library, "SCardReleaseContext");
+	if (!pcsc.establish || !pcsc.list || !pcsc.wait || !pcsc.release)
 		return false;
 	*ret_pcsc = pcsc;
 	return true;
@@ -39,8 +40,22 @@ static bool is_there(const struct ks_pcsc *pcsc)
 {
 	SCARDCONTEXT context;
 
-	/* Not released: a process that is about to be replaced has no use for it. */
-	return pcsc->establish(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) == SCARD_S_SUCCESS;
+	if (pcsc->establish(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) != SCARD_S_SUCCESS)
+		return false;
+	(void)pcsc->release(context);
+	return true;
+}
+
+DWORD ks_pcsc_state(const struct ks_pcsc *pcsc, const char *reader)
+{
+	SCARD_READERSTATE state = { .szReader = reader, .dwCurrentState = SCARD_STATE_UNAWARE };
+	SCARDCONTEXT context;
+
+	if (pcsc->establish(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) != SCARD_S_SUCCESS)
+		return SCARD_STATE_UNAWARE;
+	LONG rv = pcsc->wait(context, 0, &state, 1);
+	(void)pcsc->release(context);
+	return rv == SCARD_S_SUCCESS ? state.dwEventState : SCARD_STATE_UNAWARE;
 }
 
 static bool comes_soon(const struct ks_pcsc *pcsc, const char *socket)

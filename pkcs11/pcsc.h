@@ -13,10 +13,14 @@ struct ks_pcsc {
 	__typeof__(&SCardEstablishContext) establish;
 	__typeof__(&SCardListReaders) list;
 	__typeof__(&SCardGetStatusChange) wait;
+	__typeof__(&SCardReleaseContext) release;
 };
 
 /* false when libpcsclite is not in this process. */
 bool ks_pcsc_find(struct ks_pcsc *ret_pcsc);
+
+/* What pcscd says of a reader right now; SCARD_STATE_UNAWARE when it says nothing. */
+DWORD ks_pcsc_state(const struct ks_pcsc *pcsc, const char *reader);
 
 /* Returns when pcscd can be reached, which may be never. false: nothing can be watched here. */
 bool ks_pcsc_await(const struct ks_pcsc *pcsc);

@@ -17,8 +17,10 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/protocol/message.h"
+#include "pkcs11/holder.h"
 #include "pkcs11/pcsc.h"
 
 #define READERS_MAX PCSCLITE_MAX_READERS_CONTEXTS
@@ -37,7 +39,7 @@ struct ks_readers {
 	struct ks_places *places;
 	struct ks_pcsc pcsc;
 	SCARDCONTEXT context;
-	pthread_mutex_t mutex; /* for the list, which the main thread may read */
+	pthread_mutex_t mutex; /* for the names in the list, which other threads read */
 	struct reader list[READERS_MAX];
 	size_t n;
 };
@@ -137,25 +139,48 @@ static LONG list_readers(struct ks_readers *readers)
 	return SCARD_S_SUCCESS;
 }
 
+/* The module sees no token at all then, so this is the only word on it. With a token of ours in the reader it is the
+ * module itself that has taken it. */
+static void warn_of_holder(const struct ks_readers *readers, const struct reader *reader)
+{
+	struct ks_problem problem = { 0 };
+	char name[KS_PLACE_SIZE];
+
+	if (ks_places_is_used(readers->places, reader->name))
+		return;
+	ks_text_escape(ks_bytes_text(reader->name), name, sizeof(name));
+	(void)ks_problem_set(&problem, KS_ERR_BUSY, "the card in reader \"%s\" cannot be looked at", name);
+	ks_holder_explain(&problem);
+	ks_log_warning("%s", problem.text);
+}
+
+/* A card that was seen but not powered yet counts as mute. */
+static bool is_ready(DWORD state)
+{
+	return (state & SCARD_STATE_PRESENT) != 0 && !(state & SCARD_STATE_MUTE);
+}
+
 /* What has happened in one reader. Returns whether a token may be there now that was not there before. */
 static bool take_state(struct ks_readers *readers, struct reader *reader, DWORD now, bool first_look)
 {
 	DWORD before = reader->state;
 	bool was_in = (before & SCARD_STATE_PRESENT) != 0;
 	bool is_in = (now & SCARD_STATE_PRESENT) != 0;
+	bool was_ready = is_ready(before);
 	bool exchanged = was_in && is_in && COUNTER(now) != COUNTER(before);
 
-	(void)pthread_mutex_lock(&readers->mutex);
 	reader->state = now;
-	(void)pthread_mutex_unlock(&readers->mutex);
+	if (now & ~before & SCARD_STATE_EXCLUSIVE)
+		warn_of_holder(readers, reader);
 	if (!reader->seen) {
 		reader->seen = true;
-		return is_in && !first_look;
+		return is_ready(now) && !first_look;
 	}
 	if (was_in && (!is_in || exchanged))
 		tell_gone(readers, reader->name);
+	/* Seen with the next thing that happens, or when libpcsclite looks by itself once a minute. */
 	bool is_free_again = (before & ~now & SCARD_STATE_EXCLUSIVE) != 0;
-	return is_in && (!was_in || exchanged || is_free_again);
+	return is_ready(now) && (!was_ready || exchanged || is_free_again);
 }
 
 /* Sleeps until something happens; the first look returns at once. */
@@ -226,18 +251,26 @@ bool ks_readers_start(struct ks_wire *wire, struct ks_places *places, struct ks_
 	return true;
 }
 
-bool ks_readers_is_exclusive(struct ks_readers *readers, uint32_t token)
+/* The reader of a token; false when that is not known. */
+static bool find_reader(struct ks_readers *readers, uint32_t token, char ret_name[MAX_READERNAME])
 {
-	bool exclusive = false;
+	bool found = false;
 
-	if (!readers)
-		return false;
 	(void)pthread_mutex_lock(&readers->mutex);
-	for (size_t i = 0; i < readers->n; i++) {
-		const struct reader *reader = &readers->list[i];
-		exclusive = exclusive || ((reader->state & SCARD_STATE_EXCLUSIVE) &&
-					  ks_places_is_in(readers->places, token, reader->name));
+	for (size_t i = 0; i < readers->n && !found; i++) {
+		found = ks_places_is_in(readers->places, token, readers->list[i].name);
+		if (found)
+			memcpy(ret_name, readers->list[i].name, MAX_READERNAME);
 	}
 	(void)pthread_mutex_unlock(&readers->mutex);
-	return exclusive;
+	return found;
+}
+
+bool ks_readers_is_exclusive(struct ks_readers *readers, uint32_t token)
+{
+	char name[MAX_READERNAME];
+
+	/* Asked anew: pcscd does not wake anybody up when a card is taken or given back. */
+	return readers && find_reader(readers, token, name) &&
+	       (ks_pcsc_state(&readers->pcsc, name) & SCARD_STATE_EXCLUSIVE) != 0;
 }

@@ -29,7 +29,7 @@
 #define STORM_RETURNS 16 /* so many within STORM_MS are no events: a person is slower, and a first one for each card */
 #define STORM_MS 1000u
 
-struct slot_events {
+struct ks_slot_events {
 	const struct ks_module *module;
 	struct ks_wire *wire;
 	atomic_uint *how;
@@ -42,7 +42,7 @@ struct slot_events {
 
 /* --- the waiter -------------------------------------------------------------------------------------------------- */
 
-static void tell(const struct slot_events *events)
+static void tell(const struct ks_slot_events *events)
 {
 	const struct ks_msg_worker_event message = { KS_MESSAGE_HEAD(0), .kind = KS_WORKER_EVENT_CHANGED };
 
@@ -62,7 +62,7 @@ static bool is_storm(uint64_t returns[STORM_RETURNS], size_t n)
 
 static void *wait_for_events(void *userdata)
 {
-	struct slot_events *events = userdata;
+	struct ks_slot_events *events = userdata;
 	uint64_t returns[STORM_RETURNS] = { 0 };
 	CK_RV rv = CKR_OK;
 
@@ -102,7 +102,7 @@ static bool is_asleep(int thread)
 }
 
 /* Until the waiter sleeps in the module, or has returned from it for good. */
-static void let_it_fall_asleep(const struct slot_events *events)
+static void let_it_fall_asleep(const struct ks_slot_events *events)
 {
 	for (int i = 0; i < ASLEEP_TRIES && !atomic_load(&events->ended); i++) {
 		int thread = atomic_load(&events->waiter);
@@ -114,7 +114,7 @@ static void let_it_fall_asleep(const struct slot_events *events)
 
 static void *watch_probe(void *userdata)
 {
-	struct slot_events *events = userdata;
+	struct ks_slot_events *events = userdata;
 	struct timespec end;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &end);
@@ -148,7 +148,7 @@ static void call_module(const struct ks_module *module, const char *slots)
 		(void)module->calls->C_GetTokenInfo(list[0], &info);
 }
 
-static bool probe(struct slot_events *events, const char *slots)
+static bool probe(struct ks_slot_events *events, const char *slots)
 {
 	pthread_t waiter, watchdog;
 
@@ -170,20 +170,18 @@ static bool probe(struct slot_events *events, const char *slots)
 	return true;
 }
 
-bool ks_slot_events_start(const struct ks_module *module, const char *slots, struct ks_wire *wire, atomic_uint *how)
+bool ks_slot_events_start(const struct ks_module *module, const char *slots, struct ks_wire *wire, atomic_uint *how,
+			  struct ks_slot_events **ret_events)
 {
 	if (!module->threads || !module->calls->C_WaitForSlotEvent)
 		return false;
-	/* Never freed: the waiter uses it until the process is gone. */
-	struct slot_events *events = calloc(1, sizeof(*events));
+	struct ks_slot_events *events = calloc(1, sizeof(*events));
 	if (!events)
 		return false;
-	*events = (struct slot_events){ .module = module, .wire = wire, .how = how };
-	if (pthread_mutex_init(&events->mutex, NULL) != 0 || pthread_cond_init(&events->changed, NULL) != 0) {
-		free(events);
-		return false;
-	}
-	if (!probe(events, slots))
+	*events = (struct ks_slot_events){ .module = module, .wire = wire, .how = how };
+	*ret_events = events;
+	if (pthread_mutex_init(&events->mutex, NULL) != 0 || pthread_cond_init(&events->changed, NULL) != 0 ||
+	    !probe(events, slots))
 		return false;
 	atomic_store(how, KS_EVENTS_SLOTS);
 	/* It may have ended between the two. */

@@ -17,7 +17,10 @@
 /* keystay-token's exit code for "start me again with --no-slot-events". */
 #define KS_SLOT_EVENTS_EXIT 4
 
+struct ks_slot_events;
+
 /* Does the module tell? Then each event becomes WORKER_EVENT(CHANGED); *how becomes KS_EVENTS_NONE when it stops doing
  * so. Ends the process with KS_SLOT_EVENTS_EXIT when waiting blocks all other calls. All is borrowed for ever. slots:
- * see slot.h. */
-bool ks_slot_events_start(const struct ks_module *module, const char *slots, struct ks_wire *wire, atomic_uint *how);
+ * see slot.h. ret_events is what the thread uses, until the process is gone, also when this returns false. */
+bool ks_slot_events_start(const struct ks_module *module, const char *slots, struct ks_wire *wire, atomic_uint *how,
+			  struct ks_slot_events **ret_events);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "lib/base/cleanup.h"
@@ -12,6 +13,9 @@
 #include "lib/protocol/message.h"
 
 #define READ_SIZE 8192u
+/* Frames with PINs are below 1 KiB, but for those that carry a long TLS 1.2 transcript as well: these are not worth what
+ * they would take of a limit that may be 64 KiB, and that the arena of lib/base/secret.c needs for itself. */
+#define LOCKED_MAX ((size_t)4 * READ_SIZE)
 
 int ks_wire_init(struct ks_wire *wire, int fd)
 {
@@ -35,12 +39,27 @@ static bool wait_for(int fd, short events)
 	return poll(&wait, 1, -1) >= 0 || errno == EINTR;
 }
 
+/* PINs pass here on their way into a struct ks_secret: none of it should reach a disk by swapping. Only as good as the
+ * system lets it be; what must be locked is the place where a PIN stays. mlock2(2): see lib/base/secret.c. */
+static void lock_memory(struct ks_wire *wire)
+{
+	if (wire->in.data == wire->locked && wire->in.capacity == wire->locked_size)
+		return;
+	if (wire->locked)
+		(void)munlock(wire->locked, wire->locked_size);
+	wire->locked = wire->in.capacity <= LOCKED_MAX ? wire->in.data : NULL;
+	wire->locked_size = wire->in.capacity;
+	if (wire->locked)
+		(void)!mlock2(wire->locked, wire->locked_size, 0);
+}
+
 /* Waits for at least one byte and takes what is there. */
 static int receive(struct ks_wire *wire, size_t size)
 {
 	uint8_t *room = ks_buffer_reserve(&wire->in, size);
 	if (!room)
 		return ks_buffer_error(&wire->in);
+	lock_memory(wire);
 	for (;;) {
 		/* Without room for control data: descriptors that come along are closed by the kernel. */
 		ssize_t n = recv(wire->fd, room, size, 0);
@@ -59,6 +78,8 @@ int ks_wire_read(struct ks_wire *wire, struct ks_frame *ret_frame)
 {
 	ks_buffer_consume(&wire->in, wire->held);
 	wire->held = 0;
+	if (wire->in.size == 0 && wire->in.capacity > LOCKED_MAX)
+		ks_buffer_release(&wire->in);
 	for (;;) {
 		enum ks_frame_state state;
 		struct ks_frame frame;

@@ -16,7 +16,9 @@
 struct ks_wire {
 	int fd; /* borrowed */
 	struct ks_buffer in;
-	size_t held; /* bytes of in that the last frame occupies */
+	size_t held;           /* bytes of in that the last frame occupies */
+	const uint8_t *locked; /* the memory of in that was locked last */
+	size_t locked_size;
 	pthread_mutex_t writing;
 };
 

@@ -180,7 +180,8 @@ static int prepare(struct conversation *conversation)
 	const struct ks_pinentry_question *question = conversation->question;
 	bool shows = question->kind == KS_PROMPT_SHOW;
 	const char *cancel = question->cancel[0] ? question->cancel : "Cancel";
-	char seconds[16];
+	char seconds[16], label[80];
+	(void)ks_text_print(label, sizeof(label), "%s:", question->label[0] ? question->label : "PIN");
 	(void)ks_text_print(seconds, sizeof(seconds), "%u", (question->timeout_ms + 999) / 1000);
 	const struct {
 		const char *word, *text;
@@ -194,7 +195,7 @@ static int prepare(struct conversation *conversation)
 		{ "SETKEYINFO ", "--clear", false }, /* nothing is to be found again in a cache of others */
 		{ "SETTIMEOUT ", seconds, false },
 		{ "SETTITLE ", question->title, false },
-		{ "SETPROMPT ", question->label[0] ? question->label : "PIN", false },
+		{ "SETPROMPT ", label, false },
 		{ "SETDESC ", question->description, true },
 		{ "SETERROR ", question->problem, false },
 		{ "SETOK ", shows ? cancel : question->ok, false },

@@ -17,7 +17,7 @@ int ks_terminal_open(const char *name, struct ks_terminal *ret_terminal, char *w
 	char shown[512];
 	struct stat status;
 
-	ks_text_escape(ks_bytes_text(name), shown, sizeof(shown));
+	ks_text_escape(ks_bytes(name, strlen(name)), shown, sizeof(shown));
 	if (strncmp(name, "/dev/", strlen("/dev/")) != 0) {
 		(void)ks_text_print(why, size, "\"%s\" is no terminal", shown);
 		return KS_ERR_INVALID;

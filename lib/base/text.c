@@ -283,6 +283,19 @@ bool ks_text_match(const char *pattern, const char *text)
 	return *pattern == '\0';
 }
 
+/* Takes away the beginning of a character whose end was cut off. Bytes that never were UTF-8 stay as they are. */
+static void drop_half_character(char *text)
+{
+	size_t size = strlen(text);
+	size_t n = 0; /* bytes of the last character but its first one */
+	uint32_t bits = 0;
+
+	while (n < 3 && n < size && is_continuation((uint8_t)text[size - 1 - n]))
+		n++;
+	if (n < size && sequence_size((uint8_t)text[size - 1 - n], &bits) > n + 1)
+		text[size - 1 - n] = '\0';
+}
+
 bool ks_text_print(char *out, size_t size, const char *format, ...)
 {
 	va_list args;
@@ -291,7 +304,11 @@ bool ks_text_print(char *out, size_t size, const char *format, ...)
 	va_end(args);
 	if (length < 0 && size > 0)
 		out[0] = '\0';
-	return length >= 0 && (size_t)length < size;
+	if (length >= 0 && (size_t)length < size)
+		return true;
+	if (size > 0)
+		drop_half_character(out);
+	return false;
 }
 
 char *ks_text_copy(struct ks_bytes text)

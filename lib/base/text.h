@@ -35,7 +35,7 @@ int ks_text_number(const char *text, uint64_t max, uint64_t *ret_number) KS_WARN
  * else false. */
 bool ks_text_match(const char *pattern, const char *text);
 
-/* Writes formatted text to out, cut to size with a NUL. Returns false when it was cut. */
+/* Writes formatted text to out, cut to size with a NUL, never within a UTF-8 character. Returns false when it was cut. */
 bool ks_text_print(char *out, size_t size, const char *format, ...) KS_PRINTF(3, 4);
 
 /* Given copy; NULL when memory runs out. */

@@ -105,7 +105,7 @@
 
 /* A look for tokens that came without a word (agent/scout.h) costs a process: not more often than this, for whatever
  * reason, but for `keystay reload`. */
-#define KS_SCOUT_INTERVAL_MS 5000u
+#define KS_SCOUT_INTERVAL_MS 1000u
 
 /* What a request waits for such a look before it is answered with what is known. */
 #define KS_SCOUT_DEADLINE_MS 2000u

@@ -8,6 +8,7 @@
  *	KEYSTAY_SHIM_COUNTS   a file; one line is appended for each call: "C_Login", "C_Login context" (with
  *	                      CKU_CONTEXT_SPECIFIC), "C_SignInit 0x1041" (the mechanism), "C_Sign 32" (bytes that it
  *	                      was given)
+ *	KEYSTAY_SHIM_READER_PIN   what a person types at the reader's keys, when C_Login is given no PIN
  *	KEYSTAY_SHIM_SCRIPT   a file, read again whenever it changes (replace it by rename(2)); lines, # for comments:
  *
  *	FUNCTION CALL MODE [ARGUMENT]     the first line that fits a call counts
@@ -32,6 +33,7 @@
  *	slot-none                         C_GetSlotList knows no token; all else goes on
  *	token-info FIELD VALUE            label, manufacturer, model, serial, pin-min, pin-max, sessions-max
  *	flags-add NAME, flags-remove NAME COUNT_LOW, FINAL_TRY, LOCKED, TO_BE_CHANGED, LOGIN_REQUIRED, PIN_PAD
+ *	tell-init-args                    C_Initialize prints what it was given
  *	cannot-lock                       C_Initialize: CKR_CANT_LOCK unless nobody asks for locks
  *	sessions-limit N                  not said beforehand: CKR_SESSION_COUNT for more
  *	info-description TEXT             libraryDescription of C_GetInfo
@@ -51,6 +53,7 @@
 
 #include <dlfcn.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +100,17 @@ static void pad(CK_UTF8CHAR *field, size_t size, const char *text)
 
 /* --- the module -------------------------------------------------------------------------------------------------- */
 
+/* As the standard and p11-kit see them, and what NSS, whose form has one pointer more, takes for pReserved. */
+static void tell_init_args(const CK_C_INITIALIZE_ARGS *arguments)
+{
+	const char *text = arguments->pReserved;
+	void *nss_reserved;
+
+	memcpy(&nss_reserved, arguments + 1, sizeof(nss_reserved));
+	(void)printf("pReserved=%s nss=%s\n", text ? text : "(none)", nss_reserved ? "(something)" : "(none)");
+	(void)fflush(stdout);
+}
+
 static CK_RV initialize(void *arguments)
 {
 	const CK_C_INITIALIZE_ARGS *locking = arguments;
@@ -104,6 +118,8 @@ static CK_RV initialize(void *arguments)
 
 	if (call.act == SHIM_RETURN || call.act == SHIM_GARBAGE || call.act == SHIM_WRONG)
 		return simple(&call);
+	if (shim_has("tell-init-args", NULL) && locking)
+		tell_init_args(locking);
 	if (shim_has("cannot-lock", NULL) && locking && (locking->flags & CKF_OS_LOCKING_OK))
 		return CKR_CANT_LOCK;
 	return shim_leave(&call, state.real->C_Initialize(arguments));
@@ -321,6 +337,12 @@ static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pi
 							    (pin ? NULL : "without-pin");
 	struct shim_call call = shim_enter("C_Login", detail);
 
+	/* Typed at the reader: by somebody whom the environment names. */
+	char *typed = pin ? NULL : getenv("KEYSTAY_SHIM_READER_PIN");
+	if (typed) {
+		pin = (CK_UTF8CHAR *)typed;
+		size = strlen(typed);
+	}
 	if (call.act == SHIM_CALL || call.act == SHIM_RETURN_AFTER)
 		return shim_leave(&call, state.real->C_Login(session, user, pin, size));
 	return simple(&call);

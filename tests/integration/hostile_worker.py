@@ -12,7 +12,7 @@ import sys
 FOLDER = os.environ["KEYSTAY_TEST_WORKER"]
 CHANNEL = 3
 ERROR, TOKEN, KEY, CERTIFICATE, INVENTORY, SIGN, SIGN_REPLY = 127, 65, 66, 67, 68, 75, 76
-LOGIN_REPLY = 72
+RESCAN, RESCAN_REPLY, LOGIN_REPLY = 69, 70, 72
 
 
 def string(data):
@@ -29,11 +29,24 @@ def token(number=1, label=b"evil"):
                    + struct.pack(">III", 0, 0, 0) + b"\1" + string(bytes(32)))
 
 
-def key(number=1, of_token=1, spki=None):
+def der(tag, content):
+    size = len(content)
+    length = bytes([size]) if size < 128 else bytes([0x82]) + struct.pack(">H", size)
+    return bytes([tag]) + length + content
+
+
+def rsa_8192():
+    """The largest public key there is here, of nobody."""
+    modulus = b"\0\x80" + os.urandom(1022) + b"\1"
+    numbers = der(0x30, der(2, modulus) + der(2, b"\1\0\1"))
+    return der(0x30, bytes.fromhex("300d06092a864886f70d0101010500") + der(3, b"\0" + numbers))
+
+
+def key(number=1, of_token=1, spki=None, label=b"evil"):
     if spki is None:
         with open(f"{FOLDER}/evil.spki", "rb") as file:
             spki = file.read()
-    return message(KEY, struct.pack(">II", of_token, number) + string(b"\1") + string(b"evil") + string(spki)
+    return message(KEY, struct.pack(">II", of_token, number) + string(b"\1") + string(label) + string(spki)
                    + b"\1\0\0")
 
 
@@ -60,9 +73,16 @@ def read_frame():
     return kind, struct.unpack(">I", body[4:8])[0]
 
 
+def nothing_new(request_id):
+    """The answer to RESCAN of a worker that behaves."""
+    return message(INVENTORY, struct.pack(">BI", 0, 0)) + message(RESCAN_REPLY, b"", request_id)
+
+
 def wait():
     while True:
-        read_frame()
+        kind, request_id = read_frame()
+        if kind == RESCAN:
+            write(nothing_new(request_id))
 
 
 def on_sign(answer):
@@ -72,6 +92,8 @@ def on_sign(answer):
         kind, request_id = read_frame()
         if kind == SIGN:
             write(answer(request_id))
+        elif kind == RESCAN:
+            write(nothing_new(request_id))
 
 
 def endless(make):
@@ -79,6 +101,15 @@ def endless(make):
     while True:
         write(make(number))
         number += 1
+
+
+def longest_texts():
+    """130 keys whose label, URI and public key are as long as they can be; '%' takes three bytes in a URI."""
+    write(token())
+    for number in range(1, 131):
+        write(key(number, spki=rsa_8192(), label=b"%03d" % number + b"%" * 253))
+    write(inventory())
+    wait()
 
 
 MODES = {
@@ -96,6 +127,8 @@ MODES = {
     "print-without-end": lambda: endless(lambda n: os.write(1, b"x" * 4096) and b""),
     "endless-keys": lambda: (write(token()), endless(lambda n: key(n))),
     "endless-tokens": lambda: endless(lambda n: token(n, b"evil%d" % n)),
+    "longest-texts": longest_texts,
+    "deaf-to-rescans": lambda: (write(token() + key() + inventory()), endless(lambda n: read_frame() and b"")),
     "wrong-signature": lambda: on_sign(lambda i: message(SIGN_REPLY, string(b"\x30\6\2\1\1\2\1\1"), i)),
     "empty-signature": lambda: on_sign(lambda i: message(SIGN_REPLY, string(b""), i)),
     "long-signature": lambda: on_sign(lambda i: message(SIGN_REPLY, string(b"x" * 5000), i)),

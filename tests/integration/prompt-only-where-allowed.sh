@@ -32,10 +32,9 @@ raw() {
 	END
 }
 
-dialogs=0
-# no_dialog SITUATION: none was shown since the last look.
+# no_dialog SITUATION: none was shown so far.
 no_dialog() {
-	expect_equal "$(prompt_count)" "$dialogs" "$1: no dialog"
+	expect_equal "$(prompt_count)" 0 "$1: no dialog"
 }
 
 # refused_raw CODE SITUATION MESSAGE-EXPRESSION [SOCKET]
@@ -46,16 +45,12 @@ refused_raw() {
 	no_dialog "$2 ($answer)"
 }
 
-# locked_curl SITUATION COMMAND...: curl is refused with the next step.
+# locked_curl SITUATION: curl is refused with the next step.
 locked_curl() {
-	run "${@:2}" fetch "$port" "$T/alice.pem"
+	run fetch "$port" "$T/alice.pem"
 	expect_fail "curl, $1"
 	expect_err "$LOCKED" "curl, $1: it prints: $LOCKED"
 	no_dialog "curl, $1"
-}
-
-never() {
-	KEYSTAY_PROMPT=never "$@"
 }
 
 agent_configure "${PROMPT_LINES[@]}"
@@ -67,15 +62,17 @@ keystay status >/dev/null
 no_dialog "list, show, cert and status of a locked token"
 
 # --- who does not want one ---
-locked_curl "KEYSTAY_PROMPT=never" never
+export KEYSTAY_PROMPT=never
+locked_curl "KEYSTAY_PROMPT=never"
+run "$KEYSTAY" unlock --ask corp
+expect_status 1 "keystay unlock --ask with KEYSTAY_PROMPT=never"
+no_dialog "keystay unlock --ask with KEYSTAY_PROMPT=never"
+unset KEYSTAY_PROMPT
 refused_raw 50 "SIGN with a wait of 0" 'sign_message(alice, 0x0403, tls13_input(), wait_ms=0)'
 refused_raw 50 "UNLOCK that asks, with a wait of 0" 'unlock_message(b"corp", ask=True, wait_ms=0)' control
 run "$KEYSTAY" unlock --no-prompt corp
 expect_status 1 "keystay unlock --no-prompt without a terminal"
 no_dialog "keystay unlock --no-prompt"
-run never "$KEYSTAY" unlock --ask corp
-expect_status 1 "keystay unlock --ask with KEYSTAY_PROMPT=never"
-no_dialog "keystay unlock --ask with KEYSTAY_PROMPT=never"
 
 # --- what would be refused all the same ---
 refused_raw 81 "a bare digest" 'sign_message(alice, 0x0403, bytes(32), wait_ms=WAIT_DEFAULT)'
@@ -92,7 +89,7 @@ no_dialog "a rule that refuses"
 # --- where the configuration forbids it ---
 agent_configure "${PROMPT_LINES[@]}" '[socket "agent"]' 'prompt = no'
 keystay reload >/dev/null
-locked_curl "prompt = no" env
+locked_curl "prompt = no"
 refused_raw 50 "SIGN with the longest wait where prompt = no" \
 	'sign_message(alice, 0x0403, tls13_input(), wait_ms=WAIT_DEFAULT)'
 

@@ -9,6 +9,13 @@ rig_begin
 rig_alice p256
 server_start_nginx nginx
 
+# --- which files ---
+run keystay config
+expect_status 0 "keystay config"
+expect_out "$T/keystay.conf:2" "keystay config reads the file that the running agent was started with"
+run keystay status --json
+expect_out "\"configuration_file\": \"$T/keystay.conf\"" "keystay status --json names it"
+
 # --- wrong: by command ---
 cp "$T/keystay.conf" "$T/good.conf"
 printf '%s\n' '' '[agent]' 'unlock-for = for ever and a day' >>"$T/keystay.conf"

@@ -14,7 +14,7 @@ fetch "$port" "$T/alice.pem" >"$T/page" 2>"$T/waits.err" &
 curl=$!
 exec {gate}>"$T/gate.1" # opens when the module is inside C_Sign, and keeps it there
 
-sed -i '/^\[module "shim"\]/a sessions = 2' "$T/keystay.conf"
+sed -i '/^\[module "shim"\]/a max-sessions = 2' "$T/keystay.conf"
 run keystay reload
 expect_status 0 "a reload that changes the module of a waiting signature"
 code=0

@@ -62,6 +62,7 @@ prompt_holds_and() {
 
 # prompt_release: the dialog that is open goes on.
 prompt_release() {
+	# shellcheck disable=SC2016 # expanded by the inner shell
 	timeout "$DEADLINE_S" "$BASH" -c 'echo >"$1"' - "$prompt_folder/release" || fail "no dialog is open"
 }
 

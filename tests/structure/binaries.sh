@@ -88,6 +88,8 @@ agent=$build/bin/keystay-agent
 holds links_no_pkcs11 "$agent" "keystay-agent links no PKCS#11 library"
 holds loads_nothing "$agent" "keystay-agent imports no dlopen"
 breaks links_no_pkcs11 "$build/bin/keystay-token"
+holds links_no_pkcs11 "$build/bin/keystay-prompt" "keystay-prompt links no PKCS#11 library"
+holds loads_nothing "$build/bin/keystay-prompt" "keystay-prompt imports no dlopen"
 echo '#include <dlfcn.h>
 int main(void) { return dlopen("x", 1) == 0; }' >"$scratch/loads.c"
 "$compiler" -no-pie -Wl,-z,norelro,-z,lazy,-z,execstack -fno-stack-protector -o "$scratch/loads" "$scratch/loads.c" \
@@ -96,11 +98,10 @@ breaks loads_nothing "$scratch/loads"
 
 provider=$build/lib/ossl-modules/keystay.so
 holds needs_libc_only "$provider" "the provider keystay.so needs the C library only"
-holds loads_nothing "$provider" "the provider keystay.so imports no dlopen"
 exports_exactly "$provider" OSSL_provider_init
 breaks needs_libc_only "$agent"
 
-for name in keystay keystay-agent keystay-token; do
+for name in keystay keystay-agent keystay-token keystay-prompt; do
 	holds is_hardened "$build/bin/$name" "$name is hardened"
 	holds is_a_program "$build/bin/$name" "$name is a position-independent program"
 	holds has_stack_protector "$build/bin/$name" "$name has a stack protector"
@@ -113,7 +114,7 @@ breaks has_stack_protector "$scratch/loads"
 if [ -n "$sanitizers" ]; then
 	echo "SKIP: fortified functions: a build with sanitizers has none"
 else
-	for name in keystay keystay-agent keystay-token; do
+	for name in keystay keystay-agent keystay-token keystay-prompt; do
 		imports "$build/bin/$name" | grep -q '_chk$' || {
 			echo "FAILED: $name uses no fortified function"
 			failed=1

@@ -10,3 +10,12 @@ keystay_unit_test(test_agent_desktop test_desktop.c system_bus.c LINK ks_agent_d
 target_compile_definitions(test_agent_desktop PRIVATE FAKE_LOGIND="$<TARGET_FILE:fake-logind>")
 add_dependencies(test_agent_desktop fake-logind)
 set_tests_properties(unit/test_agent_desktop PROPERTIES SKIP_RETURN_CODE 77)
+keystay_unit_test(test_agent_percent test_percent.c LINK ks_helpers)
+keystay_unit_test(test_agent_pinentry test_pinentry.c pinentry_folder.c LINK ks_helpers)
+keystay_unit_test(test_agent_prompt test_prompt.c pinentry_folder.c LINK ks_agent)
+foreach(test test_agent_pinentry test_agent_prompt)
+	target_compile_definitions(${test} PRIVATE FAKE_PINENTRY="${PROJECT_SOURCE_DIR}/tests/fakes/fake_pinentry"
+		KEYSTAY_PROMPT="$<TARGET_FILE:keystay-prompt>")
+	target_link_libraries(${test} PRIVATE util) # openpty(3)
+	add_dependencies(${test} keystay-prompt)
+endforeach()

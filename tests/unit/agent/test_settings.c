@@ -84,7 +84,7 @@ static void test_settings_reads_modules(void **state)
 {
 	(void)state;
 	AUTO_SETTINGS settings = read_text("[module \"softhsm\"]\npath = /usr/lib/softhsm/libsofthsm2.so\n"
-					   "[module \"the card\"]\np11-kit = opensc\nsessions = 1\n");
+					   "[module \"the card\"]\np11-kit = opensc\nmax-sessions = 1\n");
 
 	assert_int_equal(settings->n_modules, 2);
 	const struct ks_settings_module *module = &settings->modules[0];
@@ -246,7 +246,7 @@ static void test_settings_of_a_later_file_may_complete_a_section(void **state)
 {
 	(void)state;
 	AUTO_SETTINGS settings = read_texts((const char *const[]){
-		"[key \"a\"]\nconfirm = no\n[module \"m\"]\nsessions = 2\n",
+		"[key \"a\"]\nconfirm = no\n[module \"m\"]\nmax-sessions = 2\n",
 		"[module \"m\"]\npath = /m.so\n[key \"a\"]\nmodule = m\n",
 		NULL,
 	});
@@ -316,8 +316,11 @@ static void test_settings_takes_the_example_and_all_that_is_commented_out_in_it(
 	for (size_t row = 0; row < KS_SETTINGS_ROWS_MAX; row++) {
 		seen[KS_SETTINGS_AGENT][row] = private->agent.values[row].text;
 		seen[KS_SETTINGS_ENFORCE][row] = private->enforce.values[row].text;
+		seen[KS_SETTINGS_SOCKET][row] = private->socket.values[row].text;
+		for (size_t i = 0; i < private->tokens.n; i++)
+			seen[KS_SETTINGS_TOKEN][row] |= private->tokens.at[i].values[row].text != NULL;
 		for (size_t i = 0; i < private->modules.n; i++)
-			seen[KS_SETTINGS_MODULE][row] |= private->modules.at[i].values[row].text != NULL;
+			seen[KS_SETTINGS_MODULE][row] |= private->modules.at[i].values[row].origin.file != NULL;
 		for (size_t i = 0; i < private->keys.n; i++)
 			seen[KS_SETTINGS_KEY][row] |= private->keys.at[i].values[row].text != NULL;
 	}

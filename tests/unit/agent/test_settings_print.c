@@ -19,7 +19,7 @@
 
 static const char etc[] = "[enforce]\nunlock-for = 1h\nconfirm = first-use\n[module \"a\"]\np11-kit = a\n";
 static const char user[] = "[agent]\nunlock-for = 12h\n"
-			   "[module \"a \\\"quoted\\\" one\"]\npath = \"/lib/with space; and #.so\"\nsessions = 2\n"
+			   "[module \"a \\\"quoted\\\" one\"]\npath = \"/lib/with space; and #.so\"\nmax-sessions = 2\n"
 			   "[key \"alice\"]\nmatch = \"pkcs11:token=corp;object=alice\"\nissuer = \"CN=a\\\\,b\"\n"
 			   "servers = *.corp.example\n";
 
@@ -59,12 +59,21 @@ static void test_print_shows_each_value_with_file_and_line(void **state)
 			    "[agent]\n"
 			    "unlock-for = 1h                          ; /etc/keystay/keystay.conf:2 (enforced)\n"
 			    "keep-pin = no                            ; built in\n"
+			    "pinentry = /usr/bin/pinentry             ; built in\n"
+			    "prompt-timeout = 60s                     ; built in\n"
+			    "lock-on = screen-lock, sleep, inactive   ; built in\n"
 			    "\n[module \"a\"]\n"
 			    "p11-kit = a                              ; /etc/keystay/keystay.conf:5\n"
-			    "sessions = 4                             ; built in\n"
+			    "max-sessions = 4                         ; built in\n"
+			    "deadline = 15s                           ; built in\n"
+			    "card-login = warm                        ; built in\n"
 			    "\n[module \"a \\\"quoted\\\" one\"]\n"
 			    "path = \"/lib/with space; and #.so\"       ; /home/a/keystay.conf:4\n"
-			    "sessions = 2                             ; /home/a/keystay.conf:5\n"
+			    "max-sessions = 2                         ; /home/a/keystay.conf:5\n"
+			    "deadline = 15s                           ; built in\n"
+			    "card-login = warm                        ; built in\n"
+			    "\n[socket \"agent\"]\n"
+			    "prompt = yes                             ; built in\n"
 			    "\n[key \"alice\"]\n"
 			    "match = \"pkcs11:token=corp;object=alice\" ; /home/a/keystay.conf:7\n"
 			    "issuer = \"CN=a\\\\,b\"                      ; /home/a/keystay.conf:8\n"
@@ -131,7 +140,7 @@ static void test_print_writes_json_that_a_parser_reads(void **state)
 	json_int_t line;
 	bool enforced;
 	json_t *sections = json_object_get(root, "sections");
-	assert_int_equal(json_array_size(sections), 5);
+	assert_int_equal(json_array_size(sections), 6);
 	json_t *section = json_array_get(sections, 0);
 	assert_string_equal(json_string_value(json_object_get(section, "section")), "agent");
 	assert_true(json_is_null(json_object_get(section, "name")));
@@ -146,10 +155,12 @@ static void test_print_writes_json_that_a_parser_reads(void **state)
 	section = json_array_get(sections, 2);
 	assert_string_equal(json_string_value(json_object_get(section, "name")), "a \"quoted\" one");
 	section = json_array_get(sections, 3);
+	assert_string_equal(json_string_value(json_object_get(section, "section")), "socket");
+	section = json_array_get(sections, 4);
 	assert_string_equal(value_of(section, "issuer", &file, &line, &enforced), "CN=a\\,b");
 	assert_null(value_of(section, "spki", &file, &line, &enforced));
 	/* For keys without a section. */
-	section = json_array_get(sections, 4);
+	section = json_array_get(sections, 5);
 	assert_true(json_is_null(json_object_get(section, "name")));
 	assert_string_equal(value_of(section, "confirm", &file, &line, &enforced), "first-use");
 	json_decref(root);

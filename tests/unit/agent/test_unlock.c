@@ -11,9 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct ks_token_id corp = {
-	.module = "softhsm", .manufacturer = "SoftHSM", .model = "v2", .serial = "0123", .label = "corp"
-};
+static const uint8_t digest[KS_TOKEN_DIGEST_SIZE] = { 1 };
+static const struct ks_token_id corp = { .module = "softhsm",
+					 .manufacturer = "SoftHSM",
+					 .model = "v2",
+					 .serial = "0123",
+					 .label = "corp",
+					 .digest = digest };
 
 struct fixture {
 	sd_event *event;

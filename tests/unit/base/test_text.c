@@ -371,6 +371,33 @@ static void test_text_print_says_whether_it_was_cut(void **state)
 	assert_null(ks_text_format("%lc", (wint_t)0x110000));
 }
 
+static void test_text_print_cuts_between_characters(void **state)
+{
+	(void)state;
+	static const char *const whole[] = { "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x94\x91" };
+
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+		size_t n = strlen(whole[i]);
+		for (size_t room = 0; room < n; room++) {
+			char out[8];
+			assert_false(ks_text_print(out, room + 3, "ab%s", whole[i]));
+			assert_string_equal(out, "ab");
+		}
+		char out[8];
+		assert_true(ks_text_print(out, n + 3, "ab%s", whole[i]));
+		assert_memory_equal(out + 2, whole[i], n + 1);
+		/* A character that is whole stays, whatever is cut off behind it. */
+		assert_false(ks_text_print(out, n + 1, "%sab", whole[i]));
+		assert_string_equal(out, whole[i]);
+	}
+	/* What never was UTF-8 is nobody's half character. */
+	char out[4];
+	assert_false(ks_text_print(out, sizeof(out), "\x80\x80\x80\x80\x80"));
+	assert_string_equal(out, "\x80\x80\x80");
+	assert_false(ks_text_print(out, 2, "\xc3\xa9"));
+	assert_string_equal(out, "");
+}
+
 static void test_text_copy_is_ended_with_a_nul(void **state)
 {
 	(void)state;
@@ -406,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_text_match_stays_fast_on_patterns_made_to_be_slow),
 		cmocka_unit_test(test_text_match_refuses_what_is_too_long),
 		cmocka_unit_test(test_text_print_says_whether_it_was_cut),
+		cmocka_unit_test(test_text_print_cuts_between_characters),
 		cmocka_unit_test(test_text_copy_is_ended_with_a_nul),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

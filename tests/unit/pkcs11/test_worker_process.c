@@ -336,6 +336,9 @@ static void test_pin_is_nowhere_in_the_worker_after_the_login(void **state)
 	assert_int_equal(rig_logout(&worker, worker.tokens[0].number), 0);
 	assert_int_equal(rig_login(&worker, worker.tokens[0].number, "wrong-pin-4711", NULL), KS_ERR_PIN_WRONG);
 	assert_int_equal(count_in_memory("wrong-pin-4711"), 0);
+	/* The token remembers the wrong one until it is given a good one. */
+	const struct rig_login told = { .final_try = true };
+	assert_int_equal(rig_login(&worker, worker.tokens[0].number, RIG_PIN, &told), 0);
 	rig_stop(&worker);
 }
 

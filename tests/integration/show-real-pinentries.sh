@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Dialogs of the pinentries that people have, as keystay-prompt starts them: on a terminal that is not its own
+# (pinentry-curses, pinentry-tty) and on a display (pinentry-gtk-2, pinentry-qt). A person types, gives up, or is not
+# there; the agent withdraws the question. The terminal always gets its echo back, and no pinentry is left.
+
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+rig_begin
+# shellcheck source=rig_screen.sh
+. "$RIG_FOLDER/rig_screen.sh"
+
+# is_gone PROGRAM
+# shellcheck disable=SC2317 # called by wait_until
+is_gone() {
+	! rig_running_program "$1"
+}
+
+# on_terminal NAME KEYS: one of the pinentries for terminals, and how it is cancelled.
+on_terminal() {
+	local program=/usr/bin/$1
+	ask_start "$1" "$program" "tty=$terminal" term=screen
+	terminal_wait "www.corp.example (claimed, not proven)"
+	terminal_wait "2 tries are left."
+	terminal_type 271828 Enter
+	ask_result "$1"
+	expect_equal "$result" "pin 271828" "$1: what was typed is the answer"
+	! terminal_text | grep -qF 271828 || fail "$1: the PIN stands on the terminal"
+	terminal_echoes || fail "$1: the terminal has no echo after the answer"
+
+	terminal_clear
+	ask_start "$1" "$program" "tty=$terminal" term=screen timeout_ms=1000
+	ask_result "$1"
+	expect_equal "$result" "error 5: nobody answered the dialog within 1 seconds" "$1: nobody is there"
+	terminal_echoes || fail "$1: the terminal has no echo after its time was over"
+
+	terminal_clear
+	ask_start "$1" "$program" "tty=$terminal" term=screen
+	terminal_wait "2 tries are left."
+	# shellcheck disable=SC2086 # these are several keys
+	terminal_type $2
+	ask_result "$1"
+	expect_equal "$result" "error 6: the dialog was cancelled" "$1: the person gives up"
+	terminal_echoes || fail "$1: the terminal has no echo after a cancelled dialog"
+
+	terminal_clear
+	ask_start "$1" "$program" "tty=$terminal" term=screen
+	terminal_wait "2 tries are left."
+	process_stop "$asking" KILL
+	wait_until "the end of $1" is_gone "$program"
+	wait_until "the terminal's echo" terminal_echoes
+	ok "$1: it goes with the agent, and the terminal has its echo"
+	terminal_clear
+}
+
+# on_display NAME CLASS
+on_display() {
+	local program=/usr/bin/$1
+	ask_start "$1" "$program" "display=$display"
+	display_wait "$2"
+	DISPLAY=$display xdotool windowfocus --sync "$window" type --delay 20 271828
+	DISPLAY=$display xdotool key Return
+	ask_result "$1"
+	expect_equal "$result" "pin 271828" "$1: what was typed is the answer"
+
+	ask_start "$1" "$program" "display=$display"
+	display_wait "$2"
+	DISPLAY=$display xdotool windowfocus --sync "$window" key Escape
+	ask_result "$1"
+	expect_equal "$result" "error 6: the dialog was cancelled" "$1: the person gives up"
+
+	ask_start "$1" "$program" "display=$display" timeout_ms=1000
+	ask_result "$1"
+	expect_equal "$result" "error 5: nobody answered the dialog within 1 seconds" "$1: nobody is there"
+
+	ask_start "$1" "$program" "display=$display"
+	display_wait "$2"
+	process_stop "$asking" KILL
+	wait_until "the end of $1" is_gone "$program"
+	ok "$1: it goes with the agent"
+
+	ask_start "$1" "$program" display=:no-such-display
+	ask_result "$1"
+	expect_equal "${result%%: no dialog can be shown: *}" "error 61" \
+		"$1: a display that is not there is no place for a dialog"
+}
+
+if terminal_start; then
+	declare -A gives_up=([pinentry-curses]='Tab Tab Enter' [pinentry-tty]=C-d)
+	for name in pinentry-curses pinentry-tty; do
+		if [ -x "/usr/bin/$name" ]; then
+			on_terminal "$name" "${gives_up[$name]}"
+		else
+			skip_part "$name is not installed"
+		fi
+	done
+	terminal_stop
+else
+	skip_part "tmux is not installed"
+fi
+if display_start; then
+	for name in pinentry-gtk-2 pinentry-qt; do
+		if [ -x "/usr/bin/$name" ]; then
+			on_display "$name" "$name"
+		else
+			skip_part "$name is not installed"
+		fi
+	done
+else
+	skip_part "Xvfb or xdotool is not installed"
+fi
