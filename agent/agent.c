@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <time.h>
@@ -20,6 +21,7 @@
 #include "agent/session.h"
 #include "agent/state.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/path.h"
 #include "lib/base/process.h"
@@ -293,6 +295,18 @@ static int start(struct agent *agent, const struct ks_agent_options *options, st
 	return error;
 }
 
+/* Workers have been told to end, and die with us: they get a moment to log out, to reset their cards and for C_Finalize,
+ * without which some modules leave objects in a TPM. */
+static void await_workers(void)
+{
+	const struct timespec moment = { .tv_nsec = 5000000 };
+	uint64_t deadline_ms = ks_clock_monotonic_ms() + KS_WORKER_END_MS;
+	siginfo_t info;
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && ks_clock_left_ms(deadline_ms) > 0)
+		(void)nanosleep(&moment, NULL);
+}
+
 static void stop(struct agent *agent)
 {
 	for (int i = 0; i < N_LISTENERS; i++)
@@ -300,6 +314,7 @@ static void stop(struct agent *agent)
 	ks_sessions_deinit(&agent->sessions);
 	ks_devices_free(agent->devices);
 	ks_state_deinit(&agent->state);
+	await_workers();
 	ks_desktop_free(agent->desktop);
 	for (size_t i = 0; i < sizeof(agent->signals) / sizeof(agent->signals[0]); i++)
 		sd_event_source_disable_unref(agent->signals[i]);

@@ -15,6 +15,7 @@
 #include "agent/settings.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
+#include "lib/base/path.h"
 #include "lib/base/process.h"
 #include "lib/base/text.h"
 
@@ -164,9 +165,27 @@ static int run(const struct command_line *command_line, struct ks_settings *sett
 	}
 }
 
+/* `keystay config` runs in another folder and reads the same file (cli/cmd_config.c). file is given, or NULL. */
+static int make_absolute(struct ks_agent_options *options, char **ret_file)
+{
+	const char *path = options->configuration;
+	char folder[PATH_MAX];
+
+	if (!path || path[0] == '/')
+		return 0;
+	if (!getcwd(folder, sizeof(folder)))
+		return KS_ERR_SYSTEM;
+	char *file = ks_path_join(folder, path);
+	if (!file)
+		return KS_ERR_NO_MEMORY;
+	options->configuration = *ret_file = file;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct command_line command_line = { .level = KS_LOG_INFO, .agent.ready_fd = -1 };
+	KS_AUTO_FREE char *file = NULL;
 	struct ks_settings *settings = NULL;
 	struct ks_settings_error problem = { .text = "" };
 
@@ -181,6 +200,12 @@ int main(int argc, char **argv)
 		(void)printf("%s",
 			     command_line.action == ACTION_HELP ? usage_text : "keystay-agent " KEYSTAY_VERSION "\n");
 		return EXIT_GOOD;
+	}
+	int error = command_line.action == ACTION_RUN ? make_absolute(&command_line.agent, &file) : 0;
+	if (error < 0) {
+		(void)fprintf(stderr, "keystay-agent: the folder in which it was started cannot be named: %s\n",
+			      ks_error_text(error));
+		return EXIT_FAILED;
 	}
 	if (ks_settings_read(command_line.agent.configuration, &settings, &problem) < 0) {
 		(void)fprintf(stderr, "keystay-agent: the configuration is wrong:\n%s\n", problem.text);

@@ -25,6 +25,7 @@ struct scout {
 struct ks_scouts {
 	struct scout at[KS_MODULES_MAX];
 	uint64_t sent_ms;
+	uint64_t rescan_ms;
 	bool rescanning; /* those that are there already were asked to read their tokens anew */
 	bool has_wanted;
 	uint8_t wanted[32];
@@ -244,15 +245,32 @@ static void send_one(struct ks_state *state, size_t index, enum ks_scout_reason 
 	ks_worker_start(worker);
 }
 
+/* Too soon for a process; but a token that was there, and was lost to a module's bad moment, is seen by the one that runs
+ * already. */
+static void look_in_place(struct ks_state *state, struct ks_scouts *scouts, uint64_t now)
+{
+	if (now - scouts->rescan_ms < KS_SCOUT_RESCAN_MS)
+		return;
+	scouts->rescan_ms = now;
+	for (size_t i = 0; i < state->n_workers; i++) {
+		if (ks_worker_rescan(state->workers[i], false) == 0)
+			scouts->rescanning = true;
+	}
+}
+
 void ks_scout_send(struct ks_state *state, enum ks_scout_reason reason, const uint8_t *wanted)
 {
 	struct ks_scouts *scouts = get_scouts(state);
 	uint64_t now = ks_clock_monotonic_ms();
 
-	if (!scouts ||
-	    (reason != KS_SCOUT_RELOAD && scouts->sent_ms != 0 && now - scouts->sent_ms < KS_SCOUT_INTERVAL_MS))
+	if (!scouts)
 		return;
-	scouts->sent_ms = now;
+	if (reason != KS_SCOUT_RELOAD && scouts->sent_ms != 0 && now - scouts->sent_ms < KS_SCOUT_INTERVAL_MS) {
+		if (reason == KS_SCOUT_UNKNOWN_KEY)
+			look_in_place(state, scouts, now);
+		return;
+	}
+	scouts->sent_ms = scouts->rescan_ms = now;
 	scouts->has_wanted = wanted != NULL;
 	if (wanted)
 		memcpy(scouts->wanted, wanted, sizeof(scouts->wanted));

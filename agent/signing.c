@@ -131,6 +131,19 @@ static void release(struct signing *signing, const struct finding *finding, stru
 
 /* --- looking ----------------------------------------------------------------------------------------------------- */
 
+/* What is wanted may have come without a word: somebody goes and looks, once for a request. Is it worth waiting? */
+static bool look_again(struct signing *signing)
+{
+	struct ks_state *state = signing->request->state;
+
+	if (!signing->looked_again) {
+		signing->looked_again = true;
+		ks_scout_send(state, KS_SCOUT_UNKNOWN_KEY, signing->message.spki_hash.data);
+	}
+	return ks_scout_is_out(state) && !signing->timed_out &&
+	       ks_clock_monotonic_ms() - signing->begun_ms < KS_SCOUT_DEADLINE_MS;
+}
+
 static int look_at_identity(struct signing *signing, struct finding *finding)
 {
 	struct ks_state *state = signing->request->state;
@@ -140,12 +153,7 @@ static int look_at_identity(struct signing *signing, struct finding *finding)
 		return 0;
 	if (!ks_state_is_settled(state))
 		return KS_ERR_BUSY;
-	if (!signing->looked_again) {
-		signing->looked_again = true;
-		ks_scout_send(state, KS_SCOUT_UNKNOWN_KEY, signing->message.spki_hash.data);
-	}
-	if (ks_scout_is_out(state) && !signing->timed_out &&
-	    ks_clock_monotonic_ms() - signing->begun_ms < KS_SCOUT_DEADLINE_MS)
+	if (look_again(signing))
 		return KS_ERR_BUSY;
 	refuse(signing, NULL, KS_ERR_UNKNOWN_KEY,
 	       "no token here has this key; is its card plugged in? what there is: keystay list");
@@ -309,6 +317,14 @@ static enum token_use choose_token(struct signing *signing, struct finding *find
 	return best;
 }
 
+/* The kept PIN was given and taken, and still nobody is logged in: it is not given again at each request, a person
+ * decides. */
+static void lock_in_vain(struct signing *signing, const struct ks_token *token)
+{
+	if (signing->login_tried && ks_worker_state(token->worker) == KS_MODULE_READY && !token->inventory->logged_in)
+		(void)ks_state_lock(signing->request->state, token);
+}
+
 static enum next_step look_at_tokens(struct signing *signing, struct finding *finding)
 {
 	enum token_use use = choose_token(signing, finding);
@@ -321,8 +337,13 @@ static enum next_step look_at_tokens(struct signing *signing, struct finding *fi
 	}
 	if (use == TOKEN_USE_ASK && !signing->timed_out)
 		return ask(signing, finding);
-	if (finding->token.worker)
+	bool missed = !finding->token.worker || ks_state_of_token(&finding->token) == KS_TOKEN_BLOCKED;
+	if (missed && look_again(signing))
+		return STEP_WAIT; /* it may be back, or its PIN unblocked, without a word */
+	if (finding->token.worker) {
 		ks_worker_wake(finding->token.worker);
+		lock_in_vain(signing, &finding->token);
+	}
 	refuse_token(signing, finding);
 	return STEP_REFUSED;
 }
@@ -402,6 +423,7 @@ static void refuse_outcome(struct signing *signing, const struct finding *findin
 	/* Somebody logged the token out behind our back, and there is no PIN to log in again. */
 	if (error == KS_ERR_TOKEN_LOCKED) {
 		finding->token.inventory->logged_in = false;
+		lock_in_vain(signing, &finding->token);
 		ks_state_news(signing->request->state);
 		refuse_token(signing, finding);
 		return;

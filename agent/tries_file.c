@@ -105,7 +105,8 @@ static int read_line(struct ks_bytes text, struct ks_tries_line *line)
 		return KS_ERR_MALFORMED;
 	memcpy(digits, text.data, HASH_DIGITS);
 	digits[HASH_DIGITS] = '\0';
-	if (ks_text_unhex(digits, line->hash, sizeof(line->hash), &size) < 0 || size != sizeof(line->hash))
+	if (strpbrk(digits, "ABCDEF") || ks_text_unhex(digits, line->hash, sizeof(line->hash), &size) < 0 ||
+	    size != sizeof(line->hash))
 		return KS_ERR_MALFORMED;
 	struct ks_bytes label = ks_bytes(text.data + HASH_DIGITS + 1, text.size - HASH_DIGITS - 1);
 	if (label.size >= sizeof(line->label) || !ks_text_valid(label))

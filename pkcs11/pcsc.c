@@ -30,7 +30,9 @@ bool ks_pcsc_find(struct ks_pcsc *ret_pcsc)
 	*(void **)&pcsc.list = dlsym(library, "SCardListReaders");
 	*(void **)&pcsc.wait = dlsym(library, "SCardGetStatusChange");
 	*(void **)&pcsc.release = dlsym(library, "SCardReleaseContext");
-	if (!pcsc.establish || !pcsc.list || !pcsc.wait || !pcsc.release)
+	*(void **)&pcsc.connect = dlsym(library, "SCardConnect");
+	*(void **)&pcsc.disconnect = dlsym(library, "SCardDisconnect");
+	if (!pcsc.establish || !pcsc.list || !pcsc.wait || !pcsc.release || !pcsc.connect || !pcsc.disconnect)
 		return false;
 	*ret_pcsc = pcsc;
 	return true;
@@ -56,6 +58,22 @@ DWORD ks_pcsc_state(const struct ks_pcsc *pcsc, const char *reader)
 	LONG rv = pcsc->wait(context, 0, &state, 1);
 	(void)pcsc->release(context);
 	return rv == SCARD_S_SUCCESS ? state.dwEventState : SCARD_STATE_UNAWARE;
+}
+
+bool ks_pcsc_reset(const struct ks_pcsc *pcsc, const char *reader)
+{
+	SCARDCONTEXT context;
+	SCARDHANDLE card;
+	DWORD protocol;
+
+	if (pcsc->establish(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) != SCARD_S_SUCCESS)
+		return false;
+	LONG rv = pcsc->connect(context, reader, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card,
+				&protocol);
+	if (rv == SCARD_S_SUCCESS)
+		rv = pcsc->disconnect(card, SCARD_RESET_CARD);
+	(void)pcsc->release(context);
+	return rv == SCARD_S_SUCCESS;
 }
 
 static bool comes_soon(const struct ks_pcsc *pcsc, const char *socket)

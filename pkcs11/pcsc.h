@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pcsc: the few functions of libpcsclite that watch readers, when the module has loaded it; and how to wait for pcscd.
+ * pcsc: the few functions of libpcsclite that watch readers and reset cards, when the module has loaded it; and how to wait for pcscd.
  *
  * Runs in: keystay-token. Nothing is linked: a worker without a smart card module has no PC/SC in it.
  */
@@ -14,6 +14,8 @@ struct ks_pcsc {
 	__typeof__(&SCardListReaders) list;
 	__typeof__(&SCardGetStatusChange) wait;
 	__typeof__(&SCardReleaseContext) release;
+	__typeof__(&SCardConnect) connect;
+	__typeof__(&SCardDisconnect) disconnect;
 };
 
 /* false when libpcsclite is not in this process. */
@@ -21,6 +23,9 @@ bool ks_pcsc_find(struct ks_pcsc *ret_pcsc);
 
 /* What pcscd says of a reader right now; SCARD_STATE_UNAWARE when it says nothing. */
 DWORD ks_pcsc_state(const struct ks_pcsc *pcsc, const char *reader);
+
+/* Resets the card in reader, so that it forgets that a PIN was given to it. false when that was not possible. */
+bool ks_pcsc_reset(const struct ks_pcsc *pcsc, const char *reader);
 
 /* Returns when pcscd can be reached, which may be never. false: nothing can be watched here. */
 bool ks_pcsc_await(const struct ks_pcsc *pcsc);

@@ -274,3 +274,12 @@ bool ks_readers_is_exclusive(struct ks_readers *readers, uint32_t token)
 	return readers && find_reader(readers, token, name) &&
 	       (ks_pcsc_state(&readers->pcsc, name) & SCARD_STATE_EXCLUSIVE) != 0;
 }
+
+void ks_readers_reset(struct ks_readers *readers, uint32_t token)
+{
+	char name[MAX_READERNAME];
+
+	if (readers && find_reader(readers, token, name) && !ks_pcsc_reset(&readers->pcsc, name))
+		ks_log_warning("the card in reader \"%s\" could not be reset after the logout; another program uses it",
+			       name);
+}

@@ -413,8 +413,11 @@ static int report_tokens(const struct ks_report_place *place, struct ks_tokens *
 	KS_CLEANUP(report_deinit) struct report report = report_begin(place);
 	struct ks_problem problem;
 
-	if (ks_tokens_scan(tokens, &problem) < 0)
+	if (ks_tokens_scan(tokens, &problem) < 0) {
 		ks_log_error("%s", problem.text);
+		if (!tokens->worked)
+			return KS_ERR_MODULE_FAILED; /* not "no tokens": it was never able to say */
+	}
 	int r = tokens->broken ? tell_broken(&report) : 0;
 	for (size_t i = 0; r == 0 && i < tokens->n; i++)
 		r = report_news(&report, tokens->list[i], all);

@@ -296,7 +296,9 @@ static int logout(struct ks_serve *serve, uint32_t number, struct ks_problem *pr
 
 	if (!token)
 		return 0; /* it has gone, and its login with it */
-	return report_after(serve, token, ks_user_logout(token, problem));
+	int r = ks_user_logout(token, problem);
+	ks_readers_reset(serve->events.readers, number);
+	return report_after(serve, token, r);
 }
 
 static int take_logout(struct ks_serve *serve, const void *message, struct ks_problem *problem)
@@ -446,4 +448,9 @@ void ks_serve_quiesce(struct ks_serve *serve)
 {
 	ks_queue_stop(serve->queue);
 	(void)pthread_rwlock_wrlock(&serve->lock);
+	/* The end of the process is a logout, of which cards do not hear. */
+	for (size_t i = 0; i < serve->tokens.n; i++) {
+		if (serve->tokens.list[i]->present && serve->tokens.list[i]->logged_in)
+			ks_readers_reset(serve->events.readers, serve->tokens.list[i]->number);
+	}
 }

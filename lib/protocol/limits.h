@@ -99,6 +99,9 @@
 /* A module whose file is missing or not trusted is looked at again when somebody needs it, not more often than this. */
 #define KS_WORKER_WAKE_MS 5000u
 
+/* What a worker gets for its end when the agent stops: keystay-token allows C_Finalize one second. */
+#define KS_WORKER_END_MS 1500u
+
 /* A module that dies KS_WORKER_BREAKER_DEATHS times within KS_WORKER_BREAKER_MS rests for KS_WORKER_BACKOFF_LAST_MS. */
 #define KS_WORKER_BREAKER_DEATHS 5u
 #define KS_WORKER_BREAKER_MS 60000u
@@ -106,6 +109,9 @@
 /* A look for tokens that came without a word (agent/scout.h) costs a process: not more often than this, for whatever
  * reason, but for `keystay reload`. */
 #define KS_SCOUT_INTERVAL_MS 1000u
+
+/* Between two such looks those that run already are asked, which costs little. */
+#define KS_SCOUT_RESCAN_MS 1000u
 
 /* What a request waits for such a look before it is answered with what is known. */
 #define KS_SCOUT_DEADLINE_MS 2000u

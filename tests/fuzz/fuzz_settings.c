@@ -68,6 +68,37 @@ static void check_key(const struct ks_settings_key *key)
 	     "digests and servers do not go together");
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* What a profile said is then said by the file. */
+static void check_module_again(const struct ks_settings_module *module, const struct ks_settings_module *again)
+{
+	must(is_same_text(module->path, again->path) && is_same_text(module->p11_kit, again->p11_kit) &&
+		     is_same_text(module->profile, again->profile) && is_same_text(module->slots, again->slots) &&
+		     is_same_text(module->init_args, again->init_args) &&
+		     module->init_args_nss == again->init_args_nss &&
+		     module->login_per_signature == again->login_per_signature,
+	     "modules are printed as they are");
+	size_t i = 0;
+	while (module->environment[i] && is_same_text(module->environment[i], again->environment[i]))
+		i++;
+	must(!module->environment[i] && !again->environment[i], "variables are printed as they are");
+}
+
+/* Whatever was written, no variable of ours, of the loader or without a name reaches a worker. */
+static void check_environment(char *const *environment)
+{
+	for (; *environment; environment++) {
+		must(strncmp(*environment, "LD_", 3) != 0 && strncmp(*environment, "OPENSSL_", 8) != 0 &&
+			     strncmp(*environment, "KEYSTAY_", 8) != 0,
+		     "no forbidden variable is set");
+		must(strcspn(*environment, "=") > 0 && strchr(*environment, '='), "a variable has a name and a value");
+	}
+}
+
 static void check_again(const struct ks_settings *settings)
 {
 	KS_CLEANUP(ks_settings_freep) struct ks_settings *again = NULL;
@@ -80,6 +111,11 @@ static void check_again(const struct ks_settings *settings)
 	must(again->unlock_for_ms == settings->unlock_for_ms && again->keep_pin == settings->keep_pin &&
 		     again->n_modules == settings->n_modules && again->n_keys == settings->n_keys,
 	     "what is printed means the same");
+	must(again->prompt == settings->prompt && again->lock_on == settings->lock_on &&
+		     again->prompt_timeout_ms == settings->prompt_timeout_ms && again->n_tokens == settings->n_tokens,
+	     "dialogs and tokens are printed as they are");
+	for (size_t i = 0; i < settings->n_modules; i++)
+		check_module_again(&settings->modules[i], &again->modules[i]);
 	for (size_t i = 0; i < settings->n_keys; i++)
 		must(strcmp(again->keys[i].rules, settings->keys[i].rules) == 0, "rules are printed as they are");
 }
@@ -106,8 +142,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(r == KS_ERR_CONFIG && error.text[0] && !settings, "a refusal says what is wrong");
 		return 0;
 	}
-	for (size_t i = 0; i < settings->n_modules; i++)
+	for (size_t i = 0; i < settings->n_modules; i++) {
 		must(!settings->modules[i].path != !settings->modules[i].p11_kit, "a module has one file");
+		check_environment(settings->modules[i].environment);
+	}
+	for (size_t i = 0; i < settings->n_tokens; i++)
+		must(!settings->tokens[i].pin_file || !settings->tokens[i].pin_credential, "a token has one PIN");
 	for (size_t i = 0; i < settings->n_keys; i++)
 		check_key(&settings->keys[i]);
 	if (settings->others)

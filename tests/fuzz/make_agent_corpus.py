@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the corpora of the fuzz targets settings and inventory. Their files are committed; this script is for changing
+"""Writes the corpora of the fuzz targets settings, inventory and tries. Their files are committed; this script is for changing
 them.
 
     make_agent_corpus.py tests/fuzz/corpus
@@ -27,7 +27,26 @@ def places(vendor="", etc="", user=""):
     return f"{vendor}\n%%\n{etc}\n%%\n{user}\n"
 
 
+TOKENS = ('[token "corp"]\npin-file = /etc/corp.pin\n[token "b"]\nmatch = pkcs11:serial=1\npin-credential = b\n'
+          '[socket "agent"]\nprompt = no\n')
+
 SETTINGS = {
+    "module-by-its-name": '[module "opensc"]\n',
+    "every-profile": "".join(f'[module "{name}"]\n' for name in
+                             ("opensc", "ykcs11", "softhsm", "tpm2", "opencryptoki", "nss", "p11-kit-client")),
+    "profile-none": '[module "opensc"]\nprofile = none\np11-kit = opensc\n',
+    "profile-by-file": '[module "m"]\npath = /opt/opensc-pkcs11.so\n',
+    "module-with-everything": '[module "tpm2"]\npath = /m.so\ninit-args = a=b\nmax-sessions = 64\nslots = 0, *a b*\n'
+                              "environment = A='b c' TSS2_LOG=\ndeadline = 10m\ncard-login = per-signature\n",
+    "environment-in-both-quotes": '[module "m"]\npath = /m.so\nenvironment = "A=\\"it\'s\\" B=\'\\"\'"\n',
+    "environment-with-an-open-quote": "[module \"m\"]\npath = /m.so\nenvironment = A='b\n",
+    "environment-that-loads-code": '[module "m"]\npath = /m.so\nenvironment = LD_PRELOAD=/x\n',
+    "environment-named-twice": '[module "m"]\npath = /m.so\nenvironment = A=1 A=2\n',
+    "tokens-and-socket": places(etc=TOKENS, user='[token "corp"]\nmatch = pkcs11:token=corp\n'),
+    "token-with-two-pins": '[token "t"]\npin-file = /a\npin-credential = b\n',
+    "socket-unknown": '[socket "ssh"]\nprompt = no\n',
+    "enforce-no-prompt": places(etc="[enforce]\nprompt = no\n", user=TOKENS.replace("= no", "= yes")),
+    "dialogs-and-locks": "[agent]\npinentry = /usr/bin/pinentry-tty\nprompt-timeout = 1h\nlock-on = sleep, inactive\n",
     "nothing": "\n",
     "comments-only": "; one\n# two\n\n   # three\n",
     "one-module": MODULE,
@@ -189,10 +208,44 @@ INVENTORY = {
 }
 
 
+# --- counts of PINs ------------------------------------------------------------------------------------------------
+
+def line(count, number, label):
+    return f"{count} {number:064x} {label}\n"
+
+
+TRIES = {
+    "nothing": "",
+    "one-token": line(1, 1, "corp"),
+    "count-zero": line(0, 1, "corp"),
+    "largest-count": line(99, 1, "corp"),
+    "count-of-three-digits": line(100, 1, "corp"),
+    "count-with-a-zero-before": line("01", 1, "corp"),
+    "count-negative": line(-1, 1, "corp"),
+    "several-tokens": line(1, 1, "corp") + line(0, 2, "deploy") + line(2, 3, "token with spaces"),
+    "token-twice": line(1, 1, "corp") + line(2, 1, "corp"),
+    "label-empty": line(1, 1, ""),
+    "label-escaped": line(1, 1, "two\\x0alines"),
+    "label-of-another-script": line(1, 1, "Карта"),
+    "label-not-utf-8": line(1, 1, "").encode()[:-1] + b"\xff\n",
+    "label-with-a-tab": line(1, 1, "a\tb"),
+    "label-too-long": line(1, 1, "x" * 129),
+    "hash-short": "1 " + "0" * 63 + " corp\n",
+    "hash-not-hex": "1 " + "g" * 64 + " corp\n",
+    "hash-in-capitals": "1 " + "AB" * 32 + " corp\n",
+    "end-missing": line(1, 1, "corp")[:-1],
+    "empty-line": line(1, 1, "corp") + "\n",
+    "carriage-returns": line(1, 1, "corp\r"),
+    "half-written": line(1, 1, "corp") + "1 ab",
+    "nul-byte": b"1 \0",
+}
+
+
 def main():
     corpus = sys.argv[1]
     write(os.path.join(corpus, "settings"), SETTINGS)
     write(os.path.join(corpus, "inventory"), INVENTORY)
+    write(os.path.join(corpus, "tries"), TRIES)
 
 
 if __name__ == "__main__":

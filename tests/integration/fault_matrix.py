@@ -4,7 +4,7 @@
 usage: fault_matrix.py RIG MODE...     all 14 functions in each of these modes (see MODES)
        fault_matrix.py RIG --cell FUNCTION MODE
 
-RIG is a folder that bear-faults.sh made: build, keystay.conf's modules, two tokens, certs/.
+RIG is a folder that bear-every-fault-of-a-module.sh made: build, keystay.conf's modules, two tokens, certs/.
 
 Each cell is an agent of its own with two modules: "shim" (tests/fakes/shim.c in front of SoftHSM) with alice, which
 goes wrong, and "elsewhere" with bob, which must never notice. Requests go over the wire (wire.py), so that a cell takes
@@ -58,8 +58,10 @@ MODES = {
     "BUFFER_TOO_SMALL": "rv 0x150", "OPERATION_ACTIVE": "rv 0x90",
 }
 ENDLESS = ("hang", "spin")
-# Where nothing can be told from the outside: the function works as ever.
-HARMLESS = ("leak", "print")
+
+# Section 7 of docs/protocol.md: what passes by itself, and a token whose contents are other ones.
+LATER = (wire.UNKNOWN_KEY, 51, 52, 53, 55)
+CHANGED = 29
 
 
 class Failed(Exception):
@@ -247,13 +249,17 @@ class Cell:
     def __init__(self, rig, function, mode):
         self.rig, self.function, self.mode = rig, function, mode
         self.agent = self.alice = None
-        self.decisions = 0  # of people, each with a PIN
+        self.decisions = self.in_vain = 0  # of people, each with a PIN; and those that did not unlock
         self.outcome, self.log, self.other_ms, self.same_ms = "", "", 0, 0
         self.problem = None
 
     def unlock(self):
         self.decisions += 1
-        self.agent.unlock(b"corp")
+        try:
+            self.agent.unlock(b"corp")
+        except wire.Refused:
+            self.in_vain += 1
+            raise
 
     def provoke(self):
         """What leads to the function, one after the other; its requests."""
@@ -286,18 +292,36 @@ class Cell:
             expect(calls() <= self.decisions, calls(), "calls of C_Login for", self.decisions, "decisions")
         return provoked, ended
 
-    def sign_again(self, provoked, ended):
-        """Alice signs: by herself, or after one unlock when it is right that she is locked."""
+    def try_again(self, provoked):
+        """One try of a person: signs, and unlocks once when it is right that she is locked. False: it is worth another."""
         try:
             self.agent.sign(self.alice)
+            return True
         except wire.Refused as refused:
-            was_refused = provoked.finish()
-            self.outcome = "locked, one unlock"
+            if refused.code in LATER:
+                return False
             expect(refused.code == wire.TOKEN_LOCKED and "run: keystay unlock corp" in refused.text,
-                   "alice does not sign again:", refused)
-            expect(was_refused is not None and PROVOKE[self.function] == "unlock", "the lock was lost for nothing")
+                   "alice is refused:", refused)
+        before = provoked.finish()
+        # By the lock of the cell's own, or because the module said that nobody is logged in, or that the token is gone.
+        expect(PROVOKE[self.function] == "unlock" or (before is not None and before.code == wire.TOKEN_LOCKED)
+               or 'token "corp" has gone and is locked' in self.agent.log(), "the lock was lost for nothing")
+        self.outcome = "locked, one unlock"
+        try:
             self.unlock()
-            self.agent.sign(self.alice)
+        except wire.Refused as refused:
+            # What the token showed while it went wrong is not what it shows now; no PIN was tried.
+            expect(refused.code == CHANGED, "the unlock was refused:", refused)
+            self.outcome = "locked, changed, unlock"
+            self.unlock()
+        self.agent.sign(self.alice)
+        return True
+
+    def sign_again(self, provoked, ended):
+        end = ended + PATIENCE * SAME_S
+        while not self.try_again(provoked):
+            expect(time.monotonic() < end, "alice does not sign again")
+            time.sleep(0.1)
         self.same_ms = round(1000 * (time.monotonic() - ended))
 
     def judge(self, provoked):
@@ -305,11 +329,14 @@ class Cell:
         expect(provoked.took < ANSWER_S, "an answer took", provoked.took, "s")
         if not self.outcome:
             self.outcome = f"refused ({refused.code})" if isinstance(refused, wire.Refused) else refused or "signed"
-        # Every submission is one decision's, but for those that a kept and proven PIN made after the end of a process.
+        # Each decision gives the PIN at most once; a kept one, which was good, is given once more to a new process, and
+        # once when the login was lost. None is given again that the token did not take, a kept one neither.
         log = self.agent.log()
         starts = log.count("is started again") + log.count("is replaced by a new one")
+        taken = log.count('token "corp" of module "shim" is unlocked')
         logins = self.agent.counts().count("C_Login")
-        expect(logins <= self.decisions + starts, logins, "PINs given in", self.decisions, "decisions and", starts, "starts")
+        expect(logins <= self.decisions + starts + 1, logins, "PINs in", self.decisions, "decisions,", starts, "starts")
+        expect(logins - taken <= self.in_vain + 1, logins - taken, "PINs in vain in", self.in_vain, "decisions")
         expect(self.other_ms < 1000 * OTHER_S * PATIENCE, "the other token took", self.other_ms, "ms")
         expect(self.same_ms < 1000 * SAME_S * PATIENCE, "the same token took", self.same_ms, "ms")
 

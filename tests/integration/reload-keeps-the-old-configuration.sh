@@ -68,3 +68,15 @@ run keystay reload
 expect_status 1 "a missing file is refused"
 run keystay status
 expect_status 0 "and the agent goes on"
+
+# --- a relative path: the folder of the agent counts, not that of whoever asks ---
+agent_stop
+mv "$T/away.conf" "$T/keystay.conf"
+cd "$T"
+agent_start --config keystay.conf
+cd /
+run keystay config
+expect_status 0 "keystay config"
+expect_out "$T/keystay.conf:2" "keystay config finds the file of an agent that was started with a relative path"
+run keystay reload
+expect_status 0 "and so does the agent itself when it reads it again"

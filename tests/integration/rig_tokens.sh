@@ -64,6 +64,14 @@ tokens_try_pin() {
 	run "$KEYSTAY" unlock --pin-fd 4 "$2" 4<<<"$1"
 }
 
+# tokens_unlock_by_dialog TOKEN: after a wrong PIN, when the token's flags let nobody else try (prompt_begin and
+# PROMPT_LINES come before agent_start).
+tokens_unlock_by_dialog() {
+	prompt_answers_once "$PIN"
+	run env -u KEYSTAY_PROMPT "$KEYSTAY" unlock --ask "$1" </dev/null
+	expect_status 0 "a dialog takes the right PIN after a wrong one"
+}
+
 # tokens_fetch_both CERTIFICATE NAME: TLS 1.3 and 1.2 to $port, where nginx has to see NAME.
 tokens_fetch_both() {
 	local version
@@ -77,15 +85,17 @@ tokens_fetch_both() {
 
 # tokens_kill_worker MODULE-NAME: SIGKILL of its keystay-token; returns when another has taken its place.
 tokens_kill_worker() {
-	tokens_killed=$(module_pid "$1")
-	kill -KILL "$tokens_killed"
-	wait_until "a new worker" tokens_worker_is_back "$1"
+	local killed
+	killed=$(module_pid "$1")
+	kill -KILL "$killed"
+	wait_until "a new worker" tokens_module_is_ready "$1" "$killed"
 }
 
-tokens_worker_is_back() {
+# tokens_module_is_ready NAME [PID]: in a process that is not this one.
+tokens_module_is_ready() {
 	local state
-	state=$(status_of "modules['$1']['pid'], modules['$1']['state']")
-	[ "$state" != "($tokens_killed, 'ready')" ] && [[ $state == *"'ready')" ]]
+	state=$(status_of "modules['$1']['state'], modules['$1']['pid'] != ${2:-0}")
+	[ "$state" = "('ready', True)" ]
 }
 
 # --- a TPM -----------------------------------------------------------------------------------------------------------
@@ -162,6 +172,15 @@ opencryptoki_begin() {
 	printf '%s\n' '#!/bin/sh' "exec ${opencryptoki_enter[*]} '$AGENT' \"\$@\"" >"$T/agent-inside"
 	chmod +x "$T/agent-inside"
 	AGENT=$T/agent-inside
+}
+
+# opencryptoki_stop, opencryptoki_start: its daemon, as an administrator would; the token stays.
+opencryptoki_stop() {
+	tokens_inside sh -c 'kill -KILL "$(cat /run/pkcsslotd.pid)" && rm /run/pkcsslotd.*'
+}
+
+opencryptoki_start() {
+	tokens_inside pkcsslotd >>"$T/opencryptoki-room.log" 2>&1 || fail "pkcsslotd did not start again"
 }
 
 # --- NSS softokn -----------------------------------------------------------------------------------------------------

@@ -15,7 +15,9 @@ certificate_make alice
 certificate_make bob
 remote_begin corp
 server_start_nginx nginx
-tokens_configure p11-kit-client
+prompt_begin
+export KEYSTAY_PROMPT=never
+tokens_configure p11-kit-client "${PROMPT_LINES[@]}"
 agent_start
 
 run keystay list
@@ -31,7 +33,7 @@ tokens_try_pin 271828 corp
 expect_status 1 "a wrong PIN"
 expect_err "the PIN is wrong" "keystay says that the PIN is wrong"
 
-unlock corp >/dev/null
+tokens_unlock_by_dialog corp
 tokens_fetch_both "$T/alice.pem" alice
 tokens_fetch_both "$T/bob.pem" bob
 
@@ -45,9 +47,13 @@ tokens_fetch_both "$T/alice.pem" alice
 remote_stop
 run fetch "$port" "$T/alice.pem"
 expect_fail "no signature while the server is gone"
-cat "$T/err"
+expect_err "the device reports an error (CKR_DEVICE_ERROR)" "curl says that the server is gone"
 remote_start corp
-keystay status
-keystay reload; keystay status
-run fetch "$port" "$T/alice.pem"
-cat "$T/err"
+is_noticed() {
+	run fetch "$port" "$T/alice.pem"
+	grep -qF 'token "corp" is locked; run: keystay unlock corp' "$T/err"
+}
+wait_until "a new worker for a server that has come again" is_noticed
+ok "once the server is there again, curl says how to unlock the token"
+unlock corp >/dev/null
+tokens_fetch_both "$T/alice.pem" alice

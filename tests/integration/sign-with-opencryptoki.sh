@@ -13,7 +13,9 @@ tokens_init soft 0
 tokens_key_make soft rsa2048 alice 01
 certificate_make alice
 server_start_nginx nginx
-tokens_configure opencryptoki
+prompt_begin
+export KEYSTAY_PROMPT=never
+tokens_configure opencryptoki "${PROMPT_LINES[@]}"
 agent_start
 
 run keystay list
@@ -30,7 +32,7 @@ tokens_try_pin 2718281828 soft
 expect_status 1 "a PIN that is longer than any of this token"
 expect_err "was not tried" "keystay says that it was not tried"
 
-unlock soft >/dev/null
+tokens_unlock_by_dialog soft
 tokens_fetch_both "$T/alice.pem" alice
 
 tokens_kill_worker opencryptoki
@@ -40,10 +42,14 @@ expect_err 'token "soft" is locked; run: keystay unlock soft' "curl says how to 
 unlock soft >/dev/null
 tokens_fetch_both "$T/alice.pem" alice
 
-process_stop "$opencryptoki_room_pid"
+opencryptoki_stop
 kill -KILL "$(module_pid opencryptoki)"
-expect_the_reason() {
-	keystay status >"$T/out" 2>&1 && grep -qF 'CKR_HOST_MEMORY' "$T/out"
-}
-wait_until "the reason why there is no token" expect_the_reason
-cat "$T/out"
+wait_until "a word about why there is no token" grep -qF 'C_Initialize failed' "$T/agent.log"
+ok "without pkcsslotd the log says that the module's start fails"
+opencryptoki_start
+keystay reload >/dev/null
+wait_until "a module that is ready" tokens_module_is_ready opencryptoki
+unlock soft >/dev/null
+run fetch "$port" "$T/alice.pem"
+expect_status 0 "a signature after all that"
+ok "with pkcsslotd again, a reload and one PIN make all well"

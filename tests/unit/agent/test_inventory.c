@@ -349,6 +349,106 @@ static void test_inventory_refuses_labels_with_control_characters(void **state)
 	assert_int_equal(take_bytes(&inventory, KS_MSG_WORKER_TOKEN, whole, sizeof(whole)), 0);
 }
 
+/* WORKER_TOKEN with texts that are empty and a digest of n bytes of 0xd1; its length says size. */
+static int take_digest(struct ks_inventory *inventory, uint32_t size, size_t n)
+{
+	uint8_t message[9 + 3 + 16 + 12 + 1 + 4 + 64] = { 0 };
+	const size_t head = 4 + 4 + 4 + 4 * 4 + 3 * 4 + 1;
+
+	message[3] = 1;  /* version */
+	message[11] = 1; /* token */
+	message[head + 3] = (uint8_t)size;
+	memset(message + head + 4, 0xd1, n);
+	return take_bytes(inventory, KS_MSG_WORKER_TOKEN, message, head + 4 + n);
+}
+
+static void test_inventory_keeps_the_digest_and_refuses_one_of_another_size(void **state)
+{
+	(void)state;
+	AUTO_INVENTORY inventory = { 0 };
+	uint8_t digest[32];
+
+	assert_int_equal(take_digest(&inventory, 31, 31), KS_ERR_MALFORMED);
+	assert_int_equal(take_digest(&inventory, 33, 33), KS_ERR_MALFORMED);
+	assert_int_equal(take_digest(&inventory, 0, 0), KS_ERR_MALFORMED);
+	assert_int_equal(take_digest(&inventory, 32, 31), KS_ERR_MALFORMED);
+	assert_int_equal(take_digest(&inventory, 32, 32), 0);
+	assert_int_equal(report_end(&inventory, true), 0);
+	memset(digest, 0xd1, sizeof(digest));
+	assert_memory_equal(ks_inventory_token(&inventory, 1)->digest, digest, sizeof(digest));
+}
+
+static int end_with_events(struct ks_inventory *inventory, uint8_t events)
+{
+	const uint8_t message[] = { 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, events };
+	return take_bytes(inventory, KS_MSG_WORKER_INVENTORY, message, sizeof(message));
+}
+
+static void test_inventory_keeps_how_a_worker_learns_of_tokens(void **state)
+{
+	(void)state;
+	AUTO_INVENTORY inventory = { 0 };
+
+	assert_int_equal(inventory.events, KS_EVENTS_NONE);
+	assert_int_equal(end_with_events(&inventory, KS_EVENTS_SLOTS), 0);
+	assert_int_equal(inventory.events, KS_EVENTS_SLOTS);
+	assert_int_equal(end_with_events(&inventory, KS_EVENTS_READERS), 0);
+	assert_int_equal(inventory.events, KS_EVENTS_READERS);
+	/* What no worker of ours says: better not relied on. */
+	assert_int_equal(end_with_events(&inventory, KS_EVENTS_READERS + 1), 0);
+	assert_int_equal(inventory.events, KS_EVENTS_NONE);
+}
+
+static void test_inventory_drop_forgets_one_token_and_leaves_the_others(void **state)
+{
+	(void)state;
+	AUTO_INVENTORY inventory = { 0 };
+	static const char *const labels[] = { "a", "b", "c" };
+
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(report_token(&inventory, &(struct test_token){ .number = i + 1, .label = labels[i] }),
+				 0);
+		assert_int_equal(
+			report_spki(&inventory, &(struct test_object){ .token = i + 1, .number = 1 }, good_spki()), 0);
+	}
+	assert_int_equal(report_end(&inventory, true), 0);
+	ks_inventory_drop(&inventory, 2);
+	assert_int_equal(inventory.n_tokens, 2);
+	assert_null(ks_inventory_token(&inventory, 2));
+	assert_string_equal(ks_inventory_token(&inventory, 1)->label, "a");
+	assert_string_equal(ks_inventory_token(&inventory, 3)->label, "c");
+	assert_int_equal(ks_inventory_token(&inventory, 3)->n_keys, 1);
+	ks_inventory_drop(&inventory, 2);
+	assert_int_equal(inventory.n_tokens, 2);
+	/* It comes back, and the others go. */
+	assert_int_equal(report_token(&inventory, &(struct test_token){ .number = 2, .label = "b" }), 0);
+	assert_int_equal(report_end(&inventory, false), 0);
+	assert_int_equal(inventory.n_tokens, 3);
+	ks_inventory_drop(&inventory, 3);
+	ks_inventory_drop(&inventory, 1);
+	ks_inventory_drop(&inventory, 2);
+	assert_int_equal(inventory.n_tokens, 0);
+}
+
+/* The objects of a token that is gone count against no limit. */
+static void test_inventory_drop_gives_room_back(void **state)
+{
+	(void)state;
+	AUTO_INVENTORY inventory = { 0 };
+
+	for (uint32_t token = 1; token <= 2; token++) {
+		assert_int_equal(report_token(&inventory, &(struct test_token){ .number = token }), 0);
+		for (uint32_t i = 0; i < KS_OBJECTS_PER_MODULE; i++)
+			assert_int_equal(report_spki(&inventory, &(struct test_object){ .token = token, .number = i },
+						     good_spki()),
+					 0);
+		assert_int_equal(report_end(&inventory, false), 0);
+		assert_false(inventory.cut);
+		assert_int_equal(ks_inventory_token(&inventory, token)->n_keys, KS_OBJECTS_PER_MODULE);
+		ks_inventory_drop(&inventory, token);
+	}
+}
+
 static void test_inventory_refuses_other_messages(void **state)
 {
 	(void)state;
@@ -377,6 +477,10 @@ int main(void)
 		cmocka_unit_test(test_inventory_takes_one_number_on_two_tokens),
 		cmocka_unit_test(test_inventory_refuses_what_is_no_message),
 		cmocka_unit_test(test_inventory_refuses_labels_with_control_characters),
+		cmocka_unit_test(test_inventory_keeps_the_digest_and_refuses_one_of_another_size),
+		cmocka_unit_test(test_inventory_keeps_how_a_worker_learns_of_tokens),
+		cmocka_unit_test(test_inventory_drop_forgets_one_token_and_leaves_the_others),
+		cmocka_unit_test(test_inventory_drop_gives_room_back),
 		cmocka_unit_test(test_inventory_refuses_other_messages),
 	};
 	return cmocka_run_group_tests(tests, setup_key, teardown_key);

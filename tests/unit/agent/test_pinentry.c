@@ -149,13 +149,13 @@ static void test_pinentry_cuts_a_text_that_is_too_long_for_a_line(void **state)
 
 static void test_terminal_refuses_what_is_none(void **state)
 {
-	static const struct {
+	const struct {
 		const char *name;
 		int error;
 	} names[] = {
 		{ "", KS_ERR_INVALID },
 		{ "/etc/passwd", KS_ERR_INVALID },
-		{ "/dev/null", KS_ERR_INVALID },
+		{ "/dev/null", geteuid() == 0 ? KS_ERR_INVALID : KS_ERR_DENIED },
 		{ "/dev/shm", KS_ERR_INVALID },
 		{ "pts/0", KS_ERR_INVALID },
 		{ "/dev/../etc/passwd", KS_ERR_INVALID },

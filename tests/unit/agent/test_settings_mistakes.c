@@ -28,10 +28,12 @@ struct mistake {
 static const struct mistake mistakes[] = {
 	/* sections */
 	{ "section_unknown", "[agnet]\n",
-	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"agent\"], [key \"NAME\"] or [enforce], found \"[agnet]\"; "
+	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"agent\"], [key \"NAME\"] "
+	  "or [enforce], found \"[agnet]\"; "
 	  "did you mean \"agent\"?" },
 	{ "section_unknown_without_a_guess", "[certificates]\nfolder = /x\n",
-	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"agent\"], [key \"NAME\"] or [enforce], found \"[certificates]\"" },
+	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"agent\"], [key \"NAME\"] "
+	  "or [enforce], found \"[certificates]\"" },
 	{ "section_agent_with_a_name", "[agent \"x\"]\nunlock-for = nonsense\n",
 	  "f:1: [agent]: expected no name, found \"x\"" },
 	{ "section_module_without_a_name", "[module]\npath = /m.so\n",
@@ -55,17 +57,20 @@ static const struct mistake mistakes[] = {
 
 	/* keys */
 	{ "key_unknown_in_agent", "[agent]\nunlock_for = 8h\n",
-	  "f:2: unlock_for: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found \"unlock_for\"; did you mean "
+	  "f:2: unlock_for: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found "
+	  "\"unlock_for\"; did you mean "
 	  "\"unlock-for\"?" },
 	{ "key_unknown_in_module", "[module \"m\"]\npath = /m.so\npin = 1234\n",
-	  "f:3: pin: expected path, p11-kit, profile, init-args, max-sessions, environment, slots, deadline or card-login in [module \"NAME\"], found \"pin\"" },
+	  "f:3: pin: expected path, p11-kit, profile, init-args, max-sessions, environment, slots, deadline or "
+	  "card-login in [module \"NAME\"], found \"pin\"" },
 	{ "key_unknown_in_key", KEY "server = a.example\n",
 	  "f:3: server: expected match, module, spki, issuer, eku, template, servers, server-ca, server-spki, confirm, "
 	  "max-rate, hours, users, groups or allow in [key \"NAME\"], found \"server\"; did you mean \"servers\"?" },
 	{ "key_of_another_section", "[agent]\npath = /m.so\n",
 	  "f:2: path: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found \"path\"" },
 	{ "key_in_capitals", "[agent]\nKeep-Pin = yes\n",
-	  "f:2: Keep-Pin: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found \"Keep-Pin\"; did you mean \"keep-pin\"?" },
+	  "f:2: Keep-Pin: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found "
+	  "\"Keep-Pin\"; did you mean \"keep-pin\"?" },
 	{ "key_twice_in_a_section", "[agent]\nunlock-for = 1h\nunlock-for = 2h\n",
 	  "f:3: unlock-for: expected once in a section, found again (first in line 2)" },
 
@@ -110,9 +115,11 @@ static const struct mistake mistakes[] = {
 	  "f:3: max-sessions: expected a number from 1 to 64, found \"many\"" },
 
 	{ "module_sessions_by_their_old_name", "[module \"m\"]\npath = /m.so\nsessions = 2\n",
-	  "f:3: sessions: expected path, p11-kit, profile, init-args, max-sessions, environment, slots, deadline or card-login in [module \"NAME\"], found \"sessions\"" },
+	  "f:3: sessions: expected path, p11-kit, profile, init-args, max-sessions, environment, slots, deadline or "
+	  "card-login in [module \"NAME\"], found \"sessions\"" },
 	{ "module_of_an_unknown_profile", "[module \"m\"]\nprofile = opensk\n",
-	  "f:2: profile: expected opensc, ykcs11, softhsm, tpm2, opencryptoki, nss, p11-kit-client or none, found \"opensk\"" },
+	  "f:2: profile: expected opensc, ykcs11, softhsm, tpm2, opencryptoki, nss, p11-kit-client or none, found "
+	  "\"opensk\"" },
 	{ "module_without_a_profile_or_file", "[module \"opensc\"]\nprofile = none\n",
 	  "f:1: [module \"opensc\"]: expected path = FILE, p11-kit = NAME or profile = NAME, found none of them" },
 	{ "module_deadline_too_short", "[module \"opensc\"]\ndeadline = 999ms\n",
@@ -120,33 +127,45 @@ static const struct mistake mistakes[] = {
 	{ "module_deadline_too_long", "[module \"opensc\"]\ndeadline = 601s\n",
 	  "f:2: deadline: expected a time from 1s to 10m, found \"601s\"" },
 	{ "module_slots_with_an_empty_item", "[module \"opensc\"]\nslots = 0,,4\n",
-	  "f:2: slots: expected slot numbers and patterns over their descriptions, with commas between them, found \"0,,4\"" },
+	  "f:2: slots: expected slot numbers and patterns over their descriptions, with commas between them, found "
+	  "\"0,,4\"" },
 	{ "module_card_login_unknown", "[module \"opensc\"]\ncard-login = cold\n",
 	  "f:2: card-login: expected warm or per-signature, found \"cold\"" },
 	{ "module_init_args_empty_without_showing_them", "[module \"opensc\"]\ninit-args =\n",
 	  "f:2: init-args: expected the text that the module wants at its start" },
 	{ "environment_that_loads_code", "[module \"m\"]\npath = /m.so\nenvironment = A=1 LD_PRELOAD=/x.so\n",
-	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"A=1 LD_PRELOAD=/x.so\" (LD_* changes what code programs load, and is not a module's to set)" },
+	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"A=1 "
+	  "LD_PRELOAD=/x.so\" (LD_* changes what code programs load, and is not a module's to set)" },
 	{ "environment_of_openssl", "[module \"m\"]\npath = /m.so\nenvironment = OPENSSL_CONF=/x\n",
-	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"OPENSSL_CONF=/x\" (OPENSSL_* could load keystay into its own worker; it is never passed on)" },
+	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found "
+	  "\"OPENSSL_CONF=/x\" (OPENSSL_* could load keystay into its own worker; it is never passed on)" },
 	{ "environment_of_keystay", "[module \"m\"]\npath = /m.so\nenvironment = KEYSTAY_SOCK=/x\n",
-	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"KEYSTAY_SOCK=/x\" (KEYSTAY_* is keystay's own)" },
+	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found "
+	  "\"KEYSTAY_SOCK=/x\" (KEYSTAY_* is keystay's own)" },
 	{ "environment_of_systemd", "[module \"m\"]\npath = /m.so\nenvironment = CREDENTIALS_DIRECTORY=/x\n",
-	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"CREDENTIALS_DIRECTORY=/x\" (CREDENTIALS_DIRECTORY is between systemd and the agent)" },
+	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found "
+	  "\"CREDENTIALS_DIRECTORY=/x\" (CREDENTIALS_DIRECTORY is between systemd and the agent)" },
 	{ "environment_without_a_value", "[module \"m\"]\npath = /m.so\nenvironment = PATH\n",
-	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"PATH\" (a variable has no \"=\")" },
+	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"PATH\" (a "
+	  "variable has no \"=\")" },
 	{ "environment_without_a_name", "[module \"m\"]\npath = /m.so\nenvironment = =1\n",
-	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"=1\" (a variable has no name)" },
+	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"=1\" (a "
+	  "variable has no name)" },
 	{ "environment_named_by_a_digit", "[module \"m\"]\npath = /m.so\nenvironment = 1A=1\n",
-	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"1A=1\" (a variable's name begins with a letter)" },
+	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"1A=1\" (a "
+	  "variable's name begins with a letter)" },
 	{ "environment_with_an_odd_name", "[module \"m\"]\npath = /m.so\nenvironment = A-B=1\n",
-	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"A-B=1\" (a variable's name consists of letters, digits and \"_\")" },
+	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"A-B=1\" (a "
+	  "variable's name consists of letters, digits and \"_\")" },
 	{ "environment_with_spaces_around_the_sign", "[module \"m\"]\npath = /m.so\nenvironment = A = 1\n",
-	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"A = 1\" (a variable has no \"=\")" },
+	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"A = 1\" (a "
+	  "variable has no \"=\")" },
 	{ "environment_with_an_open_quote", "[module \"m\"]\npath = /m.so\nenvironment = A='1 B=2\n",
-	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"A='1 B=2\" (a quotation mark is not closed)" },
+	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"A='1 B=2\" (a "
+	  "quotation mark is not closed)" },
 	{ "environment_named_twice", "[module \"m\"]\npath = /m.so\nenvironment = A=1 B=2 A=3\n",
-	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"A=1 B=2 A=3\" (a variable is named twice)" },
+	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"A=1 B=2 A=3\" "
+	  "(a variable is named twice)" },
 	{ "environment_empty", "[module \"m\"]\npath = /m.so\nenvironment =\n",
 	  "f:3: environment: expected NAME=VALUE or NAME='VALUE', with spaces between several, found \"\"" },
 
@@ -158,9 +177,11 @@ static const struct mistake mistakes[] = {
 	{ "prompt_timeout_of_a_day", "[agent]\nprompt-timeout = 1d\n",
 	  "f:2: prompt-timeout: expected a time from 1s to 1h, found \"1d\"" },
 	{ "lock_on_unknown", "[agent]\nlock-on = sleep, lid\n",
-	  "f:2: lock-on: expected screen-lock, sleep and inactive with commas between them, or none, found \"sleep, lid\"" },
+	  "f:2: lock-on: expected screen-lock, sleep and inactive with commas between them, or none, found \"sleep, "
+	  "lid\"" },
 	{ "lock_on_none_and_more", "[agent]\nlock-on = none, sleep\n",
-	  "f:2: lock-on: expected screen-lock, sleep and inactive with commas between them, or none, found \"none, sleep\"" },
+	  "f:2: lock-on: expected screen-lock, sleep and inactive with commas between them, or none, found \"none, "
+	  "sleep\"" },
 
 	/* [token], [socket]: what may be a PIN is not shown (invariant I7) */
 	{ "token_without_a_name", "[token]\n", "f:1: [token \"NAME\"]: expected a name, found none" },
@@ -175,7 +196,8 @@ static const struct mistake mistakes[] = {
 	{ "token_with_two_pins", "[token \"t\"]\npin-file = /p\npin-credential = p\n",
 	  "f:1: [token \"t\"]: expected either pin-file or pin-credential, found both" },
 	{ "token_with_a_pin_in_it", "[token \"t\"]\npin = 4711\n",
-	  "f:2: pin: expected match, pin-file or pin-credential in [token \"NAME\"], found \"pin\"" },
+	  "f:2: pin: expected match, pin-file or pin-credential in [token \"NAME\"], found \"pin\"; did you mean "
+	  "\"pin-file\"?" },
 	{ "socket_of_another_name", "[socket \"ssh\"]\nprompt = yes\n",
 	  "f:1: [socket \"agent\"]: expected the name \"agent\", found the unknown socket \"ssh\"" },
 	{ "socket_prompt_neither_yes_nor_no", "[socket \"agent\"]\nprompt = never\n",
@@ -277,9 +299,11 @@ static const struct mistake mistakes[] = {
 	{ "all_mistakes_and_not_just_the_first",
 	  "[agent]\nkeep-pin = maybe\nunlock = 1h\n[module \"m\"]\npath = m.so\n[key \"k\"]\n[kye \"l\"]\n",
 	  "f:2: keep-pin: expected yes or no, found \"maybe\"\n"
-	  "f:3: unlock: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found \"unlock\"; did you mean \"unlock-for\"?\n"
+	  "f:3: unlock: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found "
+	  "\"unlock\"; did you mean \"unlock-for\"?\n"
 	  "f:5: path: expected the absolute path of a PKCS#11 module, found \"m.so\"\n"
-	  "f:7: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"agent\"], [key \"NAME\"] or [enforce], found \"[kye]\"; did you "
+	  "f:7: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"agent\"], [key \"NAME\"] "
+	  "or [enforce], found \"[kye]\"; did you "
 	  "mean \"key\"?\n"
 	  "f:6: [key \"k\"]: expected match, module, spki, issuer, eku or template, found none of them" },
 	{ "control_characters_only_escaped", "[agent]\nkeep-pin = \"\xe2\x80\xae\\\\x\"\n",

@@ -460,6 +460,7 @@ static void test_tries_list_forgets_only_tokens_without_a_count(void **state)
 	assert_int_equal(list.n, KS_TRIES_LINES_MAX);
 }
 
+#define BAD_HASH(digit) "00112233445566778899aabbccddeeff00112233445566778899aabbccddeef" digit
 #define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 static void test_tries_file_refuses_what_it_would_not_write(void **state)
@@ -478,7 +479,8 @@ static void test_tries_file_refuses_what_it_would_not_write(void **state)
 		"1 " HASH " corp\n1 " HASH " a\n", /* one token twice */
 		"\n",                              /* nothing */
 		"1 " HASH " corp\n\n",             /* an empty line */
-		"x 0g" HASH " corp\n",
+		"1 " BAD_HASH("g") " corp\n",
+		"1 " BAD_HASH("A") " corp\n",
 	};
 	KS_CLEANUP(ks_tries_list_deinit) struct ks_tries_list list = { 0 };
 

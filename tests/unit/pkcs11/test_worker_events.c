@@ -260,11 +260,19 @@ static void test_module_that_lists_no_slots_any_more_is_to_be_started_anew(void 
 	assert_int_equal(worker.n_heard, 1);
 	assert_int_equal(worker.heard[0].kind, KS_WORKER_EVENT_RENEW);
 	rig_stop(&worker);
-	/* One that never did has nothing to hope for. */
-	start("C_GetSlotList * rv 0x30\n");
-	assert_int_equal(rig_look(&worker), 0);
-	assert_int_equal(worker.n_heard, 0);
-	rig_stop(&worker);
+}
+
+/* "No tokens" would be a lie, for which the agent would forget what is unlocked: the process ends instead. */
+static void test_module_that_never_listed_its_slots_is_no_module_without_tokens(void **state)
+{
+	(void)state;
+	const struct rig_options options = { .path = RIG_SHIM };
+	struct ks_frame frame;
+
+	rig_script(&rig, "C_GetSlotList * rv 0x30\n");
+	rig_start(&rig, &options, &worker);
+	assert_false(rig_read(&worker, &frame));
+	assert_int_equal(rig_wait(&worker), 1 << 8);
 }
 
 static void test_token_without_a_session_is_looked_at_again(void **state)
@@ -446,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_look_notices_a_token_that_was_away_for_a_moment),
 		cmocka_unit_test(test_look_reads_a_token_that_says_something_else),
 		cmocka_unit_test(test_module_that_lists_no_slots_any_more_is_to_be_started_anew),
+		cmocka_unit_test(test_module_that_never_listed_its_slots_is_no_module_without_tokens),
 		cmocka_unit_test(test_token_without_a_session_is_looked_at_again),
 		cmocka_unit_test(test_module_without_events_says_so),
 		cmocka_unit_test(test_slot_event_is_told_at_once),
