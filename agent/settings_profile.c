@@ -135,14 +135,13 @@ static int make_path(const char *pattern, char **ret_path)
 	return *ret_path ? 0 : KS_ERR_NO_MEMORY;
 }
 
-/* The first path that is there; when none is, the first that could be, so that it is found once it is installed. */
-static int find_path(const struct profile *profile, char **ret_path)
+int ks_settings_profile_find(const char *const *patterns, size_t n, char **ret_path)
 {
 	KS_AUTO_FREE char *first = NULL;
 
-	for (size_t i = 0; i < PATHS_MAX && profile->paths[i]; i++) {
+	for (size_t i = 0; i < n && patterns[i]; i++) {
 		KS_AUTO_FREE char *path = NULL;
-		int r = make_path(profile->paths[i], &path);
+		int r = make_path(patterns[i], &path);
 		if (r < 0)
 			return r;
 		if (path && access(path, F_OK) == 0) {
@@ -182,7 +181,7 @@ static int fill_in_path(struct ks_settings_private *private, struct ks_settings_
 
 	if (value->text || section->values[KS_MODULE_P11_KIT].text)
 		return 0;
-	int r = find_path(profile, &path);
+	int r = ks_settings_profile_find(profile->paths, PATHS_MAX, &path);
 	if (r == 0)
 		r = ks_settings_keep_text(private, path);
 	if (r == 0)

@@ -89,13 +89,9 @@ static int load(const struct ks_command_line *command_line, struct ks_module *re
 
 	if (command_line->p11_kit)
 		r = ks_module_name_resolve(command_line->p11_kit, &path, &problem);
-	/* Without its PIN cache: it gives PINs to cards that nobody has asked for. */
-	const char *file = path ? path : command_line->path;
-	if (r == 0 && strstr(file, "opensc-pkcs11") && ks_opensc_conf_use() < 0)
-		r = ks_problem_set(&problem, KS_ERR_SYSTEM, "OpenSC's PIN cache cannot be switched off");
 	/* For any module: OpenSC may come by another name, or behind p11-kit's proxy. */
-	if (r == 0)
-		r = ks_opensc_conf_install(&problem);
+	if (r == 0 && ks_opensc_conf_use() < 0)
+		r = ks_problem_set(&problem, KS_ERR_SYSTEM, "OpenSC's PIN cache cannot be switched off");
 	if (r == 0)
 		r = ks_module_load(path ? path : command_line->path, command_line->init_args, ret_module, &problem);
 	if (r < 0)

@@ -140,6 +140,9 @@ static CK_RV authenticate(struct work *work, CK_SESSION_HANDLE session)
 
 	if (!pin)
 		return CKR_OK;
+	/* The loops above have seen to it; here it is certain. */
+	if (work->submitted)
+		return CKR_FUNCTION_FAILED;
 	struct ks_bytes bytes = ks_secret_bytes(pin->secret);
 	work->function = "C_Login";
 	work->submitted = true;

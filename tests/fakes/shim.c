@@ -30,6 +30,7 @@
  *	slot-info DESCRIPTION             slotDescription of all slots
  *	certificates-changed              one bit of each certificate is another one: a card of the same name
  *	token-absent                      as if the card was taken out: sessions are lost, and the login with them
+ *	session-public                    C_GetSessionInfo: nobody is logged in (another program has logged out)
  *	slot-none                         C_GetSlotList knows no token; all else goes on
  *	token-info FIELD VALUE            label, manufacturer, model, serial, pin-min, pin-max, sessions-max
  *	flags-add NAME, flags-remove NAME COUNT_LOW, FINAL_TRY, LOCKED, TO_BE_CHANGED, LOGIN_REQUIRED, PIN_PAD
@@ -328,6 +329,8 @@ static CK_RV get_session_info(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
 		info->state = GARBAGE_COUNT;
 	if (call.act == SHIM_WRONG)
 		info->state = CKS_RO_USER_FUNCTIONS;
+	if (shim_has("session-public", NULL))
+		info->state = CKS_RO_PUBLIC_SESSION;
 	return shim_leave(&call, rv);
 }
 

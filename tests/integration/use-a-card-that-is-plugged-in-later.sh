@@ -23,7 +23,7 @@ worker=$(module_pid opensc)
 plug() {
 	local begin=${EPOCHREALTIME/./}
 	card_ctl insert "$T/cards/$1"
-	until keystay list 2>until keystay list | grep1 | grep -q "$1-9a"; do
+	until keystay list 2>/dev/null | grep -q "$1-9a"; do
 		[ $((${EPOCHREALTIME/./} - begin)) -lt 10000000 ] || fail "$1 is not listed"
 	done
 	took_ms=$(((${EPOCHREALTIME/./} - begin) / 1000))

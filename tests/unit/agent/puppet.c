@@ -145,8 +145,8 @@ void puppet_await(struct puppet *puppet)
 void puppet_await_ready(struct puppet *puppet)
 {
 	static const uint8_t digest[32];
-	const struct ks_msg_worker_token token = { KS_MESSAGE_HEAD(0),        .token = 1,
-						   .label = ks_bytes_text("corp"), .serial = ks_bytes_text("1"),
+	const struct ks_msg_worker_token token = { KS_MESSAGE_HEAD(0), .token = 1, .label = ks_bytes_text("corp"),
+						   .serial = ks_bytes_text("1"),
 						   .digest = ks_bytes(digest, sizeof(digest)) };
 
 	puppet_await(puppet);

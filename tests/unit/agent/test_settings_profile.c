@@ -118,6 +118,26 @@ static void test_profile_whose_file_is_nowhere_says_where_it_looked(void **state
 		skip(); /* everything is installed here */
 }
 
+static void test_profile_takes_the_first_path_that_exists(void **state)
+{
+	(void)state;
+	struct test_folder folder;
+	test_folder_init(&folder);
+	test_folder_write_text(&folder, "b.so", "");
+	test_folder_write_text(&folder, "c.so", "");
+	const char *const paths[] = { test_folder_path(&folder, "a.so"), test_folder_path(&folder, "b.so"),
+				      test_folder_path(&folder, "c.so"), NULL };
+	char *path = NULL;
+	assert_int_equal(ks_settings_profile_find(paths, 4, &path), 0);
+	assert_string_equal(path, paths[1]);
+	free(path);
+	/* None: the first, which may be installed later. */
+	assert_int_equal(ks_settings_profile_find(paths, 1, &path), 0);
+	assert_string_equal(path, paths[0]);
+	free(path);
+	test_folder_deinit(&folder);
+}
+
 static void test_profile_is_taken_by_the_file_of_a_path(void **state)
 {
 	(void)state;
@@ -384,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_profile_needs_nothing_but_the_name_of_a_section),
 		cmocka_unit_test(test_profile_whose_file_is_nowhere_says_where_it_looked),
+		cmocka_unit_test(test_profile_takes_the_first_path_that_exists),
 		cmocka_unit_test(test_profile_is_taken_by_the_file_of_a_path),
 		cmocka_unit_test(test_profile_is_taken_by_the_name_of_a_section_with_another_file),
 		cmocka_unit_test(test_profile_can_be_named_and_be_none),

@@ -199,6 +199,10 @@ static void test_sign_with_pin_is_not_wasted_on_a_token_that_was_logged_out(void
 	start(NULL);
 	uint32_t token = worker.tokens[0].number;
 	const struct rig_found_key key = *rig_key_by_label(&worker, "always");
+	rig_script(&rig, "session-public\n"); /* by another program: nobody here knows of it yet */
+	assert_int_equal(rig_sign_with_pin(&worker, &key, 0x0403, RIG_PIN, NULL), KS_ERR_TOKEN_LOCKED);
+	assert_int_equal(rig_count(&rig, "C_Login"), 0);
+	rig_script(&rig, NULL);
 	assert_int_equal(rig_logout(&worker, token), 0);
 	(void)unlink(rig.counts);
 	assert_int_equal(rig_sign_with_pin(&worker, &key, 0x0403, RIG_PIN, NULL), KS_ERR_TOKEN_LOCKED);
