@@ -476,6 +476,11 @@ static void on_signed(int error, const char *text, struct ks_bytes reply, void *
 	signing->call = NULL;
 	set_state(signing, LOOKING);
 	ks_signing_pin_count(&signing->pin, signing->request->state, error);
+	if (error == KS_ERR_TOKEN_ABSENT &&
+	    !ks_keyring_by_hash(signing->request->state->keyring, signing->message.spki_hash.data)) {
+		refuse(signing, NULL, error, "the card with this key was taken out; plug it in again");
+		return;
+	}
 	/* Much may have happened meanwhile: a lock, a reload, a removal. */
 	int found = look_at_identity(signing, &finding);
 	if (found == KS_ERR_BUSY) {

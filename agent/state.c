@@ -121,14 +121,15 @@ static void lock_what_is_gone(struct ks_state *state)
 	}
 }
 
-/* A token whose login is gone and whose PIN was not kept is locked, whatever the clock says. */
+/* A token whose login is gone and whose PIN was not kept is locked, whatever the clock says; also at once when its process
+ * has died. */
 static void lock_what_is_logged_out(struct ks_state *state)
 {
 	struct ks_token token;
 
 	for (size_t i = 0; ks_state_token_at(state, i, &token); i++) {
-		if (ks_worker_state(token.worker) == KS_MODULE_READY && token.lock->unlocked &&
-		    !token.inventory->logged_in && !token.lock->pin && !ks_login_is_under_way(state, token.lock)) {
+		if (token.lock->unlocked && !token.inventory->logged_in && !token.lock->pin &&
+		    !ks_login_is_under_way(state, token.lock)) {
 			(void)ks_unlock_close(token.lock);
 			ks_log_notice("token \"%s\" was logged out and is locked", token.lock->label);
 		}

@@ -2,249 +2,310 @@
 /*
  * opensc_conf: see opensc_conf.h. Runs in: keystay-token.
  *
- * The language (scconf): words, strings in quotation marks, "#" comments to the end of the line, `key = value, value;` and
- * `name name {` blocks `}`. OpenSC reads the first `app opensc-pkcs11` and the first `app default`, and of these the first
- * `framework pkcs15`.
+ * What counts for OpenSC (0.15 to 0.27; src/libopensc/ctx.c, pkcs15.c, src/scconf): of each kind of app block, the
+ * program's own, the module's and "default", the first; of these the first that has a framework block of the name
+ * pkcs15, and of that the first use_pin_caching. The later ones are not looked into, not even for what the first does
+ * not say. So a file of ours in front of the user's would hide his; instead the setting is put at the head of every
+ * framework pkcs15 block there is, and a block with it where there is none.
+ *
+ * To know what is a block, the text is read as scconf reads it, with its peculiarities: words end only at blanks, commas
+ * and semicolons; a missing semicolon is forgiven; blocks that are never closed are, too; keys and names know no case.
  */
 #include "pkcs11/opensc_conf.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/path.h"
+#include "lib/base/text.h"
 
-#define CONF_MAX ((size_t)1 << 20)
-#define SYSTEM_CONF "/etc/opensc/opensc.conf"
-#define OPTION "use_pin_caching"
-#define SWITCHED_OFF " " OPTION " = false;"
-#define FRAMEWORK " framework pkcs15 {" SWITCHED_OFF " }"
-#define WORDS_MAX 3u
+#define FILE_SIZE_MAX ((size_t)1 << 20)
+#define DEPTH_MAX 16u /* scconf's own */
 
-enum kind { END, SPACE, WORD, OPEN, CLOSE, SEMICOLON, OTHER };
+/* For kernels that know it and may insist on it (vm.memfd_noexec). */
+#define NO_EXEC_SEAL 0x0008u
 
-struct token {
-	enum kind kind;
+#define SETTING " use_pin_caching = false; "
+#define BLOCK " framework pkcs15 {" SETTING "} "
+#define FILE_OF_OURS "app default {" BLOCK "}\n"
+
+/*
+ *              word           word
+ *   START ──────────▶ KEY ──────────▶ NAME       "{" after KEY or NAME opens a block, "=" leads to AWAITS_VALUE,
+ *     ▲                ▲     "," ◀──────┘        ";" leads to START from anywhere
+ *     │                "="
+ *     └─ word ─ VALUE ◀──────── AWAITS_VALUE     a word after VALUE is the next key: the semicolon was forgotten
+ *                 └────── "," ─────▶
+ */
+enum state { START, KEY, NAME, AWAITS_VALUE, VALUE };
+
+struct reader {
 	struct ks_bytes text;
-};
-
-struct edit {
-	struct ks_bytes left;
-	struct ks_buffer *out;
-	struct ks_bytes words[WORDS_MAX]; /* since the last brace or semicolon */
-	size_t n_words;
+	size_t at;
+	enum state state;
 	unsigned depth;
-	bool in_app;       /* one that the module reads */
-	bool in_framework; /* `framework pkcs15` in it */
-	bool done;         /* one was switched off */
-	size_t app_at;     /* in out: behind the "{" of the best app without a framework; 0 = none */
+	struct ks_bytes key;
+	struct ks_bytes name; /* the first of several, which is the one that counts */
+	bool in_app;          /* within a block "app …" */
+	bool in_default;      /* within the first "app default" */
+	bool has_default;
+	bool default_is_good; /* it has a framework pkcs15 block of its own */
+	/* Of the second reading; NULL in the first. */
+	struct ks_buffer *out;
+	size_t n_copied;
 };
 
-/* --- tokens ------------------------------------------------------------------------------------------------------ */
-
-static bool ends_word(uint8_t letter)
+static bool is_word(struct ks_bytes bytes, const char *word)
 {
-	return memchr(" \t\r\n{};=,#\"", letter, 11) != NULL;
+	return bytes.size == strlen(word) && strncasecmp((const char *)bytes.data, word, bytes.size) == 0;
 }
 
-static size_t comment_size(struct ks_bytes text)
-{
-	const uint8_t *end = memchr(text.data, '\n', text.size);
+/* --- words ------------------------------------------------------------------------------------------------------- */
 
-	return end ? (size_t)(end - text.data) : text.size;
+static int peek(const struct reader *reader)
+{
+	return reader->at < reader->text.size ? reader->text.data[reader->at] : EOF;
 }
 
-static size_t string_size(struct ks_bytes text)
+static struct ks_bytes read_until(struct reader *reader, const char *ends)
 {
-	size_t i = 1;
+	size_t begin = reader->at;
 
-	while (i < text.size && text.data[i] != '"')
-		i += text.data[i] == '\\' ? 2 : 1;
-	return i < text.size ? i + 1 : text.size;
+	while (reader->at < reader->text.size && !strchr(ends, reader->text.data[reader->at]))
+		reader->at++;
+	return ks_bytes(reader->text.data + begin, reader->at - begin);
 }
 
-static struct token next_token(struct ks_bytes text)
+/* A string ends with its line at the latest. One that is not closed means something else than it says: it is nothing
+ * that we look for. */
+static struct ks_bytes read_quoted(struct reader *reader)
 {
-	if (text.size == 0)
-		return (struct token){ END, text };
-	switch (text.data[0]) {
-	case ' ':
-	case '\t':
-	case '\r':
-	case '\n':
-		return (struct token){ SPACE, ks_bytes(text.data, 1) };
-	case '#':
-		return (struct token){ SPACE, ks_bytes(text.data, comment_size(text)) };
-	case '"':
-		return (struct token){ OTHER, ks_bytes(text.data, string_size(text)) };
+	reader->at++;
+	struct ks_bytes content = read_until(reader, "\"\r\n");
+	bool closed = peek(reader) == '"';
+	if (reader->at < reader->text.size)
+		reader->at++;
+	return closed ? content : KS_BYTES_NONE;
+}
+
+static bool take_word(struct reader *reader, struct ks_bytes word)
+{
+	switch (reader->state) {
+	case VALUE:
+	case START:
+		reader->key = word;
+		reader->name = KS_BYTES_NONE;
+		reader->state = KEY;
+		return true;
+	case KEY:
+		if (!reader->name.data)
+			reader->name = word;
+		reader->state = NAME;
+		return true;
+	case AWAITS_VALUE:
+		reader->state = VALUE;
+		return true;
+	case NAME:
+	default:
+		return false;
+	}
+}
+
+/* --- blocks ------------------------------------------------------------------------------------------------------ */
+
+/* Everything up to here as it is, and then this. */
+static void insert(struct reader *reader, const char *text)
+{
+	if (!reader->out)
+		return;
+	ks_buffer_put(reader->out, ks_bytes(reader->text.data + reader->n_copied, reader->at - reader->n_copied));
+	ks_buffer_put(reader->out, ks_bytes_text(text));
+	reader->n_copied = reader->at;
+}
+
+/* The text is read to behind the opening brace. add_block: the first "app default" needs one. */
+static bool open_block(struct reader *reader, bool add_block)
+{
+	if (reader->state != KEY && reader->state != NAME)
+		return false;
+	if (reader->depth == 0) {
+		reader->in_app = is_word(reader->key, "app");
+		reader->in_default = reader->in_app && !reader->has_default && is_word(reader->name, "default");
+		reader->has_default = reader->has_default || reader->in_default;
+		if (reader->in_default && add_block)
+			insert(reader, BLOCK);
+	} else if (reader->depth == 1 && reader->in_app && is_word(reader->key, "framework") &&
+		   is_word(reader->name, "pkcs15")) {
+		reader->default_is_good = reader->default_is_good || reader->in_default;
+		insert(reader, SETTING);
+	}
+	reader->depth++;
+	reader->state = START;
+	return true;
+}
+
+static bool close_block(struct reader *reader)
+{
+	if (reader->depth == 0 || (reader->state != START && reader->state != VALUE))
+		return false;
+	reader->depth--;
+	reader->state = START;
+	return true;
+}
+
+static bool take_sign(struct reader *reader, char sign, bool add_block)
+{
+	if ((sign == '{' || sign == ',') && reader->depth >= DEPTH_MAX)
+		return false;
+	switch (sign) {
 	case '{':
-		return (struct token){ OPEN, ks_bytes(text.data, 1) };
+		return open_block(reader, add_block);
 	case '}':
-		return (struct token){ CLOSE, ks_bytes(text.data, 1) };
-	case ';':
-		return (struct token){ SEMICOLON, ks_bytes(text.data, 1) };
+		return close_block(reader);
 	case '=':
+		if (reader->state != KEY && reader->state != NAME)
+			return false;
+		reader->state = AWAITS_VALUE;
+		return true;
 	case ',':
-		return (struct token){ OTHER, ks_bytes(text.data, 1) };
-	default:
-		break;
-	}
-	size_t size = 1;
-	while (size < text.size && !ends_word(text.data[size]))
-		size++;
-	return (struct token){ WORD, ks_bytes(text.data, size) };
-}
-
-static struct token take(struct edit *edit)
-{
-	struct token token = next_token(edit->left);
-
-	edit->left = ks_bytes(edit->left.data + token.text.size, edit->left.size - token.text.size);
-	return token;
-}
-
-/* --- editing ----------------------------------------------------------------------------------------------------- */
-
-static bool words_are(const struct edit *edit, const char *first, const char *second)
-{
-	return edit->n_words == 2 && ks_bytes_equal(edit->words[0], ks_bytes_text(first)) &&
-	       ks_bytes_equal(edit->words[1], ks_bytes_text(second));
-}
-
-static void open_block(struct edit *edit)
-{
-	if (edit->depth == 0) {
-		bool ours = words_are(edit, "app", "opensc-pkcs11");
-		edit->in_app = ours || words_are(edit, "app", "default");
-		if (ours || (edit->in_app && edit->app_at == 0))
-			edit->app_at = edit->out->size;
-	} else if (edit->depth == 1 && edit->in_app && words_are(edit, "framework", "pkcs15")) {
-		edit->in_framework = edit->done = true;
-		ks_buffer_put(edit->out, ks_bytes_text(SWITCHED_OFF));
-	}
-	edit->depth++;
-	edit->n_words = 0;
-}
-
-static void close_block(struct edit *edit)
-{
-	if (edit->depth > 0)
-		edit->depth--;
-	if (edit->depth < 2)
-		edit->in_framework = false;
-	if (edit->depth == 0)
-		edit->in_app = false;
-	edit->n_words = 0;
-}
-
-/* `use_pin_caching = true;`: what we have put there counts instead. */
-static bool is_option(const struct edit *edit, const struct token *token)
-{
-	return edit->in_framework && edit->depth == 2 && token->kind == WORD && edit->n_words == 0 &&
-	       ks_bytes_equal(token->text, ks_bytes_text(OPTION));
-}
-
-static void pass_over_option(struct edit *edit)
-{
-	struct token token;
-
-	do {
-		token = next_token(edit->left);
-		if (token.kind == CLOSE)
-			return;
-		(void)take(edit);
-	} while (token.kind != SEMICOLON && token.kind != END);
-}
-
-static void note(struct edit *edit, const struct token *token)
-{
-	switch (token->kind) {
-	case OPEN:
-		open_block(edit);
-		break;
-	case CLOSE:
-		close_block(edit);
-		break;
-	case SEMICOLON:
-		edit->n_words = 0;
-		break;
-	case WORD:
-		if (edit->n_words < WORDS_MAX)
-			edit->words[edit->n_words++] = token->text;
-		break;
-	case END:
-	case SPACE:
-	case OTHER:
-	default:
-		break;
+		if (reader->state == START)
+			return false;
+		if (reader->state == NAME || reader->state == VALUE)
+			reader->state = reader->state == NAME ? KEY : AWAITS_VALUE;
+		return true;
+	default: /* ';' */
+		reader->state = START;
+		return true;
 	}
 }
 
-void ks_opensc_conf_make(struct ks_bytes original, struct ks_buffer *out)
+/* false when scconf would refuse the text. */
+static bool read_all(struct reader *reader, bool add_block)
 {
-	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
-	struct edit edit = { .left = original, .out = &text };
-	struct token token;
+	bool good = true;
 
-	while ((token = take(&edit)).kind != END) {
-		if (is_option(&edit, &token)) {
-			pass_over_option(&edit);
-			continue;
+	while (good && peek(reader) != EOF) {
+		int c = peek(reader);
+		if (c == '\0')
+			return false; /* reads differently in every version */
+		if (strchr(" \t\r\n", c)) {
+			reader->at++;
+		} else if (c == '#') {
+			(void)read_until(reader, "\r\n");
+		} else if (c == '"') {
+			good = take_word(reader, read_quoted(reader));
+		} else if (strchr(",{}=;", c)) {
+			reader->at++;
+			good = take_sign(reader, (char)c, add_block);
+		} else {
+			good = take_word(reader, read_until(reader, ";, \t\r\n"));
 		}
-		ks_buffer_put(&text, token.text);
-		note(&edit, &token);
 	}
-	struct ks_bytes made = ks_buffer_bytes(&text);
-	if (edit.done) {
-		ks_buffer_put(out, made);
-	} else if (edit.app_at > 0) {
-		ks_buffer_put(out, ks_bytes(made.data, edit.app_at));
-		ks_buffer_put(out, ks_bytes_text(FRAMEWORK));
-		ks_buffer_put(out, ks_bytes(made.data + edit.app_at, made.size - edit.app_at));
-	} else {
-		ks_buffer_put(out, made);
-		ks_buffer_put(out, ks_bytes_text("\napp default {" FRAMEWORK " }\n"));
-	}
+	return good;
 }
 
-/* --- in place of the present one --------------------------------------------------------------------------------- */
-
-static int write_all(int fd, struct ks_bytes bytes)
+int ks_opensc_conf_make(struct ks_bytes original, struct ks_buffer *out)
 {
-	while (bytes.size > 0) {
-		ssize_t n = write(fd, bytes.data, bytes.size);
+	struct reader first = { .text = original };
+	struct reader second = { .text = original, .out = out };
+
+	/* OpenSC refuses a text as a whole, and one that it refuses is no text. */
+	if (!read_all(&first, false)) {
+		ks_buffer_put(out, ks_bytes_text(FILE_OF_OURS));
+		return ks_buffer_error(out);
+	}
+	/* In front: a text may end within a block. */
+	if (!first.has_default)
+		ks_buffer_put(out, ks_bytes_text(FILE_OF_OURS));
+	(void)read_all(&second, !first.default_is_good);
+	insert(&second, "");
+	return ks_buffer_error(out);
+}
+
+/* --- the file ---------------------------------------------------------------------------------------------------- */
+
+/* Debian; Fedora, which has one for each architecture; others. Which one is compiled into libopensc and cannot be asked
+ * for before it is loaded. */
+static int read_distribution(char **ret_text, size_t *ret_size)
+{
+	char of_machine[sizeof(((struct utsname *)NULL)->machine) + 32];
+	struct utsname names;
+	const char *const paths[] = { "/etc/opensc/opensc.conf", of_machine, "/etc/opensc.conf" };
+	int r = KS_ERR_NOT_FOUND;
+
+	if (uname(&names) < 0)
+		return KS_ERR_SYSTEM;
+	(void)ks_text_print(of_machine, sizeof(of_machine), "/etc/opensc-%s.conf", names.machine);
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && r == KS_ERR_NOT_FOUND; i++)
+		r = ks_path_read_file(paths[i], FILE_SIZE_MAX, ret_text, ret_size);
+	return r;
+}
+
+static int write_all(int fd, struct ks_bytes content)
+{
+	while (content.size > 0) {
+		ssize_t n = write(fd, content.data, content.size);
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n <= 0)
 			return KS_ERR_SYSTEM;
-		bytes = ks_bytes(bytes.data + n, bytes.size - (size_t)n);
+		content = ks_bytes(content.data + n, content.size - (size_t)n);
 	}
 	return 0;
 }
 
+/* ret_fd is given: a file without a name that nobody can change any more. */
+static int make_file(struct ks_bytes content, int *ret_fd)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	KS_AUTO_CLOSE int fd = memfd_create("opensc.conf", flags | NO_EXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("opensc.conf", flags);
+	if (fd < 0 || write_all(fd, content) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+		return KS_ERR_SYSTEM;
+	*ret_fd = KS_STEAL_FD(fd);
+	return 0;
+}
+
+/* OpenSC opens it by name; a system that does not let it would leave the cache on without a word. */
+static bool can_open(const char *path)
+{
+	KS_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0;
+}
+
 int ks_opensc_conf_use(void)
 {
-	const char *path = getenv("OPENSC_CONF");
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
 	KS_AUTO_FREE char *original = NULL;
-	char name[64];
+	KS_AUTO_CLOSE int fd = -1;
+	char path[64];
 	size_t size = 0;
 
-	/* None at all is as good as an empty one. */
-	if (ks_path_read_file(path ? path : SYSTEM_CONF, CONF_MAX, &original, &size) < 0)
-		size = 0;
-	ks_opensc_conf_make(ks_bytes(original, size), &text);
-	int r = ks_buffer_error(&text);
+	const char *named = getenv("OPENSC_CONF");
+	int r = named ? ks_path_read_file(named, FILE_SIZE_MAX, &original, &size) : read_distribution(&original, &size);
+	/* One that cannot be read is none, to OpenSC as to us. */
+	if (r == KS_ERR_NO_MEMORY || r == KS_ERR_TOO_LARGE)
+		return r;
+	r = ks_opensc_conf_make(ks_bytes(original, original ? size : 0), &text);
+	if (r == 0)
+		r = make_file(ks_buffer_bytes(&text), &fd);
 	if (r < 0)
 		return r;
-	/* Stays open for the life of the process, and is inherited by nobody. */
-	int fd = memfd_create("opensc.conf", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
+	(void)ks_text_print(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (!can_open(path) || setenv("OPENSC_CONF", path, 1) < 0)
 		return KS_ERR_SYSTEM;
-	r = write_all(fd, ks_buffer_bytes(&text));
-	(void)fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	return r == 0 && setenv("OPENSC_CONF", name, 1) == 0 ? 0 : KS_ERR_SYSTEM;
+	(void)KS_STEAL_FD(fd);
+	return 0;
 }

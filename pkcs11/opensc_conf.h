@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * opensc_conf: OpenSC's configuration, with its PIN cache switched off.
+ * opensc_conf: OpenSC's configuration as it is, with its cache of PINs switched off.
  *
- * Why: OpenSC keeps the PIN in its own memory by default (use_pin_caching) and gives it to the card by itself, up to ten
- * times, when the card was reset or asks again: submissions that no person decided, of which the agent knows nothing
- * (invariant I6). There is no option of the module for that; only its configuration file has one.
+ * Runs in: keystay-token, before the module is loaded. Why: OpenSC keeps the PIN in ordinary memory and gives it to the
+ * card again when the card has forgotten it, by itself and as often as it likes. Who may give a PIN to a card is the
+ * agent's to decide (invariants I6 and I7). There is no call for this, only its configuration file.
  *
- * Runs in: keystay-token, before the module is loaded.
+ * Must never change anything else: readers, drivers and logs stay as the user or the distribution has them.
  */
 #pragma once
 
@@ -14,9 +14,12 @@
 #include "lib/base/bytes.h"
 #include "lib/base/error.h"
 
-/* Appends original, opensc.conf(5), with use_pin_caching = false in each `framework pkcs15` block that the module reads;
- * all else stays as it is. Pure. */
-void ks_opensc_conf_make(struct ks_bytes original, struct ks_buffer *out);
+/* Writes to out the text of a configuration that differs from original in use_pin_caching = false alone. A text that
+ * OpenSC would refuse, and then go on with its defaults, is left out. NO_MEMORY, TOO_LARGE (out's limit). */
+int ks_opensc_conf_make(struct ks_bytes original, struct ks_buffer *out) KS_WARN_UNUSED;
 
-/* Makes OPENSC_CONF name such a copy of the present configuration, in memory. */
+/* Reads the configuration that OpenSC would read (OPENSC_CONF, or the distribution's), and has every OpenSC that is
+ * loaded into this process from now on read the changed one: OPENSC_CONF names a sealed file in memory. Takes a
+ * descriptor, which stays open. NO_MEMORY, TOO_LARGE, SYSTEM: the cache would stay on. Not thread-safe: it changes the
+ * environment. */
 int ks_opensc_conf_use(void) KS_WARN_UNUSED;

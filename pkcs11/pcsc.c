@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 
 #define LIBRARY "libpcsclite.so.1"
@@ -58,6 +59,24 @@ DWORD ks_pcsc_state(const struct ks_pcsc *pcsc, const char *reader)
 	LONG rv = pcsc->wait(context, 0, &state, 1);
 	(void)pcsc->release(context);
 	return rv == SCARD_S_SUCCESS ? state.dwEventState : SCARD_STATE_UNAWARE;
+}
+
+bool ks_pcsc_is_empty(const struct ks_pcsc *pcsc, const char *reader, unsigned patience_ms)
+{
+	SCARD_READERSTATE state = { .szReader = reader, .dwCurrentState = SCARD_STATE_UNAWARE };
+	uint64_t end_ms = ks_clock_monotonic_ms() + patience_ms;
+	SCARDCONTEXT context;
+
+	if (pcsc->establish(SCARD_SCOPE_SYSTEM, NULL, NULL, &context) != SCARD_S_SUCCESS)
+		return false;
+	LONG rv = pcsc->wait(context, 0, &state, 1);
+	for (uint64_t now_ms; rv == SCARD_S_SUCCESS && (state.dwEventState & SCARD_STATE_PRESENT) &&
+			      (now_ms = ks_clock_monotonic_ms()) < end_ms;) {
+		state.dwCurrentState = state.dwEventState & ~(DWORD)SCARD_STATE_CHANGED;
+		rv = pcsc->wait(context, (DWORD)(end_ms - now_ms), &state, 1);
+	}
+	(void)pcsc->release(context);
+	return rv == SCARD_S_SUCCESS && !(state.dwEventState & SCARD_STATE_PRESENT);
 }
 
 bool ks_pcsc_reset(const struct ks_pcsc *pcsc, const char *reader)

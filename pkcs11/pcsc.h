@@ -21,6 +21,9 @@ struct ks_pcsc {
 /* false when libpcsclite is not in this process. */
 bool ks_pcsc_find(struct ks_pcsc *ret_pcsc);
 
+/* Is this reader empty now, or within that time? Readers are slower to say so than cards are to fail. */
+bool ks_pcsc_is_empty(const struct ks_pcsc *pcsc, const char *reader, unsigned patience_ms);
+
 /* What pcscd says of a reader right now; SCARD_STATE_UNAWARE when it says nothing. */
 DWORD ks_pcsc_state(const struct ks_pcsc *pcsc, const char *reader);
 

@@ -23,6 +23,7 @@
 #include "pkcs11/holder.h"
 #include "pkcs11/pcsc.h"
 
+#define NOTICE_MS 600u /* pcscd asks a reader that has no interrupts each 400 ms */
 #define READERS_MAX PCSCLITE_MAX_READERS_CONTEXTS
 #define NEWS "\\\\?PnP?\\Notification" /* not a reader: its state changes when one comes or goes */
 #define COUNTER(state) ((state) >> 16) /* of cards that came and went in this reader */
@@ -273,6 +274,16 @@ bool ks_readers_is_exclusive(struct ks_readers *readers, uint32_t token)
 	/* Asked anew: pcscd does not wake anybody up when a card is taken or given back. */
 	return readers && find_reader(readers, token, name) &&
 	       (ks_pcsc_state(&readers->pcsc, name) & SCARD_STATE_EXCLUSIVE) != 0;
+}
+
+bool ks_readers_is_taken_out(struct ks_readers *readers, uint32_t token)
+{
+	char name[MAX_READERNAME];
+
+	if (!readers)
+		return false;
+	return ks_places_is_gone(readers->places, token) ||
+	       (find_reader(readers, token, name) && ks_pcsc_is_empty(&readers->pcsc, name, NOTICE_MS));
 }
 
 void ks_readers_reset(struct ks_readers *readers, uint32_t token)

@@ -23,6 +23,10 @@ bool ks_readers_start(struct ks_wire *wire, struct ks_places *places, struct ks_
 /* Does another program, or the module itself, use the card of this token exclusively? NULL is allowed. */
 bool ks_readers_is_exclusive(struct ks_readers *readers, uint32_t token);
 
+/* A call with this token has failed: because its card was taken out? pcscd may need a moment to see that itself. NULL is
+ * allowed. */
+bool ks_readers_is_taken_out(struct ks_readers *readers, uint32_t token);
+
 /* Resets the card of this token: C_Logout alone leaves PIV cards verified, and any program of this machine could then
  * sign with them without a PIN. Nothing where there is no PC/SC. NULL is allowed. */
 void ks_readers_reset(struct ks_readers *readers, uint32_t token);

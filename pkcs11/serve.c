@@ -67,12 +67,16 @@ static struct ks_token *find_token(const struct ks_serve *serve, uint32_t number
 	return token;
 }
 
-/* A card that another program has taken for itself fails in all kinds of ways; the reader knows better. */
-static int explain_holder(struct ks_serve *serve, uint32_t token, int r, struct ks_problem *problem)
+/* A card that is taken out, or that another program has taken for itself, fails in all kinds of ways; the reader knows
+ * better. */
+static int explain_failure(struct ks_serve *serve, uint32_t token, int r, struct ks_problem *problem)
 {
-	if ((r == KS_ERR_TOKEN_FAILED || r == KS_ERR_TOKEN_ABSENT) &&
-	    ks_readers_is_exclusive(serve->events.readers, token))
+	if (r != KS_ERR_TOKEN_FAILED && r != KS_ERR_TOKEN_ABSENT)
+		return r;
+	if (ks_readers_is_exclusive(serve->events.readers, token))
 		ks_holder_explain(problem);
+	else if (r == KS_ERR_TOKEN_FAILED && ks_readers_is_taken_out(serve->events.readers, token))
+		return ks_problem_set(problem, KS_ERR_TOKEN_ABSENT, "the card was taken out");
 	return r;
 }
 
@@ -118,7 +122,7 @@ static int sign(struct ks_serve *serve, struct ks_token *token, const struct sig
 		.pin = what->pin,
 		.ret_no_session = &no_session,
 	};
-	int r = explain_holder(serve, token->number, ks_sign(&request, signature, problem), problem);
+	int r = explain_failure(serve, token->number, ks_sign(&request, signature, problem), problem);
 	if (no_session)
 		tell_changed(serve);
 	return r;
@@ -234,7 +238,7 @@ static int login(struct ks_serve *serve, const struct ks_msg_worker_login *messa
 						       .unattended = message->unattended } };
 	int r = ks_user_login(token, &user, &submitted, problem);
 	ks_secret_free(KS_STEAL(taken));
-	r = explain_holder(serve, token->number, r, problem);
+	r = explain_failure(serve, token->number, r, problem);
 	return submitted || r == KS_ERR_CHANGED || !token->present ? report_after(serve, token, r) : r;
 }
 
@@ -269,7 +273,7 @@ static int sign_with_pin(struct ks_serve *serve, const struct ks_msg_worker_sign
 	if (r == 0)
 		r = sign(serve, token, &what, signature, problem);
 	if (pin->submitted && pin->rv != CKR_OK)
-		r = explain_holder(serve, token->number, ks_pin_explain(token, pin->rv, problem), problem);
+		r = explain_failure(serve, token->number, ks_pin_explain(token, pin->rv, problem), problem);
 	/* After a good signature nothing is told: it would cost an inventory each time. */
 	return r < 0 && (pin->submitted || !token->present) ? report_after(serve, token, r) : r;
 }

@@ -213,3 +213,21 @@ card_alice() {
 opensc() {
 	pkcs11-tool --module "$OPENSC" --slot-index "$card_reader" "$@"
 }
+
+# clock_ms: for measuring.
+clock_ms() {
+	echo $((${EPOCHREALTIME/./} / 1000))
+}
+
+# other_program WORD [ARGUMENT...]: another program at the card in this slot, see tests/card/other_program.py.
+other_program() {
+	local word=$1
+	shift
+	"$PYTHON" "$CARD_FOLDER/other_program.py" "$word" "$card_reader" "$@"
+}
+
+# other_program_signs: does a program that knows no PIN get a signature of slot 9A (P-256) right now? What a thief on
+# this machine would try; it selects nothing, as the application is selected already.
+other_program_signs() {
+	[ "$(other_program apdu "0087119a267c2482008120$(printf '5a%.0s' {1..32})00" 2>&1)" = 9000 ]
+}
