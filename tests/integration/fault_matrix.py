@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A module goes wrong in one function in one way, while people work; who notices, and for how long?
 
-usage: fault_matrix.py RIG MODE...     all 14 functions in each of these modes (see MODES)
-       fault_matrix.py RIG --cell FUNCTION MODE
+usage: fault_matrix.py RIG WORD...                all 14 functions in each of these modes (see MODES); "kept": a kept PIN
+                                                  meets each fault of C_Login in a process that was started again
+       fault_matrix.py RIG --cell FUNCTION MODE   one of them, with the agent's log
 
-RIG is a folder that bear-every-fault-of-a-module.sh made: build, keystay.conf's modules, two tokens, certs/.
+RIG is a folder that bear-every-fault-of-a-module.sh made: two tokens, certs/, and in "build" where the programs are.
 
 Each cell is an agent of its own with two modules: "shim" (tests/fakes/shim.c in front of SoftHSM) with alice, which
 goes wrong, and "elsewhere" with bob, which must never notice. Requests go over the wire (wire.py), so that a cell takes
@@ -58,6 +59,7 @@ MODES = {
     "BUFFER_TOO_SMALL": "rv 0x150", "OPERATION_ACTIVE": "rv 0x90",
 }
 ENDLESS = ("hang", "spin")
+KEPT = "kept"
 
 # Section 7 of docs/protocol.md: what passes by itself, and a token whose contents are other ones.
 LATER = (wire.UNKNOWN_KEY, 51, 52, 53, 55)
@@ -246,8 +248,9 @@ class Bob(threading.Thread):
 
 
 class Cell:
-    def __init__(self, rig, function, mode):
+    def __init__(self, rig, function, mode, how=None):
         self.rig, self.function, self.mode = rig, function, mode
+        self.how = how or PROVOKE[function]
         self.agent = self.alice = None
         self.decisions = self.in_vain = 0  # of people, each with a PIN; and those that did not unlock
         self.outcome, self.log, self.other_ms, self.same_ms = "", "", 0, 0
@@ -263,12 +266,15 @@ class Cell:
 
     def provoke(self):
         """What leads to the function, one after the other; its requests."""
-        how = PROVOKE[self.function]
-        if how == "unlock":
+        if self.how == "unlock":
             self.agent.lock(b"corp")
             self.unlock()
-        elif how == "start":
+        elif self.how == "start":
             os.kill(self.agent.worker(), signal.SIGKILL)
+        elif self.how == "start again":
+            victim = self.agent.worker()
+            os.kill(victim, signal.SIGKILL)
+            wait_for("another process", lambda: self.agent.worker() not in (0, victim))
         self.agent.sign(self.alice)
 
     def run_fault(self):
@@ -304,7 +310,8 @@ class Cell:
                    "alice is refused:", refused)
         before = provoked.finish()
         # By the lock of the cell's own, or because the module said that nobody is logged in, or that the token is gone.
-        expect(PROVOKE[self.function] == "unlock" or (before is not None and before.code == wire.TOKEN_LOCKED)
+        # Or the kept PIN was given in vain.
+        expect(self.how == "unlock" or self.function == "C_Login" or (before is not None and before.code == wire.TOKEN_LOCKED)
                or 'token "corp" has gone and is locked' in self.agent.log(), "the lock was lost for nothing")
         self.outcome = "locked, one unlock"
         try:
@@ -373,12 +380,15 @@ def main():
     if words[0] == "--cell":
         cells = [Cell(rig, words[1], words[2])]
     else:
-        cells = [Cell(rig, function, mode) for mode in words for function in PROVOKE]
+        cells = [Cell(rig, function, mode) for mode in words if mode in MODES for function in PROVOKE]
+        if KEPT in words:
+            cells += [Cell(rig, "C_Login", mode, "start again") for mode in MODES]
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         done = list(pool.map(Cell.run, cells))
     print(f"{'':4}{'function':22}{'mode':24}{'what was asked meanwhile':26}{'other ms':>9}{'same ms':>9}")
     for number, cell in enumerate(done, 1):
-        print(f"{number:3} {cell.function:22}{cell.mode:24}{'FAILED' if cell.problem else cell.outcome:26}"
+        function = cell.function + ("" if cell.how != "start again" else ", kept PIN")
+        print(f"{number:3} {function:22}{cell.mode:24}{'FAILED' if cell.problem else cell.outcome:26}"
               f"{cell.other_ms:9}{cell.same_ms:9}")
     if words[0] == "--cell":
         print(done[0].log)

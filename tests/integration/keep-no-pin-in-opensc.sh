@@ -38,13 +38,13 @@ CONF
 # elsewhere: another program with OpenSC logs in and waits; what of the PIN is in its memory, and what the distribution
 # or the user has said about the cache. $1: OPENSC_CONF, or nothing.
 elsewhere() {
-	local found
-	process_start_until elsewhere '^logged in$' env ${1:+"OPENSC_CONF=$1"} "$PYTHON" -I "$RIG_FOLDER/opensc_login.py" \
+	local found conf=${1:-}
+	process_start_until elsewhere '^logged in$' env ${conf:+"OPENSC_CONF=$conf"} "$PYTHON" -I "$RIG_FOLDER/opensc_login.py" \
 		"$OPENSC" "$T/pin" || fail "another program could not log in: $(cat "$T/elsewhere.log")"
 	found=$(scan "$started")
 	process_stop "$started"
 	[ "${found##* }" -gt 0 ] || fail "another program does not keep the PIN either, so that proves nothing"
-	ok "another program with the same OpenSC keeps the PIN in its memory, OPENSC_CONF=${1##*/}"
+	ok "another program with the same OpenSC keeps the PIN in its memory, OPENSC_CONF=${conf##*/}"
 }
 
 printf '%s' "$PIN" >"$T/pin"

@@ -13,6 +13,9 @@
 SO_PIN=87654321
 # The module that the words below use.
 MODULE=''
+# The last server, and the last process of process_start_until.
+port=${port:-}
+started=${started:-}
 # Where openCryptoki's daemon lives: see opencryptoki_begin.
 opencryptoki_room_pid=''
 remote_pid=''
@@ -176,6 +179,7 @@ opencryptoki_begin() {
 
 # opencryptoki_stop, opencryptoki_start: its daemon, as an administrator would; the token stays.
 opencryptoki_stop() {
+	# shellcheck disable=SC2016 # for the shell in there
 	tokens_inside sh -c 'kill -KILL "$(cat /run/pkcsslotd.pid)" && rm /run/pkcsslotd.*'
 }
 

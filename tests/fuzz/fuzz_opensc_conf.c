@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OpenSC's configuration: what is made of it is the original with insertions and nothing taken away, or, for what OpenSC
+ * would refuse, a text that owes nothing to it. Made anew, it is taken as a configuration that has its default block.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "pkcs11/opensc_conf.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define SETTING " use_pin_caching = false; "
+#define BLOCK " framework pkcs15 {" SETTING "} "
+#define ALONE "app default {" BLOCK "}\n"
+
+static bool starts_with(struct ks_bytes text, const char *start)
+{
+	return text.size >= strlen(start) && memcmp(text.data, start, strlen(start)) == 0;
+}
+
+static struct ks_bytes behind(struct ks_bytes text, size_t size)
+{
+	return ks_bytes(text.data + size, text.size - size);
+}
+
+/* The longest insertion first; each is one only behind a brace, and an original may have the same words there. */
+static bool is_original_with_insertions(struct ks_bytes made, struct ks_bytes original)
+{
+	bool open = true;
+
+	if (starts_with(made, ALONE) && made.size > original.size)
+		made = behind(made, strlen(ALONE));
+	while (made.size > 0) {
+		size_t more = made.size - original.size;
+		if (open && made.size > original.size && more >= strlen(BLOCK) && starts_with(made, BLOCK)) {
+			made = behind(made, strlen(BLOCK));
+		} else if (open && made.size > original.size && more >= strlen(SETTING) && starts_with(made, SETTING)) {
+			made = behind(made, strlen(SETTING));
+		} else if (original.size == 0 || made.data[0] != original.data[0]) {
+			return false;
+		} else {
+			open = made.data[0] == '{';
+			made = behind(made, 1);
+			original = behind(original, 1);
+			continue;
+		}
+		open = false;
+	}
+	return original.size == 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer out = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer again = { 0 };
+	struct ks_bytes original = ks_bytes(data, size);
+
+	if (ks_opensc_conf_make(original, &out) < 0)
+		return 0;
+	struct ks_bytes made = ks_buffer_bytes(&out);
+	bool alone = ks_bytes_equal(made, ks_bytes_text(ALONE));
+	if (!alone && !is_original_with_insertions(made, original))
+		abort();
+	if (!memmem(made.data, made.size, SETTING, strlen(SETTING)))
+		abort();
+	if (ks_opensc_conf_make(made, &again) < 0)
+		return 0;
+	struct ks_bytes remade = ks_buffer_bytes(&again);
+	/* A second default block would not be looked into; a text that is refused now was so before. */
+	if (starts_with(made, ALONE) && starts_with(behind(remade, strlen(ALONE)), ALONE))
+		abort();
+	if (!is_original_with_insertions(remade, made))
+		abort();
+	return 0;
+}
