@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 SCHEME = 0x0403  # ecdsa_secp256r1_sha256
 ANSWER_S = 5  # more than anything may take; longer is a hang
 BACK_S = 10
+ASK_AGAIN_S = 0.02  # while the card is read; a program that asks for nothing else takes the CPU from those that read it
 SIGNING_S = 0.3
 
 
@@ -56,6 +57,8 @@ class Client(threading.Thread):
             self.world.signed(begun)
         except wire.Refused as refused:
             self.world.refused(begun, refused)
+            if refused.code == wire.UNKNOWN_KEY:
+                self.world.end.wait(ASK_AGAIN_S)
         except InvalidSignature:
             self.world.fail("a wrong signature was released")
         self.asked_at = None

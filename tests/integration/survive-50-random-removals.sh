@@ -19,7 +19,7 @@ keystay list >/dev/null
 
 seed=${1:-$SRANDOM}
 say "seed: $seed"
-"$PYTHON" "$RIG_FOLDER/remove_randomly.py" "$T/card0.ctl" "$CARD_FOLDER/pcsc_wait.py" alice-9a "${REMOVALS:-50}" 6 "$seed" ||
+"$PYTHON" "$RIG_FOLDER/remove_randomly.py" "$T/card0.ctl" "$CARD_FOLDER/pcsc_wait.py" alice-9a 50 6 "$seed" ||
 	fail "with the seed $seed"
 ok "every request was answered, and every signature was good"
 expect_equal "$(card_ctl status verifies_bad) wrong, $(card_tries) left" "0 wrong, 3 left" "no try of the PIN was lost"
