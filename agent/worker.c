@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/environment.h"
+#include "agent/reaper.h"
 #include "agent/worker_private.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -48,68 +48,12 @@ static void set_note(struct ks_worker *worker, const char *note)
 
 /* --- the end of a process ---------------------------------------------------------------------------------------- */
 
-/* Somebody who waits for the end of a process that nobody needs any more. */
-struct reaper {
-	sd_event_source *end, *timer;
-	pid_t pid;
-	int pidfd;
-};
-
-/* The whole session of the worker: modules fork. Not after it was waited for: the number may be another's then. */
-static void kill_all(pid_t pid, int pidfd)
-{
-	(void)kill(-pid, SIGKILL);
-	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-}
-
-static int on_reap(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	(void)source;
-	(void)revents;
-	struct reaper *reaper = userdata;
-	siginfo_t info;
-
-	(void)kill(-reaper->pid, SIGKILL); /* its children, before its number may be given to others */
-	(void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
-	sd_event_source_disable_unref(reaper->timer);
-	sd_event_source_disable_unref(reaper->end); /* closes the pidfd with it */
-	free(reaper);
-	return 0;
-}
-
-static int on_end_of_patience(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	(void)source;
-	(void)usec;
-	struct reaper *reaper = userdata;
-
-	kill_all(reaper->pid, reaper->pidfd);
-	return 0;
-}
-
-/* patience_us 0: SIGKILL at once. A process that hangs inside the kernel (a bad reader) may take its time to die, and
- * nothing else may wait for that. */
 static void end_process(struct ks_worker *worker, uint64_t patience_us)
 {
-	struct reaper *reaper;
-
 	if (worker->pid <= 0 || worker->exited)
 		return;
-	if (patience_us == 0)
-		kill_all(worker->pid, worker->pidfd);
-	reaper = calloc(1, sizeof(*reaper));
-	if (reaper)
-		*reaper = (struct reaper){ .pid = worker->pid, .pidfd = worker->pidfd };
-	if (!reaper || sd_event_add_io(worker->event, &reaper->end, worker->pidfd, EPOLLIN, on_reap, reaper) < 0) {
-		kill_all(worker->pid, worker->pidfd);
-		free(reaper);
-		return;
-	}
-	(void)sd_event_source_set_io_fd_own(reaper->end, true);
+	ks_reaper_take(worker->event, worker->pid, worker->pidfd, patience_us);
 	worker->pidfd = -1;
-	if (patience_us > 0 && sd_event_add_time_relative(worker->event, &reaper->timer, CLOCK_MONOTONIC, patience_us,
-							  0, on_end_of_patience, reaper) < 0)
-		kill_all(reaper->pid, reaper->pidfd);
 }
 
 static void forget_process(struct ks_worker *worker, uint64_t patience_us)
@@ -438,33 +382,10 @@ static int on_start_deadline(sd_event_source *source, uint64_t usec, void *userd
 
 static int spawn(struct ks_worker *worker, int channel_fd, int log_fd)
 {
-	char sessions[16];
-	(void)ks_text_print(sessions, sizeof(sessions), "%u", worker->sessions);
-	char *argv[16] = { worker->program,
-			   (char[]){ "--module" },
-			   worker->name,
-			   worker->p11_kit ? (char[]){ "--p11-kit" } : (char[]){ "--path" },
-			   worker->p11_kit ? worker->p11_kit : worker->path,
-			   (char[]){ "--sessions" },
-			   sessions };
-	char init_args[] = "--init-args", init_args_nss[] = "--init-args-nss", slots[] = "--slots";
-	char no_slot_events[] = "--no-slot-events";
-	size_t n = 7;
-	if (worker->init_args) {
-		argv[n++] = init_args;
-		argv[n++] = worker->init_args;
-	}
-	if (worker->init_args && worker->init_args_nss)
-		argv[n++] = init_args_nss;
-	if (worker->slots) {
-		argv[n++] = slots;
-		argv[n++] = worker->slots;
-	}
-	if (worker->no_slot_events)
-		argv[n++] = no_slot_events;
+	KS_AUTO_FREE char **argv = ks_worker_words(worker);
 	char no_configuration[] = "OPENSSL_CONF=/dev/null"; /* unset still reads the system's */
 	KS_AUTO_FREE char **environment = ks_environment_make(worker->environment, no_configuration);
-	if (!environment)
+	if (!argv || !environment)
 		return KS_ERR_NO_MEMORY;
 	const struct ks_process_fd fds[] = { { log_fd, 1 }, { log_fd, 2 }, { channel_fd, CHANNEL_FD } };
 	const struct ks_process_spec spec = { .path = worker->program,
@@ -567,44 +488,6 @@ void ks_worker_watch(struct ks_worker *worker, const struct ks_worker_watcher *w
 	worker->watcher = *watcher;
 }
 
-static int copy_text(const char *text, char **ret_copy)
-{
-	*ret_copy = text ? strdup(text) : NULL;
-	return text && !*ret_copy ? KS_ERR_NO_MEMORY : 0;
-}
-
-static int copy_environment(char *const *from, char ***ret_copy)
-{
-	size_t n = 0;
-	while (from && from[n])
-		n++;
-	char **copy = calloc(n + 1, sizeof(*copy));
-	*ret_copy = copy;
-	for (size_t i = 0; copy && i < n; i++) {
-		copy[i] = strdup(from[i]);
-		if (!copy[i])
-			return KS_ERR_NO_MEMORY;
-	}
-	return copy ? 0 : KS_ERR_NO_MEMORY;
-}
-
-static int copy_module(struct ks_worker *worker, const struct ks_settings_module *module)
-{
-	worker->sessions = module->sessions ? module->sessions : KS_WORKER_SESSIONS;
-	worker->init_args_nss = module->init_args_nss;
-	worker->deadline_ms = (uint32_t)module->deadline_ms;
-	int r = copy_text(module->name, &worker->name);
-	if (r == 0)
-		r = copy_text(module->path, &worker->path);
-	if (r == 0)
-		r = copy_text(module->p11_kit, &worker->p11_kit);
-	if (r == 0)
-		r = copy_text(module->init_args, &worker->init_args);
-	if (r == 0)
-		r = copy_text(module->slots, &worker->slots);
-	return r == 0 ? copy_environment(module->environment, &worker->environment) : r;
-}
-
 int ks_worker_new(sd_event *event, const char *program, const struct ks_settings_module *module,
 		  const struct ks_worker_watcher *watcher, struct ks_worker **ret_worker)
 {
@@ -615,9 +498,7 @@ int ks_worker_new(sd_event *event, const char *program, const struct ks_settings
 	worker->log.fd = -1;
 	worker->event = sd_event_ref(event);
 	worker->watcher = *watcher;
-	int r = copy_text(program, &worker->program);
-	if (r == 0)
-		r = copy_module(worker, module);
+	int r = ks_worker_copy_words(worker, program, module);
 	if (r < 0)
 		return r;
 	*ret_worker = KS_STEAL(worker);
@@ -644,41 +525,8 @@ void ks_worker_free(struct ks_worker *worker)
 	ks_inventory_deinit(&worker->inventory);
 	ks_inventory_deinit(&worker->incoming);
 	sd_event_unref(worker->event);
-	free(worker->program);
-	free(worker->name);
-	free(worker->path);
-	free(worker->p11_kit);
-	free(worker->init_args);
-	free(worker->slots);
-	for (size_t i = 0; worker->environment && worker->environment[i]; i++)
-		free(worker->environment[i]);
-	free(worker->environment);
+	ks_worker_free_words(worker);
 	free(worker);
-}
-
-static bool is_same_text(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static bool is_same_environment(char *const *a, char *const *b)
-{
-	while (*a && *b && strcmp(*a, *b) == 0) {
-		a++;
-		b++;
-	}
-	return !*a && !*b;
-}
-
-bool ks_worker_is_for(const struct ks_worker *worker, const struct ks_settings_module *module)
-{
-	unsigned sessions = module->sessions ? module->sessions : KS_WORKER_SESSIONS;
-
-	return strcmp(worker->name, module->name) == 0 && sessions == worker->sessions &&
-	       is_same_text(worker->path, module->path) && is_same_text(worker->p11_kit, module->p11_kit) &&
-	       is_same_text(worker->init_args, module->init_args) && is_same_text(worker->slots, module->slots) &&
-	       worker->init_args_nss == module->init_args_nss && worker->deadline_ms == module->deadline_ms &&
-	       is_same_environment(worker->environment, module->environment);
 }
 
 bool ks_worker_is_resting(const struct ks_worker *worker)

@@ -49,6 +49,7 @@ struct ks_worker {
 	char *path;    /* or NULL */
 	char *p11_kit; /* or NULL */
 	unsigned sessions;
+	char sessions_word[16]; /* the same, for the command line */
 	char *init_args; /* or NULL */
 	bool init_args_nss;
 	char *slots;          /* or NULL */
@@ -112,6 +113,13 @@ void ks_worker_forget_rescan(struct ks_worker *worker);
 
 /* The module hangs after a card was taken out: killed and started again at once, no fault that counts. */
 void ks_worker_kill_after_removal(struct ks_worker *worker);
+
+/* worker_words.c: copies what it is made from (worker is empty), frees that, and makes its command line of it: the array is
+ * given (free()), the words are borrowed; NULL when memory runs out. */
+int ks_worker_copy_words(struct ks_worker *worker, const char *program, const struct ks_settings_module *module)
+	KS_WARN_UNUSED;
+void ks_worker_free_words(struct ks_worker *worker);
+char **ks_worker_words(struct ks_worker *worker);
 
 /* It has told its tokens: what waited for that goes out. */
 void ks_worker_begin_calls(struct ks_worker *worker);
