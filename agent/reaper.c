@@ -3,6 +3,7 @@
 #include "agent/reaper.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>

@@ -264,6 +264,7 @@ static int take_inventory(struct ks_worker *worker, const struct ks_frame *frame
 		worker->incoming = (struct ks_inventory){ 0 };
 		worker->start_timer = sd_event_source_disable_unref(worker->start_timer);
 		worker->failures = 0;
+		ks_worker_begin_growth(worker);
 		set_note(worker, "");
 		set_state(worker, KS_MODULE_READY);
 	}
@@ -272,6 +273,15 @@ static int take_inventory(struct ks_worker *worker, const struct ks_frame *frame
 	if (first)
 		ks_worker_begin_calls(worker);
 	return 0;
+}
+
+/* From outside of its own frame: on_closed() goes on. */
+void ks_worker_renew(struct ks_worker *worker)
+{
+	if (!worker->has_channel)
+		return;
+	worker->renewing = true;
+	ks_channel_break(&worker->channel, KS_ERR_CANCELLED);
 }
 
 static int take_event(struct ks_worker *worker, const struct ks_frame *frame)
@@ -290,9 +300,7 @@ static int take_event(struct ks_worker *worker, const struct ks_frame *frame)
 		changed(worker);
 		return 0;
 	case KS_WORKER_EVENT_RENEW:
-		/* From outside of its own frame: on_closed() goes on. */
-		worker->renewing = true;
-		ks_channel_break(&worker->channel, KS_ERR_CANCELLED);
+		ks_worker_renew(worker);
 		return 0;
 	default:
 		return KS_ERR_MALFORMED;

@@ -457,6 +457,8 @@ static void look_whether_idle(struct ks_worker *worker)
 	if (worker->deadline_armed_ms != 0)
 		(void)sd_event_source_set_enabled(worker->deadline_timer, SD_EVENT_OFF);
 	worker->deadline_armed_ms = 0;
+	if (worker->state == KS_MODULE_READY && ks_worker_has_grown(worker))
+		ks_worker_renew(worker);
 	if (worker->watcher.idle)
 		worker->watcher.idle(worker, worker->watcher.userdata);
 }

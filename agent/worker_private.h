@@ -50,7 +50,7 @@ struct ks_worker {
 	char *p11_kit; /* or NULL */
 	unsigned sessions;
 	char sessions_word[16]; /* the same, for the command line */
-	char *init_args; /* or NULL */
+	char *init_args;        /* or NULL */
 	bool init_args_nss;
 	char *slots;          /* or NULL */
 	char **environment;   /* NULL-terminated */
@@ -67,7 +67,9 @@ struct ks_worker {
 	uint64_t looked_ms;                           /* at the file of a module that is FAILED */
 	uint64_t deaths_ms[KS_WORKER_BREAKER_DEATHS]; /* the last ones, a ring */
 	unsigned n_deaths;
-	char kill_why[256]; /* a kill that waits for the channel to be left */
+	uint64_t resident;   /* bytes in memory when it had told its tokens; 0 = not known */
+	uint64_t weighed_ms; /* when that was looked at last */
+	char kill_why[256];  /* a kill that waits for the channel to be left */
 	char note[512];
 	unsigned restarts;
 	unsigned failures; /* since it was last READY */
@@ -120,6 +122,13 @@ int ks_worker_copy_words(struct ks_worker *worker, const char *program, const st
 	KS_WARN_UNUSED;
 void ks_worker_free_words(struct ks_worker *worker);
 char **ks_worker_words(struct ks_worker *worker);
+
+/* worker_growth.c: remembers how large the process is, and says whether it has become far larger. */
+void ks_worker_begin_growth(struct ks_worker *worker);
+bool ks_worker_has_grown(struct ks_worker *worker);
+
+/* For no fault that counts: another process takes its place, as soon as the channel is left. */
+void ks_worker_renew(struct ks_worker *worker);
 
 /* It has told its tokens: what waited for that goes out. */
 void ks_worker_begin_calls(struct ks_worker *worker);

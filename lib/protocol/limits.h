@@ -102,6 +102,14 @@
 /* What a worker gets for its end when the agent stops: keystay-token allows C_Finalize one second. */
 #define KS_WORKER_END_MS 1500u
 
+/* A process that has grown by so much since it told its tokens leaks, and is replaced when it has nothing to do; looked at
+ * not more often than this. 20,000 objects take SoftHSM some 100 MiB, but before it has told them. */
+#define KS_WORKER_GROWTH (512ull * 1024 * 1024)
+#define KS_WORKER_WEIGH_MS 1000u
+
+/* What the kernel gives it at most beyond what it had then (RLIMIT_DATA), when it leaks faster than that. */
+#define KS_WORKER_DATA_GROWTH (2048ull * 1024 * 1024)
+
 /* A module that dies KS_WORKER_BREAKER_DEATHS times within KS_WORKER_BREAKER_MS rests for KS_WORKER_BACKOFF_LAST_MS. */
 #define KS_WORKER_BREAKER_DEATHS 5u
 #define KS_WORKER_BREAKER_MS 60000u
