@@ -58,7 +58,6 @@ static enum ks_exit find_by_key(struct unlocking *unlocking, struct ks_bytes tok
 {
 	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
 	struct ks_client_error error;
-	struct ks_token_choice_problem problem;
 
 	int r = ks_client_get(name, &found, &error);
 	if (r == KS_ERR_UNKNOWN_KEY) {
@@ -69,12 +68,9 @@ static enum ks_exit find_by_key(struct unlocking *unlocking, struct ks_bytes tok
 	}
 	if (r < 0)
 		return ks_command_fail(unlocking->cli, &error);
-	r = ks_token_choice_find(tokens, found->identity.uri, &unlocking->token, &problem);
-	if (r == 0)
+	if (ks_token_choice_of_key(tokens, &found->identity, &unlocking->token) == 0)
 		return KS_EXIT_GOOD;
-	ks_output_error(unlocking->cli, "%s",
-			r == KS_ERR_NOT_FOUND ? "the token of this key is not there; see: keystay status" :
-						problem.text);
+	ks_output_error(unlocking->cli, "the token of this key is not there; see: keystay status");
 	return KS_EXIT_FAILED;
 }
 

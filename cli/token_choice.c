@@ -2,6 +2,8 @@
 /* token_choice: see token_choice.h. Runs in: keystay unlock. */
 #include "cli/token_choice.h"
 
+#include <string.h>
+
 #include "cli/shell.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
@@ -70,6 +72,8 @@ struct search {
 	size_t n_best;
 	bool by_name;
 	struct ks_buffer commands; /* one line for each token that could be meant */
+	char last_uri[1025];
+	bool has_twins; /* tokens of the same URI */
 };
 
 static void search_deinit(struct search *search)
@@ -85,6 +89,11 @@ static void offer(struct search *search, const struct ks_msg_token_status *token
 
 	if (!uri)
 		return;
+	if (strcmp(uri, search->last_uri) == 0) {
+		search->has_twins = true;
+		return;
+	}
+	copy(token->uri, search->last_uri, sizeof(search->last_uri));
 	ks_shell_quote(&word, KS_SHELL_SH, uri);
 	ks_buffer_put(&search->commands, ks_bytes_text("\n  keystay unlock "));
 	ks_buffer_put(&search->commands, ks_buffer_bytes(&word));
@@ -102,6 +111,8 @@ static void look_at(struct search *search, const struct ks_msg_token_status *tok
 	if (search->n_best == 0) {
 		choose(token, &search->best);
 		ks_buffer_reset(&search->commands);
+		search->last_uri[0] = '\0';
+		search->has_twins = false;
 	}
 	search->n_best++;
 	offer(search, token);
@@ -113,9 +124,11 @@ static int fail_ambiguous(const struct search *search, struct ks_bytes name,
 	char shown[256];
 
 	ks_text_escape(name, shown, sizeof(shown));
-	(void)ks_text_print(ret_problem->text, sizeof(ret_problem->text), "%s%s%s; name one:%.*s",
+	(void)ks_text_print(ret_problem->text, sizeof(ret_problem->text), "%s%s%s; name one%s:%.*s",
 			    search->by_name ? "more than one token is called \"" : "more than one token is locked",
-			    shown, search->by_name ? "\"" : "", (int)search->commands.size,
+			    shown, search->by_name ? "\"" : "",
+			    search->has_twins ? ", by a key of it (keystay list) where several have one URI" : "",
+			    (int)search->commands.size,
 			    search->commands.size ? (const char *)search->commands.data : "");
 	return KS_ERR_AMBIGUOUS;
 }
@@ -144,5 +157,43 @@ int ks_token_choice_find(struct ks_bytes tokens, struct ks_bytes name, struct ks
 	if (search.n_best > 1 && (search.by_name || search.best.state == KS_TOKEN_LOCKED))
 		return fail_ambiguous(&search, name, ret_problem);
 	*ret_choice = search.best;
+	return 0;
+}
+
+/* --- by a key ---------------------------------------------------------------------------------------------------- */
+
+static bool may_hold(const struct ks_msg_token_status *token, const struct ks_msg_identity *key)
+{
+	return ks_bytes_equal(token->label, key->token) && ks_bytes_equal(token->module, key->module);
+}
+
+int ks_token_choice_of_key(struct ks_bytes tokens, const struct ks_msg_identity *key,
+			   struct ks_token_choice *ret_choice)
+{
+	struct ks_reader reader = ks_reader(tokens);
+	struct ks_msg_token_status token;
+	struct ks_token_choice choice = { 0 };
+	size_t n = 0;
+
+	while (ks_record_read(&reader, KS_RECORD(token_status), &token, sizeof(token)) == 1) {
+		if (!may_hold(&token, key))
+			continue;
+		uint32_t flags = choice.pin_flags | token.pin_flags;
+		uint32_t submissions = token.submissions > choice.submissions ? token.submissions : choice.submissions;
+		choose(&token, &choice);
+		choice.pin_flags = flags;
+		choice.submissions = submissions;
+		n++;
+	}
+	if (n == 0)
+		return KS_ERR_NOT_FOUND;
+	if (n > 1) {
+		/* Which of them it is knows the agent, by the key. */
+		copy(key->name, choice.uri, sizeof(choice.uri));
+		choice.state = key->state;
+		choice.unlocked_for_s = 0;
+		choice.n_keys = 1;
+	}
+	*ret_choice = choice;
 	return 0;
 }

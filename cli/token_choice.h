@@ -37,3 +37,8 @@ bool ks_token_choice_fits(struct ks_bytes name, const struct ks_msg_token_status
  * filled. When name is "" and none is locked, an unlocked or open one is chosen, so that the caller can say so. */
 int ks_token_choice_find(struct ks_bytes tokens, struct ks_bytes name, struct ks_token_choice *ret_choice,
 			 struct ks_token_choice_problem *ret_problem) KS_WARN_UNUSED;
+
+/* The token that holds this key. Where several have its label, what is known of them all stands for it (flags or-ed, the
+ * highest count of submissions), and ret_choice->uri is the name of the key. NOT_FOUND when none has it. */
+int ks_token_choice_of_key(struct ks_bytes tokens, const struct ks_msg_identity *key,
+			   struct ks_token_choice *ret_choice) KS_WARN_UNUSED;

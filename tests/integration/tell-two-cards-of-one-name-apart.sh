@@ -49,7 +49,6 @@ for other in cousin twin; do
 	run unlock alice
 	expect_fail "$other: unlock by a label that two cards have"
 	expect_err "more than one" "$other: says that there are two"
-	cat "$T/err"
 	for name in "${names[@]}"; do
 		reader=$(reader_of "$name")
 		run unlock "$name"

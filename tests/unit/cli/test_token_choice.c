@@ -132,6 +132,30 @@ static void test_choice_by_uri_of_token_or_key(void **state)
 	assert_int_equal(find("pkcs11:token=a;serial=1?pin-value=1234"), KS_ERR_NOT_FOUND);
 }
 
+static void test_choice_by_a_key_of_twins_names_the_key(void **state)
+{
+	struct ks_msg_identity key = cli_test_identity("alice");
+
+	(void)state;
+	add("corp", "1", KS_TOKEN_UNLOCKED);
+	add("other", "2", KS_TOKEN_LOCKED);
+	assert_int_equal(ks_token_choice_of_key(ks_buffer_bytes(&tokens), &key, &choice), 0);
+	assert_string_equal(choice.uri, "pkcs11:token=corp;serial=1");
+	add("corp", "1", KS_TOKEN_LOCKED);
+	key.state = KS_TOKEN_LOCKED;
+	assert_int_equal(ks_token_choice_of_key(ks_buffer_bytes(&tokens), &key, &choice), 0);
+	assert_string_equal(choice.uri, "alice");
+	assert_string_equal(choice.label, "corp");
+	assert_int_equal(choice.state, KS_TOKEN_LOCKED);
+	key.token = ks_bytes_text("gone");
+	assert_int_equal(ks_token_choice_of_key(ks_buffer_bytes(&tokens), &key, &choice), KS_ERR_NOT_FOUND);
+
+	assert_int_equal(find("corp"), KS_ERR_AMBIGUOUS);
+	assert_string_equal(problem.text, "more than one token is called \"corp\"; name one, by a key of it "
+					  "(keystay list) where several have one URI:\n"
+					  "  keystay unlock 'pkcs11:token=corp;serial=1'");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -144,6 +168,7 @@ int main(void)
 		TEST(test_choice_by_label),
 		TEST(test_choice_by_a_label_that_two_have_offers_their_uris),
 		TEST(test_choice_by_uri_of_token_or_key),
+		TEST(test_choice_by_a_key_of_twins_names_the_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ struct sent {
 struct bench {
 	struct fake_agent agent;
 	struct ks_buffer tokens; /* that it has */
-	const char *key_uri;     /* of the key "alice"; NULL = there is none */
+	const char *key_token;   /* of the key "alice"; NULL = there is none */
 	int refusal;             /* UNLOCK is answered with this error, */
 	unsigned n_refusals;     /* so many times */
 	struct sent sent[N_REQUESTS];
@@ -93,11 +93,11 @@ static void answer_get(struct bench *bench, int fd, struct ks_bytes body)
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer list = { 0 };
 	struct ks_msg_identity alice = cli_test_identity("alice");
 
-	if (!bench->key_uri) {
+	if (!bench->key_token) {
 		fake_agent_refuse(fd, fake_agent_id(body), KS_ERR_UNKNOWN_KEY, "no such key");
 		return;
 	}
-	alice.uri = ks_bytes_text(bench->key_uri);
+	alice.token = ks_bytes_text(bench->key_token);
 	ks_record_write(&list, KS_RECORD(identity), &alice);
 	struct ks_msg_get_reply reply = { KS_MESSAGE_HEAD(fake_agent_id(body)), .identity = ks_buffer_bytes(&list) };
 	fake_agent_reply(fd, KS_MSG_GET_REPLY, &reply);
@@ -316,7 +316,7 @@ static void test_unlock_by_the_name_of_a_key(void **state)
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
 	add_token(bench, "other", KS_TOKEN_LOCKED, 0);
-	bench->key_uri = "pkcs11:token=other;object=alice;type=private";
+	bench->key_token = "other";
 	run(bench, "unlock alice --pin-fd 3", "1234\n");
 	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
 	assert_string_equal(bench->sent[0].token, "pkcs11:token=other");
