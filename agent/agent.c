@@ -6,8 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -16,9 +14,9 @@
 
 #include "agent/desktop.h"
 #include "agent/devices.h"
-#include "agent/listener.h"
 #include "agent/scout.h"
 #include "agent/session.h"
+#include "agent/sockets.h"
 #include "agent/state.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -28,13 +26,11 @@
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
 
-enum { LISTENER_SIGN, LISTENER_CONTROL, N_LISTENERS };
-
 struct agent {
 	sd_event *event;
 	struct ks_state state;
 	struct ks_sessions sessions;
-	struct ks_listener listeners[N_LISTENERS];
+	struct ks_sockets *sockets; /* NULL while stopping */
 	struct ks_devices *devices;
 	struct ks_desktop *desktop;
 	sd_event_source *signals[4];
@@ -44,98 +40,19 @@ struct agent {
 
 /* --- sockets ----------------------------------------------------------------------------------------------------- */
 
-/* Which of our sockets is this: by the name that systemd gives it, else by its path. -1: neither. */
-static int which_socket(int fd, const char *name)
-{
-	struct sockaddr_un address = { .sun_path = "" };
-	socklen_t size = sizeof(address);
-
-	if (strcmp(name, "sign") == 0)
-		return LISTENER_SIGN;
-	if (strcmp(name, "control") == 0)
-		return LISTENER_CONTROL;
-	for (int which = 0; which < N_LISTENERS; which++) {
-		KS_AUTO_FREE char *path = NULL;
-		int error = which == LISTENER_SIGN ? ks_path_sign_socket(&path) : ks_path_control_socket(&path);
-		if (error == 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
-		    address.sun_family == AF_UNIX && strncmp(path, address.sun_path, sizeof(address.sun_path)) == 0)
-			return which;
-	}
-	return -1;
-}
-
-static int adopt_sockets(struct agent *agent, struct ks_listener_error *ret_error)
-{
-	char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names);
-	int error = n < 0 ? KS_ERR_SYSTEM : 0;
-
-	for (int i = 0; i < n && error == 0; i++) {
-		int fd = SD_LISTEN_FDS_START + i;
-		int which = which_socket(fd, names[i]);
-		if (which < 0 || agent->listeners[which].fd >= 0) {
-			(void)ks_text_print(
-				ret_error->text, sizeof(ret_error->text),
-				"systemd handed over a socket named \"%s\" that is neither the sign socket nor "
-				"the control socket; give it that path, or the FileDescriptorName \"sign\" or "
-				"\"control\"",
-				names[i]);
-			error = KS_ERR_INVALID;
-		} else {
-			error = ks_listener_adopt(&agent->listeners[which], fd,
-						  which == LISTENER_SIGN ? KS_ON_SIGN : KS_ON_CONTROL, ret_error);
-		}
-	}
-	for (int i = 0; i < n; i++)
-		free(names[i]);
-	free(names);
-	return error;
-}
-
-static int bind_missing(struct agent *agent, struct ks_listener_error *ret_error)
-{
-	/* The control socket first: who cannot have that one must not touch the other. */
-	for (int which = N_LISTENERS - 1; which >= 0; which--) {
-		KS_AUTO_FREE char *path = NULL;
-		if (agent->listeners[which].fd >= 0)
-			continue;
-		int error = which == LISTENER_SIGN ? ks_path_sign_socket(&path) : ks_path_control_socket(&path);
-		if (error < 0) {
-			(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
-					    "there is no folder for sockets: set XDG_RUNTIME_DIR, or log in so that "
-					    "/run/user/%u exists",
-					    (unsigned)geteuid());
-			return error;
-		}
-		error = ks_listener_bind(&agent->listeners[which], path,
-					 which == LISTENER_SIGN ? KS_ON_SIGN : KS_ON_CONTROL, ret_error);
-		if (error < 0)
-			return error;
-		ks_log_info("listening on %s", path);
-	}
-	return 0;
-}
-
-static int open_sockets(struct agent *agent)
-{
-	struct ks_listener_error problem = { .text = "" };
-
-	for (int i = 0; i < N_LISTENERS; i++)
-		agent->listeners[i] = (struct ks_listener){ .fd = -1, .lock_fd = -1 };
-	int error = adopt_sockets(agent, &problem);
-	if (error == 0)
-		error = bind_missing(agent, &problem);
-	if (error < 0)
-		ks_log_error("%s", problem.text[0] ? problem.text : ks_error_text(error));
-	return error;
-}
-
 static void on_session_gone(void *userdata)
 {
 	struct agent *agent = userdata;
 
-	for (int i = 0; i < N_LISTENERS; i++)
-		ks_listener_wake(&agent->listeners[i]);
+	ks_sockets_wake(agent->sockets);
+}
+
+static void on_reloaded(void *userdata)
+{
+	struct agent *agent = userdata;
+
+	if (agent->sockets)
+		ks_sockets_follow(agent->sockets, agent->state.settings);
 }
 
 /* --- signals ----------------------------------------------------------------------------------------------------- */
@@ -173,8 +90,7 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	}
 	ks_log_info("stopping (signal %u)", info->ssi_signo);
 	(void)sd_notify(0, "STOPPING=1");
-	for (int i = 0; i < N_LISTENERS; i++)
-		ks_listener_deinit(&agent->listeners[i]);
+	ks_sockets_close(KS_STEAL(agent->sockets));
 	if (!ks_sessions_are_busy(&agent->sessions) ||
 	    sd_event_add_post(agent->event, &agent->drain, look_whether_drained, agent) < 0 ||
 	    sd_event_add_time_relative(agent->event, &agent->drain_timer, CLOCK_MONOTONIC, KS_DRAIN_MS * 1000ull, 0,
@@ -281,7 +197,7 @@ static int start(struct agent *agent, const struct ks_agent_options *options, st
 		return KS_ERR_SYSTEM;
 	int error = watch_signals(agent);
 	if (error == 0)
-		error = open_sockets(agent);
+		error = ks_sockets_open(*settings, &agent->sockets);
 	if (error == 0)
 		error = ks_state_init(&agent->state, agent->event, options->configuration, KS_STEAL(*settings));
 	if (error < 0)
@@ -290,9 +206,11 @@ static int start(struct agent *agent, const struct ks_agent_options *options, st
 	error = ks_devices_watch(agent->event, on_device, agent, &agent->devices);
 	if (error == 0)
 		error = ks_desktop_watch(agent->event, on_desktop, agent, &agent->desktop);
-	for (int i = 0; i < N_LISTENERS && error == 0; i++)
-		error = ks_listener_start(&agent->listeners[i], agent->event, &agent->sessions);
-	return error;
+	if (error < 0)
+		return error;
+	agent->state.reloaded = on_reloaded;
+	agent->state.reloaded_userdata = agent;
+	return ks_sockets_start(agent->sockets, agent->event, &agent->sessions);
 }
 
 /* Workers have been told to end, and die with us: they get a moment to log out, to reset their cards and for C_Finalize,
@@ -309,8 +227,7 @@ static void await_workers(void)
 
 static void stop(struct agent *agent)
 {
-	for (int i = 0; i < N_LISTENERS; i++)
-		ks_listener_deinit(&agent->listeners[i]);
+	ks_sockets_close(KS_STEAL(agent->sockets));
 	ks_sessions_deinit(&agent->sessions);
 	ks_devices_free(agent->devices);
 	ks_state_deinit(&agent->state);
@@ -325,7 +242,7 @@ static void stop(struct agent *agent)
 
 int ks_agent_run(const struct ks_agent_options *options, struct ks_settings *settings)
 {
-	struct agent agent = { .listeners = { { .fd = -1, .lock_fd = -1 }, { .fd = -1, .lock_fd = -1 } } };
+	struct agent agent = { 0 };
 	struct ks_settings *untaken = settings;
 
 	int error = start(&agent, options, &untaken);

@@ -5,13 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/policy.h"
 #include "agent/scout.h"
 #include "agent/settled.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
 
-static struct ks_msg_identity describe(struct ks_state *state, struct ks_identity *identity, char token_label[65])
+/* NULL: the configuration has lost it, and nothing is shown any more. */
+static const struct ks_settings_socket *socket_of(const struct ks_request *request)
+{
+	return ks_settings_socket_of(request->state->settings, request->socket);
+}
+
+static struct ks_msg_identity describe(struct ks_state *state, const struct ks_settings_socket *socket,
+				       struct ks_identity *identity, char token_label[65])
 {
 	struct ks_token token;
 	enum ks_token_state token_state = KS_TOKEN_ABSENT;
@@ -46,6 +54,7 @@ static struct ks_msg_identity describe(struct ks_state *state, struct ks_identit
 		.not_before = leaf ? (uint64_t)ks_certificate_not_before(leaf) : 0,
 		.not_after = leaf ? (uint64_t)ks_certificate_not_after(leaf) : 0,
 		.rules = ks_bytes_text(identity->rules ? identity->rules->rules : ""),
+		.digest = ks_policy_allows_digest(identity->rules, socket),
 	};
 }
 
@@ -64,12 +73,20 @@ static void answer_list(struct ks_request *request)
 		ks_request_fail(request, KS_ERR_CHANGED, NULL);
 		return;
 	}
-	size_t total = ks_keyring_count(state->keyring);
+	const struct ks_settings_socket *socket = socket_of(request);
+	size_t total = 0; /* of those that this socket has */
+	size_t written = 0;
 	ks_buffer_init(&page, KS_FRAME_MAX);
-	for (size_t i = list.offset; i < total && i - list.offset < KS_LIST_PAGE && page.size < KS_FRAME_MAX / 2; i++) {
+	for (size_t i = 0; socket && i < ks_keyring_count(state->keyring); i++) {
 		char token_label[65];
-		struct ks_msg_identity identity = describe(state, ks_keyring_at(state->keyring, i), token_label);
-		ks_record_write(&page, KS_RECORD(identity), &identity);
+		struct ks_identity *identity = ks_keyring_at(state->keyring, i);
+		if (!ks_settings_socket_has(socket, identity->name))
+			continue;
+		if (total++ < list.offset || written >= KS_LIST_PAGE || page.size >= KS_FRAME_MAX / 2)
+			continue;
+		struct ks_msg_identity record = describe(state, socket, identity, token_label);
+		ks_record_write(&page, KS_RECORD(identity), &record);
+		written++;
 	}
 	error = ks_buffer_error(&page);
 	if (error < 0) {
@@ -96,12 +113,17 @@ static void answer_get(struct ks_request *request)
 		ks_request_fail(request, error, NULL);
 		return;
 	}
-	error = ks_keyring_by_name(state->keyring, get.name, &identity, why, sizeof(why));
+	const struct ks_settings_socket *socket = socket_of(request);
+	if (!socket) {
+		ks_request_fail(request, KS_ERR_UNKNOWN_KEY, "this socket is not configured any more");
+		return;
+	}
+	error = ks_keyring_by_name_at(state->keyring, socket, get.name, &identity, why, sizeof(why));
 	if (error < 0) {
 		ks_request_fail(request, error, "%s", why);
 		return;
 	}
-	struct ks_msg_identity description = describe(state, identity, token_label);
+	struct ks_msg_identity description = describe(state, socket, identity, token_label);
 	ks_record_write(&record, KS_RECORD(identity), &description);
 	for (size_t i = 0; i < identity->n_chain; i++) {
 		struct ks_msg_certificate certificate = { .der = ks_certificate_der(identity->chain[i]) };

@@ -12,10 +12,17 @@
  * system's). */
 static bool passes_on(const char *variable)
 {
-	static const char *const dropped[] = {
-		"LD_",    "OPENSSL_",      "GCONV_PATH=",           "LOCPATH=",       "MALLOC_",
-		"GLIBC_", "KEYSTAY_SOCK=", "KEYSTAY_CONTROL_SOCK=", "NOTIFY_SOCKET=", "LISTEN_", "CREDENTIALS_DIRECTORY="
-	};
+	static const char *const dropped[] = { "LD_",
+					       "OPENSSL_",
+					       "GCONV_PATH=",
+					       "LOCPATH=",
+					       "MALLOC_",
+					       "GLIBC_",
+					       "KEYSTAY_SOCK=",
+					       "KEYSTAY_CONTROL_SOCK=",
+					       "NOTIFY_SOCKET=",
+					       "LISTEN_",
+					       "CREDENTIALS_DIRECTORY=" };
 
 	for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++) {
 		if (strncmp(variable, dropped[i], strlen(dropped[i])) == 0)

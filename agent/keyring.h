@@ -89,6 +89,10 @@ struct ks_identity *ks_keyring_by_hash(struct ks_keyring *keyring, const uint8_t
 int ks_keyring_by_name(struct ks_keyring *keyring, struct ks_bytes name, struct ks_identity **ret_identity, char *why,
 		       size_t why_size) KS_WARN_UNUSED;
 
+/* The same among the keys of this socket: to its clients there are no others. */
+int ks_keyring_by_name_at(struct ks_keyring *keyring, const struct ks_settings_socket *socket, struct ks_bytes name,
+			  struct ks_identity **ret_identity, char *why, size_t why_size) KS_WARN_UNUSED;
+
 /* The chain of identity, leaf first, worked out from all certificates that the keyring knows (agent/chain.h); empty
  * without a certificate. Root certificates are left out. */
 void ks_keyring_chain(struct ks_keyring *keyring, struct ks_identity *identity);

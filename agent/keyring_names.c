@@ -353,3 +353,20 @@ int ks_keyring_by_name(struct ks_keyring *keyring, struct ks_bytes name, struct 
 	*ret_identity = &entry->identity;
 	return 0;
 }
+
+int ks_keyring_by_name_at(struct ks_keyring *keyring, const struct ks_settings_socket *socket, struct ks_bytes name,
+			  struct ks_identity **ret_identity, char *why, size_t why_size)
+{
+	struct ks_keyring view = *keyring;
+	KS_AUTO_FREE struct ks_keyring_entry **entries = calloc(keyring->n + 1, sizeof(*entries));
+
+	if (!entries)
+		return KS_ERR_NO_MEMORY;
+	view.entries = entries;
+	view.n = 0;
+	for (size_t i = 0; i < keyring->n; i++) {
+		if (ks_settings_socket_has(socket, keyring->entries[i]->identity.name))
+			entries[view.n++] = keyring->entries[i];
+	}
+	return ks_keyring_by_name(&view, name, ret_identity, why, why_size);
+}

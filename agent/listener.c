@@ -59,21 +59,39 @@ void ks_listener_wake(struct ks_listener *listener)
 		listener->resting = false;
 }
 
+/* Groups of one process that are looked at; more of them count as none. */
+#define GROUPS_MAX 1024
+
+/* The folder of a private socket keeps others out; this holds even where somebody opened it. Root is no exception: it
+ * has ways of its own that say who it is. */
+static bool admits(const struct ks_listener *listener, int fd, const struct ks_peer *peer)
+{
+	const struct ks_settings *settings = listener->sessions->state->settings;
+	const struct ks_settings_socket *socket = ks_settings_socket_of(settings, listener->name);
+	gid_t groups[GROUPS_MAX + 1];
+
+	if (peer->uid == geteuid())
+		return true;
+	if (listener->where != KS_ON_SIGN || !socket)
+		return false;
+	groups[0] = peer->gid;
+	size_t n = ks_peer_groups(fd, groups + 1, GROUPS_MAX);
+	return ks_settings_socket_admits(socket, peer->uid, groups, n + 1);
+}
+
 static void greet(struct ks_listener *listener, int fd)
 {
 	struct ks_peer peer;
 	int error = ks_peer_get(fd, &peer);
 
-	/* The folder keeps others out; this holds even where somebody opened it. Root is no exception: it has ways of
-	 * its own that say who it is. */
-	if (error == 0 && peer.uid != geteuid())
+	if (error == 0 && !admits(listener, fd, &peer))
 		error = KS_ERR_DENIED;
 	if (error < 0) {
 		(void)close(fd);
-		ks_log_warning("a connection of another user was refused");
+		ks_log_warning("socket \"%s\": a connection of another user was refused", listener->name);
 		return;
 	}
-	error = ks_session_new(listener->sessions, fd, listener->where, &peer);
+	error = ks_session_new(listener->sessions, fd, listener->where, listener->name, &peer);
 	if (error < 0)
 		ks_log_warning("a connection of pid %d was refused: %s", (int)peer.pid, ks_error_text(error));
 }
@@ -188,13 +206,13 @@ static int remove_stale(const char *path, const struct sockaddr_un *address, str
 	return unlink(path) < 0 && errno != ENOENT ? ks_error_from_errno(errno) : 0;
 }
 
-static int bind_socket(struct ks_listener *listener, const char *path, const struct sockaddr_un *address,
+static int bind_socket(struct ks_listener *listener, const char *path, const struct sockaddr_un *address, mode_t mode,
 		       struct ks_listener_error *ret_error)
 {
 	KS_AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return KS_ERR_SYSTEM;
-	mode_t mask = umask(0177);
+	mode_t mask = umask(0777 & ~mode);
 	int bound = bind(fd, (const struct sockaddr *)address, sizeof(*address));
 	int bind_errno = errno;
 	(void)umask(mask);
@@ -228,32 +246,92 @@ static int make_folder(const char *path, struct ks_listener_error *ret_error)
 	return error;
 }
 
-int ks_listener_bind(struct ks_listener *listener, const char *path, enum ks_message_where where,
-		     struct ks_listener_error *ret_error)
+/* Of a path that the configuration names. Who could replace the socket there could be us for its clients. */
+static int check_folder(const char *path, struct ks_listener_error *ret_error)
+{
+	KS_AUTO_FREE char *folder = strdup(path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+	struct stat status;
+
+	if (!slash)
+		return folder ? KS_ERR_INVALID : KS_ERR_NO_MEMORY;
+	slash[slash == folder ? 1 : 0] = '\0';
+	if (stat(folder, &status) < 0) {
+		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
+				    "the folder %s of a socket cannot be used: %s; make it first", folder,
+				    strerror(errno));
+		return ks_error_from_errno(errno);
+	}
+	bool is_ours = status.st_uid == 0 || status.st_uid == geteuid();
+	if (!is_ours || ((status.st_mode & (S_IWGRP | S_IWOTH)) && !(status.st_mode & S_ISVTX))) {
+		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
+				    "the folder %s of a socket belongs to somebody else or can be changed by others; "
+				    "chown it to the agent's user and take write permission from group and others",
+				    folder);
+		return KS_ERR_UNTRUSTED_PATH;
+	}
+	return 0;
+}
+
+/* All but the folder. */
+static int bind_path(struct ks_listener *listener, const char *path, mode_t mode, struct ks_listener_error *ret_error)
 {
 	struct sockaddr_un address;
 
-	*listener = (struct ks_listener){ .where = where, .fd = -1, .lock_fd = -1 };
-	ret_error->text[0] = '\0';
 	int error = make_address(path, &address, ret_error);
-	if (error == 0)
-		error = make_folder(path, ret_error);
 	if (error == 0)
 		error = take_lock(path, &listener->lock_fd, ret_error);
 	if (error == 0)
 		error = remove_stale(path, &address, ret_error);
 	if (error == 0)
-		error = bind_socket(listener, path, &address, ret_error);
-	if (error < 0) {
-		if (ret_error->text[0] == '\0')
-			(void)ks_text_print(ret_error->text, sizeof(ret_error->text), "cannot listen on %s: %s", path,
-					    ks_error_text(error));
-		ks_listener_deinit(listener);
-	}
+		error = bind_socket(listener, path, &address, mode, ret_error);
 	return error;
 }
 
-int ks_listener_adopt(struct ks_listener *listener, int fd, enum ks_message_where where,
+static int finish_bind(struct ks_listener *listener, const char *path, int error, struct ks_listener_error *ret_error)
+{
+	if (error == 0)
+		return 0;
+	if (ret_error->text[0] == '\0')
+		(void)ks_text_print(ret_error->text, sizeof(ret_error->text), "cannot listen on %s: %s", path,
+				    ks_error_text(error));
+	ks_listener_deinit(listener);
+	return error;
+}
+
+static void init(struct ks_listener *listener, enum ks_message_where where, const char *name)
+{
+	*listener = (struct ks_listener){ .where = where, .fd = -1, .lock_fd = -1 };
+	(void)ks_text_print(listener->name, sizeof(listener->name), "%s", name);
+}
+
+int ks_listener_bind(struct ks_listener *listener, const char *path, enum ks_message_where where, const char *name,
+		     struct ks_listener_error *ret_error)
+{
+	struct sockaddr_un address;
+
+	init(listener, where, name);
+	ret_error->text[0] = '\0';
+	int error = make_address(path, &address, ret_error);
+	if (error == 0)
+		error = make_folder(path, ret_error);
+	if (error == 0)
+		error = bind_path(listener, path, 0600, ret_error);
+	return finish_bind(listener, path, error, ret_error);
+}
+
+int ks_listener_bind_named(struct ks_listener *listener, const char *path, const char *name, bool for_others,
+			   struct ks_listener_error *ret_error)
+{
+	init(listener, KS_ON_SIGN, name);
+	ret_error->text[0] = '\0';
+	int error = check_folder(path, ret_error);
+	if (error == 0)
+		error = bind_path(listener, path, for_others ? 0666 : 0600, ret_error);
+	return finish_bind(listener, path, error, ret_error);
+}
+
+int ks_listener_adopt(struct ks_listener *listener, int fd, enum ks_message_where where, const char *name,
 		      struct ks_listener_error *ret_error)
 {
 	int listening = 0, type = 0;
@@ -271,7 +349,8 @@ int ks_listener_adopt(struct ks_listener *listener, int fd, enum ks_message_wher
 	int flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return KS_ERR_SYSTEM;
-	*listener = (struct ks_listener){ .where = where, .fd = fd, .lock_fd = -1 };
+	init(listener, where, name);
+	listener->fd = fd;
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 
 struct ks_listener {
 	enum ks_message_where where;
+	char name[65]; /* of the socket in the configuration; "control" */
 	int fd;
 	int lock_fd;
 	char *path;   /* of a socket that we bound and will remove; else NULL */
@@ -33,12 +34,17 @@ struct ks_listener_error {
 	char text[512];
 };
 
-/* Binds path, whose folder is made private (0700). BUSY when another agent has it. */
-int ks_listener_bind(struct ks_listener *listener, const char *path, enum ks_message_where where,
+/* Binds path, whose folder is made private (0700). BUSY when another agent has it. name is the socket's. */
+int ks_listener_bind(struct ks_listener *listener, const char *path, enum ks_message_where where, const char *name,
 		     struct ks_listener_error *ret_error) KS_WARN_UNUSED;
 
+/* Binds the path that a [socket] names, in a folder that is there and that only root and we may change. for_others: any
+ * user may connect, and the rules of the socket say who is answered. */
+int ks_listener_bind_named(struct ks_listener *listener, const char *path, const char *name, bool for_others,
+			   struct ks_listener_error *ret_error) KS_WARN_UNUSED;
+
 /* Takes a listening socket from systemd. INVALID when it is none. */
-int ks_listener_adopt(struct ks_listener *listener, int fd, enum ks_message_where where,
+int ks_listener_adopt(struct ks_listener *listener, int fd, enum ks_message_where where, const char *name,
 		      struct ks_listener_error *ret_error) KS_WARN_UNUSED;
 
 /* Begins to accept. */

@@ -20,7 +20,7 @@ struct ks_login_request {
 	struct ks_secret *pin; /* taken, whatever the outcome; empty: it is typed at the reader */
 	bool by_dialog;        /* a dialog of ours took it */
 	uint32_t told_flags;   /* enum ks_pin_flag: what that dialog told the person of the token */
-	bool unattended; /* from a file: nobody was asked */
+	bool unattended;       /* from a file: nobody was asked */
 };
 
 /* BUSY when a login to this token is under way. NEEDS_DIALOG, PIN_BLOCKED: not given to the token; why has KS_TEXT_MAX

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,11 +16,14 @@
 
 enum ks_purpose {
 	KS_PURPOSE_TLS_CLIENT = 1,
+	KS_PURPOSE_DIGEST, /* of whatever it may be (invariant I3) */
 };
 
 struct ks_policy_question {
 	const char *key_name;
-	const struct ks_settings_key *rules; /* NULL: no section fits this key */
+	const struct ks_settings_key *rules;     /* NULL: no section fits this key */
+	const struct ks_settings_socket *socket; /* by which the client came; NULL: it is not configured any more */
+	const char *program;                     /* a label, for a refusal's text */
 	uid_t uid;
 	enum ks_purpose purpose;
 	const struct ks_signable *signable;
@@ -29,5 +33,8 @@ struct ks_policy_answer {
 	char text[512]; /* a refusal in one sentence, with the rule and what to do; "" when allowed */
 };
 
-/* 0 = allow; RULE or RULE_UNPROVABLE = refuse with ret_answer filled. */
+/* Do key and socket both say `allow = tls, digest`? */
+bool ks_policy_allows_digest(const struct ks_settings_key *rules, const struct ks_settings_socket *socket);
+
+/* 0 = allow; RULE, RULE_UNPROVABLE or INPUT_DIGEST = refuse with ret_answer filled. */
 int ks_policy_decide(const struct ks_policy_question *question, struct ks_policy_answer *ret_answer) KS_WARN_UNUSED;

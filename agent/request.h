@@ -29,6 +29,7 @@ struct ks_request {
 	const struct ks_request_owner *owner;
 	struct ks_state *state;      /* borrowed: all that the agent knows */
 	enum ks_message_where where; /* the kind of socket it came by */
+	const char *socket;          /* its name in the configuration: "agent", "module" …; "control" */
 	struct ks_peer peer;
 	uint32_t id;
 	uint8_t type;

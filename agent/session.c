@@ -9,6 +9,7 @@
 #include "agent/dispatch.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
+#include "lib/base/text.h"
 #include "lib/protocol/limits.h"
 #include "lib/protocol/message.h"
 
@@ -220,7 +221,8 @@ static void on_answer(struct ks_request *request, uint8_t type, const void *mess
 static const struct ks_channel_events channel_events = { .frame = on_frame, .moved = on_moved, .closed = on_closed };
 static const struct ks_request_owner request_owner = { .answer = on_answer };
 
-int ks_session_new(struct ks_sessions *sessions, int fd, enum ks_message_where where, const struct ks_peer *peer)
+int ks_session_new(struct ks_sessions *sessions, int fd, enum ks_message_where where, const char *socket,
+		   const struct ks_peer *peer)
 {
 	KS_AUTO_CLOSE int taken = fd;
 	if (!has_room(sessions, peer))
@@ -229,8 +231,12 @@ int ks_session_new(struct ks_sessions *sessions, int fd, enum ks_message_where w
 	if (!session)
 		return KS_ERR_NO_MEMORY;
 	session->owner = sessions;
-	session->request =
-		(struct ks_request){ .owner = &request_owner, .state = sessions->state, .where = where, .peer = *peer };
+	(void)ks_text_print(session->socket, sizeof(session->socket), "%s", socket);
+	session->request = (struct ks_request){ .owner = &request_owner,
+						.state = sessions->state,
+						.where = where,
+						.socket = session->socket,
+						.peer = *peer };
 	int error = ks_channel_init(&session->channel, sessions->state->event, taken, &channel_events, session);
 	if (error < 0)
 		return error;

@@ -24,6 +24,7 @@ struct ks_session {
 	struct ks_sessions *owner;
 	struct ks_channel channel;
 	struct ks_request request;
+	char socket[65];        /* the name of the socket; a reload may take the listener away, not the session */
 	bool asked;             /* a request is under way */
 	sd_event_source *timer; /* READING, or an answer that is not taken */
 	bool timer_is_for_reply;
@@ -52,5 +53,5 @@ bool ks_sessions_are_busy(const struct ks_sessions *sessions);
 bool ks_sessions_make_room(struct ks_sessions *sessions, const struct ks_peer *peer);
 
 /* Takes fd in any case. QUOTA when this peer has too many busy connections. */
-int ks_session_new(struct ks_sessions *sessions, int fd, enum ks_message_where where, const struct ks_peer *peer)
-	KS_WARN_UNUSED;
+int ks_session_new(struct ks_sessions *sessions, int fd, enum ks_message_where where, const char *socket,
+		   const struct ks_peer *peer) KS_WARN_UNUSED;

@@ -64,16 +64,19 @@ static struct ks_settings *settings_new(void)
 	settings->private = private;
 	private->agent = (struct ks_settings_section){ .kind = KS_SETTINGS_AGENT, .name = "" };
 	private->enforce = (struct ks_settings_section){ .kind = KS_SETTINGS_ENFORCE, .name = "" };
-	private->socket = (struct ks_settings_section){ .kind = KS_SETTINGS_SOCKET, .name = "agent" };
 	private->others = (struct ks_settings_section){ .kind = KS_SETTINGS_KEY, .name = "" };
 	/* For as many as there may be: what is not used is never touched, and costs no memory. */
 	private->modules.at = calloc(KS_MODULES_MAX, sizeof(*private->modules.at));
 	private->keys.at = calloc(KS_KEY_SECTIONS_MAX, sizeof(*private->keys.at));
 	private->tokens.at = calloc(KS_TOKEN_SECTIONS_MAX, sizeof(*private->tokens.at));
-	if (!private->modules.at || !private->tokens.at || !private->keys.at) {
+	private->sockets.at = calloc(KS_SOCKETS_MAX, sizeof(*private->sockets.at));
+	if (!private->modules.at || !private->tokens.at || !private->keys.at || !private->sockets.at) {
 		ks_settings_free(settings);
 		return NULL;
 	}
+	for (const char *const *name = (const char *const[]){ "agent", "module", NULL }; *name; name++)
+	private->sockets.at[private->sockets.n++] =
+		(struct ks_settings_section){ .kind = KS_SETTINGS_SOCKET, .name = *name };
 	return settings;
 }
 
@@ -116,6 +119,7 @@ static void private_free(struct ks_settings_private *private)
 	free(private->modules.at);
 	free(private->tokens.at);
 	free(private->keys.at);
+	free(private->sockets.at);
 	for (size_t i = 0; i < private->n_texts; i++)
 		free(private->texts[i]);
 	free(private->texts);
@@ -136,6 +140,9 @@ void ks_settings_free(struct ks_settings *settings)
 	for (size_t i = 0; i < settings->n_tokens; i++)
 		token_deinit(&settings->tokens[i]);
 	free(settings->tokens);
+	for (size_t i = 0; i < settings->n_sockets; i++)
+		ks_settings_socket_deinit(&settings->sockets[i]);
+	free(settings->sockets);
 	free(settings->pinentry);
 	for (size_t i = 0; i < settings->n_keys; i++)
 		key_deinit(&settings->keys[i]);
@@ -170,6 +177,10 @@ int ks_settings_keep_text(struct ks_settings_private *private, char *text)
 const char *ks_settings_effective(const struct ks_settings_section *section, size_t row)
 {
 	const char *text = section->values[row].text;
+
+	/* Who made a socket of its own for a server has nobody sitting there. */
+	if (!text && section->kind == KS_SETTINGS_SOCKET && row == KS_SOCKET_PROMPT)
+		return strcmp(section->name, "agent") == 0 || strcmp(section->name, "module") == 0 ? "yes" : "no";
 	return text ? text : ks_settings_tables[section->kind].rows[row].built_in;
 }
 

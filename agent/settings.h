@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "lib/base/error.h"
 #include "lib/protocol/uri.h"
@@ -75,17 +76,32 @@ struct ks_settings_key {
 	struct ks_settings_origin origin;
 };
 
+/* A sign socket (DESIGN section 5): a way to the agent with keys, users and rules of its own. */
+struct ks_settings_socket {
+	char *name; /* "agent", "module", or one that the configuration gives */
+	char *path; /* NULL: <runtime>/sign/NAME.sock, of "agent" $KEYSTAY_SOCK */
+	char *keys; /* patterns over short names with commas between them; NULL = all */
+	uid_t *users;
+	size_t n_users;
+	gid_t *groups;
+	size_t n_groups; /* neither users nor groups: the agent's own uid alone */
+	bool prompt;     /* may its clients cause a dialog? */
+	bool allow_digest;
+	struct ks_settings_origin origin;
+};
+
 struct ks_settings {
 	uint64_t unlock_for_ms; /* 0 = one signature */
 	bool keep_pin;
 	char *pinentry;             /* absolute path; built in: /usr/bin/pinentry, which is what gpg-agent starts too */
 	uint64_t prompt_timeout_ms; /* how long a dialog waits for its answer */
 	unsigned lock_on;           /* enum ks_settings_lock_on, or-ed */
-	bool prompt;                /* [socket "agent"] prompt: may clients of the sign socket cause a dialog? */
 	struct ks_settings_token *tokens;
 	size_t n_tokens;
 	struct ks_settings_module *modules;
 	size_t n_modules;
+	struct ks_settings_socket *sockets; /* "agent" and "module" always, in front */
+	size_t n_sockets;
 	struct ks_settings_key *keys; /* in the order in which the files first name them: the first that fits counts */
 	size_t n_keys;
 	struct ks_settings_key *others; /* rules of [enforce] for keys that no [key] section fits; NULL = none */
@@ -124,6 +140,16 @@ int ks_settings_print(const struct ks_settings *settings, bool json, FILE *out) 
 /* The first [token] section that fits a token that says this of itself; NULL when none does. */
 const struct ks_settings_token *ks_settings_token_for(const struct ks_settings *settings, const char *label,
 						      const char *manufacturer, const char *model, const char *serial);
+
+/* NULL when there is none of this name. */
+const struct ks_settings_socket *ks_settings_socket_of(const struct ks_settings *settings, const char *name);
+
+/* Is this key one of the socket's? */
+bool ks_settings_socket_has(const struct ks_settings_socket *socket, const char *key_name);
+
+/* May somebody with this uid connect there? The agent's own uid may in any case. groups: all that they are in. */
+bool ks_settings_socket_admits(const struct ks_settings_socket *socket, uid_t uid, const gid_t *groups,
+			       size_t n_groups);
 
 /* For --check-config: warnings that are no errors (a value narrowed by [enforce], a key that refuses because of a rule
  * that this build cannot prove, a module file that must not be loaded), one per line, to out. Returns how many. */

@@ -116,6 +116,10 @@ void ks_settings_check(const struct ks_settings *settings, struct ks_settings_re
 		if (!private->tokens.at[i].spoiled)
 			check_token(&private->tokens.at[i], report);
 	}
+	for (size_t i = 0; i < private->sockets.n; i++) {
+		if (!private->sockets.at[i].spoiled)
+			ks_settings_socket_check(&private->sockets.at[i], report);
+	}
 	for (size_t i = 0; i < private->keys.n; i++) {
 		if (!private->keys.at[i].spoiled)
 			check_key(&private->keys.at[i], &private->modules, report);

@@ -150,10 +150,17 @@ static void narrow_agent(struct ks_settings_private *private)
 	bound = &private->enforce.values[KS_ENFORCE_KEEP_PIN];
 	if (bound->text && strcmp(ks_settings_effective(agent, KS_AGENT_KEEP_PIN), bound->text) != 0)
 		narrow(private, agent, KS_AGENT_KEEP_PIN, bound->text, bound);
+}
 
-	bound = &private->enforce.values[KS_ENFORCE_PROMPT];
-	if (bound->text && strcmp(ks_settings_effective(&private->socket, KS_SOCKET_PROMPT), bound->text) != 0)
-		narrow(private, &private->socket, KS_SOCKET_PROMPT, bound->text, bound);
+static void narrow_socket(struct ks_settings_private *private, struct ks_settings_section *section)
+{
+	const struct ks_settings_value *bound = &private->enforce.values[KS_ENFORCE_PROMPT];
+
+	if (bound->text && strcmp(ks_settings_effective(section, KS_SOCKET_PROMPT), bound->text) != 0)
+		narrow(private, section, KS_SOCKET_PROMPT, bound->text, bound);
+	bound = &private->enforce.values[KS_ENFORCE_ALLOW];
+	if (bound->text && ks_settings_allows_digest(ks_settings_effective(section, KS_SOCKET_ALLOW)))
+		narrow(private, section, KS_SOCKET_ALLOW, "tls", bound);
 }
 
 static void narrow_confirm(struct ks_settings_private *private, struct ks_settings_section *section)
@@ -187,6 +194,8 @@ int ks_settings_enforce(struct ks_settings *settings)
 	struct ks_settings_private *private = settings->private;
 
 	narrow_agent(private);
+	for (size_t i = 0; i < private->sockets.n; i++)
+		narrow_socket(private, &private->sockets.at[i]);
 	for (size_t i = 0; i < private->keys.n; i++) {
 		int r = narrow_key(private, &private->keys.at[i]);
 		if (r < 0)

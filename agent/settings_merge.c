@@ -63,7 +63,7 @@ static void report_unknown_section(struct ks_settings_report *report, const stru
 		ks_spelling_offer(&spelling, ks_settings_tables[i].section);
 	ks_settings_report_add(
 		report, origin, NULL,
-		"expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"agent\"], [key \"NAME\"] or "
+		"expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"] or "
 		"[enforce], found \"[%s]\"%s",
 		found, hint(&spelling, meant, sizeof(meant)));
 }
@@ -87,12 +87,6 @@ static bool check_head(const struct ks_settings_table *table, const char *name, 
 		show(name, found);
 		ks_settings_report_add(report, origin, table->written,
 				       "expected " KS_SETTINGS_NAME_EXPECTED ", found \"%s\"", found);
-		return false;
-	}
-	if (table == &ks_settings_tables[KS_SETTINGS_SOCKET] && strcmp(name, "agent") != 0) {
-		show(name, found);
-		ks_settings_report_add(report, origin, table->written,
-				       "expected the name \"agent\", found the unknown socket \"%s\"", found);
 		return false;
 	}
 	if (table == &ks_settings_tables[KS_SETTINGS_ENFORCE] && !may_enforce) {
@@ -144,7 +138,7 @@ static struct ks_settings_section *take_section(struct merge *merge, const char 
 	if (merge->table == &ks_settings_tables[KS_SETTINGS_TOKEN])
 		return take_named(merge, &private->tokens, KS_TOKEN_SECTIONS_MAX, name, origin);
 	if (merge->table == &ks_settings_tables[KS_SETTINGS_SOCKET])
-		return &private->socket;
+		return take_named(merge, &private->sockets, KS_SOCKETS_MAX, name, origin);
 	return take_named(merge, &private->keys, KS_KEY_SECTIONS_MAX, name, origin);
 }
 

@@ -38,9 +38,9 @@ static void put_quoted(struct ks_buffer *out, const char *value)
 	ks_buffer_put_u8(out, '"');
 }
 
-static void print_value(const struct ks_settings_row *row, const struct ks_settings_value *value, struct ks_buffer *out)
+static void print_value(const struct ks_settings_row *row, const struct ks_settings_value *value, const char *text,
+			struct ks_buffer *out)
 {
-	const char *text = value->text ? value->text : row->built_in;
 	size_t start = out->size;
 	if (!text)
 		return;
@@ -72,7 +72,7 @@ static void print_section(const struct ks_settings_section *section, struct ks_b
 		ks_buffer_printf(out, "[%s]\n", table->section);
 	}
 	for (size_t i = 0; i < table->n_rows; i++)
-		print_value(&table->rows[i], &section->values[i], out);
+		print_value(&table->rows[i], &section->values[i], ks_settings_effective(section, i), out);
 }
 
 /* Rules for keys that have no section cannot be written in a file of a user: they are comments. */
@@ -88,7 +88,7 @@ static void print_others(const struct ks_settings *settings, struct ks_buffer *o
 		if (!value->text)
 			continue;
 		ks_buffer_printf(out, "; ");
-		print_value(&table->rows[i], value, out);
+		print_value(&table->rows[i], value, value->text, out);
 	}
 }
 
@@ -99,7 +99,8 @@ static void print_text(const struct ks_settings *settings, struct ks_buffer *out
 	print_section(&private->agent, out);
 	for (size_t i = 0; i < private->modules.n; i++)
 		print_section(&private->modules.at[i], out);
-	print_section(&private->socket, out);
+	for (size_t i = 0; i < private->sockets.n; i++)
+		print_section(&private->sockets.at[i], out);
 	for (size_t i = 0; i < private->tokens.n; i++)
 		print_section(&private->tokens.at[i], out);
 	for (size_t i = 0; i < private->keys.n; i++)
@@ -129,13 +130,13 @@ static void put_json_text_or_null(struct ks_buffer *out, const char *text)
 		ks_buffer_printf(out, "null");
 }
 
-static void put_json_value(const struct ks_settings_row *row, const struct ks_settings_value *value, bool first,
-			   struct ks_buffer *out)
+static void put_json_value(const struct ks_settings_row *row, const struct ks_settings_value *value, const char *text,
+			   bool first, struct ks_buffer *out)
 {
 	ks_buffer_printf(out, "%s\n      {\"key\": ", first ? "" : ",");
 	put_json_text(out, row->key);
 	ks_buffer_printf(out, ", \"value\": ");
-	put_json_text(out, value->text ? value->text : row->built_in);
+	put_json_text(out, text);
 	ks_buffer_printf(out, ", \"file\": ");
 	put_json_text_or_null(out, value->origin.file);
 	ks_buffer_printf(out, ", \"line\": %u, \"profile\": ", value->origin.line);
@@ -156,9 +157,10 @@ static void put_json_section(const struct ks_settings_section *section, const ch
 	put_json_text_or_null(out, name);
 	ks_buffer_printf(out, ", \"values\": [");
 	for (size_t i = 0; i < table->n_rows; i++) {
-		if (!section->values[i].text && !table->rows[i].built_in)
+		const char *text = ks_settings_effective(section, i);
+		if (!text)
 			continue;
-		put_json_value(&table->rows[i], &section->values[i], first_value, out);
+		put_json_value(&table->rows[i], &section->values[i], text, first_value, out);
 		first_value = false;
 	}
 	ks_buffer_printf(out, "]}");
@@ -177,7 +179,8 @@ static void print_json(const struct ks_settings *settings, struct ks_buffer *out
 	put_json_section(&private->agent, NULL, true, out);
 	for (size_t i = 0; i < private->modules.n; i++)
 		put_json_section(&private->modules.at[i], private->modules.at[i].name, false, out);
-	put_json_section(&private->socket, private->socket.name, false, out);
+	for (size_t i = 0; i < private->sockets.n; i++)
+		put_json_section(&private->sockets.at[i], private->sockets.at[i].name, false, out);
 	for (size_t i = 0; i < private->tokens.n; i++)
 		put_json_section(&private->tokens.at[i], private->tokens.at[i].name, false, out);
 	for (size_t i = 0; i < private->keys.n; i++)

@@ -51,10 +51,10 @@ struct ks_settings_private {
 	struct ks_ini ini; /* owns the texts of all values and the names of all files */
 	struct ks_settings_section agent;
 	struct ks_settings_section enforce;
-	struct ks_settings_section socket;   /* [socket "agent"] */
 	struct ks_settings_section others;   /* what [enforce] says for keys without a section */
 	struct ks_settings_sections modules; /* as settings->modules, index by index */
 	struct ks_settings_sections tokens;  /* as settings->tokens */
+	struct ks_settings_sections sockets; /* as settings->sockets */
 	struct ks_settings_sections keys;    /* as settings->keys */
 	char **texts;                        /* owned: values that narrowing made */
 	size_t n_texts;
@@ -91,6 +91,12 @@ int ks_settings_type(struct ks_settings *settings) KS_WARN_UNUSED;
 
 /* Fills in the rules of one key from its section: allow_digest, unprovable, rules. NO_MEMORY. */
 int ks_settings_type_rules(struct ks_settings_key *key, const struct ks_settings_section *section) KS_WARN_UNUSED;
+
+/* Reports what is wrong with a [socket], and types it. NO_MEMORY. */
+void ks_settings_socket_check(const struct ks_settings_section *section, struct ks_settings_report *report);
+int ks_settings_socket_type(const struct ks_settings_section *section, struct ks_settings_socket *ret_socket)
+	KS_WARN_UNUSED;
+void ks_settings_socket_deinit(struct ks_settings_socket *socket);
 
 /* Takes text, also on failure: what a value may point to. NO_MEMORY, also for NULL. */
 int ks_settings_keep_text(struct ks_settings_private *private, char *text) KS_WARN_UNUSED;

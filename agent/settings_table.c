@@ -10,6 +10,8 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "agent/settings.h"
 #include "agent/settings_profile.h"
@@ -432,6 +434,22 @@ static bool good_accounts(const char *value, const char **ret_why)
 	return each_item(value, good_account);
 }
 
+static bool good_pattern(struct ks_bytes item)
+{
+	return item.size > 0 && item.size <= NAME_MAX_BYTES;
+}
+
+static bool good_patterns(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return each_item(value, good_pattern);
+}
+
+static bool good_socket_path(const char *value, const char **ret_why)
+{
+	return good_path(value, ret_why) && strlen(value) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+}
+
 bool ks_settings_allows_digest(const char *value)
 {
 	struct ks_bytes item;
@@ -504,7 +522,15 @@ static const struct ks_settings_row token_rows[KS_TOKEN_N] = {
 };
 
 static const struct ks_settings_row socket_rows[KS_SOCKET_N] = {
-	[KS_SOCKET_PROMPT] = { "prompt", "yes or no", "yes", good_yes_no, false },
+	[KS_SOCKET_PATH] = { "path", "the absolute path of a socket, at most 107 bytes", NULL, good_socket_path,
+			     false },
+	[KS_SOCKET_KEYS] = { "keys", "short names of keys or patterns such as web-*, with commas between them", NULL,
+			     good_patterns, false },
+	[KS_SOCKET_USERS] = { "users", "user names or numbers, with commas between them", NULL, good_accounts, false },
+	[KS_SOCKET_GROUPS] = { "groups", "group names or numbers, with commas between them", NULL, good_accounts,
+			       false },
+	[KS_SOCKET_PROMPT] = { "prompt", "yes or no", NULL, good_yes_no, false },
+	[KS_SOCKET_ALLOW] = { "allow", "tls, or tls, digest", "tls", good_allow, false },
 };
 
 static const struct ks_settings_row key_rows[KS_RULED_N] = {
@@ -543,7 +569,7 @@ const struct ks_settings_table ks_settings_tables[KS_SETTINGS_N_KINDS] = {
 	[KS_SETTINGS_AGENT] = { "agent", "[agent]", false, agent_rows, KS_AGENT_N },
 	[KS_SETTINGS_MODULE] = { "module", "[module \"NAME\"]", true, module_rows, KS_MODULE_N },
 	[KS_SETTINGS_TOKEN] = { "token", "[token \"NAME\"]", true, token_rows, KS_TOKEN_N },
-	[KS_SETTINGS_SOCKET] = { "socket", "[socket \"agent\"]", true, socket_rows, KS_SOCKET_N },
+	[KS_SETTINGS_SOCKET] = { "socket", "[socket \"NAME\"]", true, socket_rows, KS_SOCKET_N },
 	[KS_SETTINGS_KEY] = { "key", "[key \"NAME\"]", true, key_rows, KS_RULED_N },
 	[KS_SETTINGS_ENFORCE] = { "enforce", "[enforce]", false, enforce_rows, KS_ENFORCE_N },
 };

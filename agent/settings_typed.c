@@ -30,7 +30,6 @@ static int type_agent(struct ks_settings *settings)
 	if (ks_settings_duration(ks_settings_effective(agent, KS_AGENT_UNLOCK_FOR), &settings->unlock_for_ms) < 0)
 		return KS_ERR_INTERNAL;
 	settings->keep_pin = strcmp(ks_settings_effective(agent, KS_AGENT_KEEP_PIN), "yes") == 0;
-	settings->prompt = strcmp(ks_settings_effective(&settings->private->socket, KS_SOCKET_PROMPT), "yes") == 0;
 	if (ks_settings_duration(ks_settings_effective(agent, KS_AGENT_PROMPT_TIMEOUT), &settings->prompt_timeout_ms) <
 		    0 ||
 	    !ks_settings_lock_on(ks_settings_effective(agent, KS_AGENT_LOCK_ON), &settings->lock_on))
@@ -196,6 +195,22 @@ const struct ks_settings_token *ks_settings_token_for(const struct ks_settings *
 	return NULL;
 }
 
+static int type_all_sockets(struct ks_settings *settings)
+{
+	const struct ks_settings_sections *sections = &settings->private->sockets;
+
+	settings->sockets = calloc(sections->n + 1, sizeof(*settings->sockets));
+	if (!settings->sockets)
+		return KS_ERR_NO_MEMORY;
+	while (settings->n_sockets < sections->n) {
+		size_t i = settings->n_sockets++;
+		int r = ks_settings_socket_type(&sections->at[i], &settings->sockets[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int type_all_keys(struct ks_settings *settings)
 {
 	const struct ks_settings_sections *sections = &settings->private->keys;
@@ -233,6 +248,8 @@ int ks_settings_type(struct ks_settings *settings)
 		r = type_all_modules(settings);
 	if (r == 0)
 		r = type_all_tokens(settings);
+	if (r == 0)
+		r = type_all_sockets(settings);
 	if (r == 0)
 		r = type_all_keys(settings);
 	return r < 0 ? r : type_others(settings);

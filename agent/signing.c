@@ -36,8 +36,9 @@ struct signing {
 	struct ks_waiter waiter; /* first, so that the waiter is the signing */
 	struct ks_request *request;
 	enum signing_state state;
-	struct ks_msg_sign message; /* borrows from the request's body */
-	sd_event_source *timer;     /* from the first WAITING on */
+	struct ks_msg_sign message; /* borrows from the request's body; of SIGN_DIGEST: input is the digest */
+	bool is_digest;
+	sd_event_source *timer; /* from the first WAITING on */
 	uint64_t begun_ms;
 	bool timed_out;
 	bool looked_again; /* for a key that nobody knew */
@@ -100,12 +101,19 @@ static void refuse(struct signing *signing, const char *key_name, int error, con
 
 static const char *kind_name(enum ks_signable_kind kind)
 {
-	return kind == KS_SIGNABLE_TLS13_CLIENT ? "TLS 1.3" : "TLS 1.2";
+	static const char *const names[] = {
+		[KS_SIGNABLE_TLS13_CLIENT] = "TLS 1.3 client authentication",
+		[KS_SIGNABLE_TLS12_CLIENT] = "TLS 1.2 client authentication",
+		[KS_SIGNABLE_DIGEST] = "a bare digest, which nobody can check",
+	};
+	return names[kind];
 }
 
 /* What the server may be is said by the input alone here; a proof of it is lib/tls/server_proof's, when it exists. */
 static const char *why_unverified(const struct finding *finding)
 {
+	if (finding->signable.kind == KS_SIGNABLE_DIGEST)
+		return "a digest says nothing of what it is for";
 	return finding->signable.kind == KS_SIGNABLE_TLS13_CLIENT ?
 		       "the TLS 1.3 input holds only a hash of the handshake" :
 		       "the server named in the handshake was not checked";
@@ -118,7 +126,7 @@ static void release(struct signing *signing, const struct finding *finding, stru
 	char who[96];
 
 	ks_request_describe(request, who, sizeof(who));
-	ks_log_info("signed for %s with \"%s\": %s client authentication, %s%s%s", who, finding->identity->name,
+	ks_log_info("signed for %s with \"%s\": %s, %s%s%s", who, finding->identity->name,
 		    kind_name(finding->signable.kind), finding->signable.scheme->name,
 		    finding->signable.server_name[0] ? ", claimed server " : "", finding->signable.server_name);
 	if (ks_unlock_spent(finding->token.lock))
@@ -144,13 +152,23 @@ static bool look_again(struct signing *signing)
 	       ks_clock_monotonic_ms() - signing->begun_ms < KS_SCOUT_DEADLINE_MS;
 }
 
+static const struct ks_settings_socket *socket_of(const struct signing *signing)
+{
+	return ks_settings_socket_of(signing->request->state->settings, signing->request->socket);
+}
+
 static int look_at_identity(struct signing *signing, struct finding *finding)
 {
 	struct ks_state *state = signing->request->state;
 
-	finding->identity = ks_keyring_by_hash(state->keyring, signing->message.spki_hash.data);
-	if (finding->identity)
+	const struct ks_settings_socket *socket = socket_of(signing);
+	struct ks_identity *identity = ks_keyring_by_hash(state->keyring, signing->message.spki_hash.data);
+
+	/* What the socket does not have is as unknown as what nobody has. */
+	if (identity && socket && ks_settings_socket_has(socket, identity->name)) {
+		finding->identity = identity;
 		return 0;
+	}
 	if (!ks_state_is_settled(state))
 		return KS_ERR_BUSY;
 	if (look_again(signing))
@@ -164,23 +182,34 @@ static int look_at_identity(struct signing *signing, struct finding *finding)
 static int look_at_input(struct signing *signing, struct finding *finding)
 {
 	struct ks_identity *identity = finding->identity;
+	const struct ks_msg_sign *message = &signing->message;
 	struct ks_signable_refusal refusal;
-	char text[KS_TEXT_MAX];
+	char text[KS_TEXT_MAX], program[64] = "";
 
-	int error = ks_signable_check(signing->message.input, signing->message.scheme, &identity->spki,
-				      &finding->signable, &refusal);
-	if (error < 0) {
-		(void)ks_text_print(text, sizeof(text), "key \"%s\" signs only TLS client authentication: %s",
-				    identity->name, refusal.text);
+	int error = signing->is_digest ? ks_signable_check_digest(message->input, message->scheme, &identity->spki,
+								  &finding->signable, &refusal) :
+					 ks_signable_check(message->input, message->scheme, &identity->spki,
+							   &finding->signable, &refusal);
+	/* Of digests the rules speak first: what is wrong with one that is not allowed anyway helps nobody. */
+	if (signing->is_digest)
+		finding->signable.kind = KS_SIGNABLE_DIGEST;
+	if (error < 0 && !(signing->is_digest && !ks_policy_allows_digest(identity->rules, socket_of(signing)))) {
+		(void)ks_text_print(text, sizeof(text), "key \"%s\" signs only TLS client authentication%s: %s",
+				    identity->name, signing->is_digest ? " and digests" : "", refusal.text);
 		refuse(signing, identity->name, error, text);
 		return error;
 	}
 	const struct ks_policy_question question = { .key_name = identity->name,
 						     .rules = identity->rules,
+						     .socket = socket_of(signing),
+						     .program = program,
 						     .uid = signing->request->peer.uid,
-						     .purpose = KS_PURPOSE_TLS_CLIENT,
+						     .purpose = signing->is_digest ? KS_PURPOSE_DIGEST :
+										     KS_PURPOSE_TLS_CLIENT,
 						     .signable = &finding->signable };
 	struct ks_policy_answer answer;
+	if (signing->is_digest)
+		ks_peer_program(signing->request->peer.pid, program, sizeof(program));
 	error = ks_policy_decide(&question, &answer);
 	if (error < 0)
 		refuse(signing, identity->name, error, answer.text);
@@ -227,7 +256,9 @@ enum token_use { TOKEN_USE_NO, TOKEN_USE_ASK, TOKEN_USE_SOON, TOKEN_USE_NOW };
 /* May a person be asked for this client: do the socket, the client's own words and its patience allow it? */
 static bool may_prompt(const struct signing *signing)
 {
-	return signing->request->state->settings->prompt && signing->message.wait_ms > 0;
+	const struct ks_settings_socket *socket = socket_of(signing);
+
+	return socket && socket->prompt && signing->message.wait_ms > 0;
 }
 
 /* May this token sign now, soon (its worker starts, a login is under way or can be made), once its PIN was asked for, or
@@ -444,8 +475,9 @@ static void check_and_release(struct signing *signing, const struct finding *fin
 
 	int error = ks_message_read(KS_MSG_WORKER_SIGN_REPLY, body, &reply, sizeof(reply));
 	if (error == 0)
-		error = ks_public_key_verify(finding->identity->public_key, finding->signable.scheme,
-					     signing->message.input, reply.signature);
+		error = (signing->is_digest ? ks_public_key_verify_digest : ks_public_key_verify)(
+			finding->identity->public_key, finding->signable.scheme, signing->message.input,
+			reply.signature);
 	if (error == 0) {
 		release(signing, finding, reply.signature);
 		return;
@@ -535,6 +567,7 @@ static void send_to_token(struct signing *signing, const struct finding *finding
 				       .key = finding->location.key,
 				       .scheme = signing->message.scheme,
 				       .input = signing->message.input,
+				       .is_digest = signing->is_digest,
 				       .owner = (uint64_t)signing->request->peer.pid };
 
 	signing->location = finding->location;
@@ -563,6 +596,29 @@ static void advance(struct signing *signing)
 		send_to_token(signing, &finding);
 }
 
+static int read_message(struct signing *signing)
+{
+	const struct ks_request *request = signing->request;
+	struct ks_msg_sign_digest digest;
+
+	if (request->type != KS_MSG_SIGN_DIGEST)
+		return ks_message_read(KS_MSG_SIGN, request->body, &signing->message, sizeof(signing->message));
+	int error = ks_message_read(KS_MSG_SIGN_DIGEST, request->body, &digest, sizeof(digest));
+	if (error < 0)
+		return error;
+	signing->is_digest = true;
+	signing->message = (struct ks_msg_sign){ .spki_hash = digest.spki_hash,
+						 .scheme = digest.scheme,
+						 .input = digest.digest,
+						 .wait_ms = digest.wait_ms,
+						 .program = digest.program,
+						 .tty = digest.tty,
+						 .term = digest.term,
+						 .display = digest.display,
+						 .wayland_display = digest.wayland_display };
+	return 0;
+}
+
 void ks_signing_begin(struct ks_request *request)
 {
 	struct signing *signing = calloc(1, sizeof(*signing));
@@ -576,7 +632,7 @@ void ks_signing_begin(struct ks_request *request)
 	signing->begun_ms = ks_clock_monotonic_ms();
 	request->pending = signing;
 	request->drop = on_drop;
-	int error = ks_message_read(KS_MSG_SIGN, request->body, &signing->message, sizeof(signing->message));
+	int error = read_message(signing);
 	if (error == 0 && signing->message.spki_hash.size != 32)
 		error = KS_ERR_MALFORMED;
 	if (error == 0 && signing->message.input.size + signing->message.transcript.size > KS_SIGN_INPUT_MAX)

@@ -24,5 +24,5 @@
 
 #include "agent/request.h"
 
-/* Handler of KS_MSG_SIGN. Answers now or later. */
+/* Handler of KS_MSG_SIGN and KS_MSG_SIGN_DIGEST. Answers now or later. */
 void ks_signing_begin(struct ks_request *request);

@@ -480,6 +480,8 @@ int ks_state_reload(struct ks_state *state, struct ks_settings_error *ret_error)
 		}
 	}
 	state->reload_problem[0] = '\0';
+	if (error == 0 && state->reloaded)
+		state->reloaded(state->reloaded_userdata);
 	if (error < 0) {
 		(void)ks_text_print(state->reload_problem, sizeof(state->reload_problem), "%s", ret_error->text);
 		return error;

@@ -59,6 +59,8 @@ struct ks_state {
 	void (*all_quiet)(
 		void *userdata); /* after ks_state_lock_all(): the workers have answered; NULL = nobody asks */
 	void *all_quiet_userdata;
+	void (*reloaded)(void *userdata); /* after a reload that was good; NULL = nobody asks */
+	void *reloaded_userdata;
 	uint64_t started_s;
 	char reload_problem[1024]; /* of the last reload, "" when it was good */
 	unsigned n_connections;    /* told by session.c, for status */

@@ -95,6 +95,7 @@ enum ks_token_events ks_worker_events(const struct ks_worker *worker);
 struct ks_worker_sign {
 	uint32_t token, key, scheme;
 	struct ks_bytes input; /* copied */
+	bool is_digest;        /* input is the digest itself, of the scheme's hash */
 	uint64_t owner;        /* any number that stands for the asking process: they are served in turns */
 	/* A context-specific login for this one signature (CKA_ALWAYS_AUTHENTICATE). pin is taken, whatever the outcome;
 	 * an empty one is typed at the reader. */

@@ -165,7 +165,7 @@ static void send_with_pin(struct ks_worker *worker, struct ks_worker_call *call)
 	struct ks_msg_worker_sign_with_pin message = {
 		KS_MESSAGE_HEAD(call->id), .token = sign->token,         .key = sign->key,
 		.scheme = sign->scheme,    .final_try = call->final_try, .unattended = call->unattended,
-		.input = sign->input,      .pin = ks_secret_bytes(pin)
+		.input = sign->input,      .pin = ks_secret_bytes(pin),  .is_digest = sign->is_digest
 	};
 
 	ks_channel_send(&worker->channel, KS_MSG_WORKER_SIGN_WITH_PIN, &message);
@@ -244,8 +244,12 @@ int ks_worker_sign(struct ks_worker *worker, const struct ks_worker_sign *sign, 
 	call->final_try = sign->final_try;
 	call->unattended = sign->unattended;
 	call->pin = KS_STEAL(pin);
-	call->sign = (struct ks_msg_worker_sign){ KS_MESSAGE_HEAD(call->id), .token = sign->token, .key = sign->key,
-						  .scheme = sign->scheme, .input = ks_bytes(call->input, input.size) };
+	call->sign = (struct ks_msg_worker_sign){ KS_MESSAGE_HEAD(call->id),
+						  .token = sign->token,
+						  .key = sign->key,
+						  .scheme = sign->scheme,
+						  .input = ks_bytes(call->input, input.size),
+						  .is_digest = sign->is_digest };
 	append(&worker->queued, call);
 	worker->n_queued++;
 	*ret_call = call;

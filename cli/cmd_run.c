@@ -32,7 +32,7 @@ static void environment_deinit(struct environment *environment)
 	free(environment->sign_socket);
 }
 
-static enum ks_exit make_environment(const struct ks_cli *cli, struct environment *environment)
+static enum ks_exit make_environment(const struct ks_cli *cli, bool with_tap, struct environment *environment)
 {
 	struct ks_openssl_note warning = { "" };
 	struct ks_openssl_note error = { "" };
@@ -44,7 +44,7 @@ static enum ks_exit make_environment(const struct ks_cli *cli, struct environmen
 				"to the absolute path of its socket");
 		return KS_EXIT_FAILED;
 	}
-	r = ks_openssl_conf_prepare(&environment->openssl_conf, &warning, &error);
+	r = ks_openssl_conf_prepare(with_tap, &environment->openssl_conf, &warning, &error);
 	if (r < 0) {
 		ks_output_error(cli, "%s", error.text);
 		return KS_EXIT_FAILED;
@@ -54,11 +54,14 @@ static enum ks_exit make_environment(const struct ks_cli *cli, struct environmen
 	return KS_EXIT_GOOD;
 }
 
+#define TAP_HELP "also hand TLS 1.3 handshakes to the agent, as a proof of the server"
+
 /* --- env --------------------------------------------------------------------------------------------------------- */
 
-enum { ENV_SHELL, ENV_JSON, N_ENV_OPTIONS };
+enum { ENV_SHELL, ENV_TAP, ENV_JSON, N_ENV_OPTIONS };
 static const struct ks_option env_options[N_ENV_OPTIONS] = {
 	[ENV_SHELL] = { "shell", 0, "SHELL", "write for this shell: sh (also bash, zsh), csh or fish" },
+	[ENV_TAP] = { "tap", 0, NULL, TAP_HELP },
 	[ENV_JSON] = KS_OPTION_JSON,
 };
 
@@ -88,7 +91,7 @@ static enum ks_exit run_env(struct ks_cli *cli, const struct ks_arguments *argum
 				shown ? shown : "?");
 		return KS_EXIT_USAGE;
 	}
-	enum ks_exit result = make_environment(cli, &environment);
+	enum ks_exit result = make_environment(cli, ks_arguments_has(arguments, ENV_TAP), &environment);
 	if (result != KS_EXIT_GOOD)
 		return result;
 	if (!ks_arguments_has(arguments, ENV_JSON))
@@ -120,12 +123,17 @@ const struct ks_command ks_command_env = {
 
 /* --- run --------------------------------------------------------------------------------------------------------- */
 
+enum { RUN_TAP, N_RUN_OPTIONS };
+static const struct ks_option run_options[N_RUN_OPTIONS] = {
+	[RUN_TAP] = { "tap", 0, NULL, TAP_HELP },
+};
+
 static enum ks_exit run_run(struct ks_cli *cli, const struct ks_arguments *arguments)
 {
 	KS_CLEANUP(environment_deinit) struct environment environment = { 0 };
 	char **command = arguments->operands;
 
-	enum ks_exit result = make_environment(cli, &environment);
+	enum ks_exit result = make_environment(cli, ks_arguments_has(arguments, RUN_TAP), &environment);
 	if (result != KS_EXIT_GOOD)
 		return result;
 	if (setenv("OPENSSL_CONF", environment.openssl_conf, 1) < 0 ||
@@ -149,8 +157,8 @@ const struct ks_command ks_command_run = {
 		   "\n"
 		   "It exits as the program does, with 127 when there is no such program and 126\n"
 		   "when it cannot be run.\n",
-	.options = NULL,
-	.n_options = 0,
+	.options = run_options,
+	.n_options = N_RUN_OPTIONS,
 	.min_operands = 1,
 	.max_operands = SIZE_MAX,
 	.runs_other = true,

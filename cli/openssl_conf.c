@@ -21,6 +21,7 @@
 #define NAME_HASH_SIZE 8u
 
 #define MODULE_FILE "keystay.so"
+#define TAP_FILE "keystay-tap.so"
 
 static int fail(struct ks_openssl_note *ret_error, int code, const char *what, const char *path)
 {
@@ -117,6 +118,25 @@ int ks_openssl_conf_module(char **ret_path, struct ks_openssl_note *ret_error)
 	return 0;
 }
 
+int ks_openssl_conf_tap(const char *module, char **ret_path, struct ks_openssl_note *ret_error)
+{
+	const char *slash = strrchr(module, '/');
+	KS_AUTO_FREE char *path = ks_text_format("%.*s/" TAP_FILE, slash ? (int)(slash - module) : 0, module);
+
+	if (!path)
+		return fail(ret_error, KS_ERR_NO_MEMORY, "cannot find", TAP_FILE);
+	if (access(path, R_OK) < 0) {
+		(void)ks_text_print(
+			ret_error->text, sizeof(ret_error->text),
+			"keystay's tap is not at %s; install keystay again, build the target keystay_tap, or "
+			"leave --tap out: signatures are then made, but not proven to be for a server",
+			path);
+		return KS_ERR_NOT_FOUND;
+	}
+	*ret_path = KS_STEAL(path);
+	return 0;
+}
+
 /* --- our file ---------------------------------------------------------------------------------------------------- */
 
 static bool holds(const char *path, struct ks_bytes text)
@@ -180,19 +200,23 @@ int ks_openssl_conf_write(struct ks_bytes text, char **ret_path, struct ks_opens
 	return 0;
 }
 
-int ks_openssl_conf_prepare(char **ret_path, struct ks_openssl_note *ret_warning, struct ks_openssl_note *ret_error)
+int ks_openssl_conf_prepare(bool with_tap, char **ret_path, struct ks_openssl_note *ret_warning,
+			    struct ks_openssl_note *ret_error)
 {
 	KS_AUTO_FREE char *system = NULL;
 	KS_AUTO_FREE char *module = NULL;
+	KS_AUTO_FREE char *tap = NULL;
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
 
 	int r = ks_openssl_conf_system(&system, ret_error);
 	if (r == 0)
 		r = ks_openssl_conf_module(&module, ret_error);
+	if (r == 0 && with_tap)
+		r = ks_openssl_conf_tap(module, &tap, ret_error);
 	if (r < 0)
 		return r;
 	ks_buffer_init(&text, OWN_FILE_MAX);
 	(void)ks_text_print(ret_error->text, sizeof(ret_error->text), "%s", ks_error_text(KS_ERR_INTERNAL));
-	r = ks_openssl_sections_write(system, module, &text, ret_warning, ret_error);
+	r = ks_openssl_sections_write(system, module, tap, &text, ret_warning, ret_error);
 	return r < 0 ? r : ks_openssl_conf_write(ks_buffer_bytes(&text), ret_path, ret_error);
 }

@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "cli/openssl_sections.h"
 #include "lib/base/bytes.h"
 #include "lib/base/error.h"
@@ -20,9 +22,12 @@ int ks_openssl_conf_system(char **ret_path, struct ks_openssl_note *ret_error) K
 /* keystay.so beside this program (../lib/ossl-modules), else where it was installed. Given, absolute. */
 int ks_openssl_conf_module(char **ret_path, struct ks_openssl_note *ret_error) KS_WARN_UNUSED;
 
+/* keystay-tap.so beside this module (absolute): there the two find each other. Given, absolute. */
+int ks_openssl_conf_tap(const char *module, char **ret_path, struct ks_openssl_note *ret_error) KS_WARN_UNUSED;
+
 /* Puts text into <runtime>/openssl/, under a name made of its hash; the same text gets the same file. Given. */
 int ks_openssl_conf_write(struct ks_bytes text, char **ret_path, struct ks_openssl_note *ret_error) KS_WARN_UNUSED;
 
 /* All of it: the configuration to use now. */
-int ks_openssl_conf_prepare(char **ret_path, struct ks_openssl_note *ret_warning, struct ks_openssl_note *ret_error)
-	KS_WARN_UNUSED;
+int ks_openssl_conf_prepare(bool with_tap, char **ret_path, struct ks_openssl_note *ret_warning,
+			    struct ks_openssl_note *ret_error) KS_WARN_UNUSED;

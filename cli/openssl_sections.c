@@ -21,6 +21,11 @@ KS_DEFINE_CLEANUP(CONF *, NCONF_free)
 #define PROVIDERS_SECTION "keystay_providers"
 #define DEFAULT_SECTION "keystay_default"
 #define KEYSTAY_SECTION "keystay_provider"
+#define TAP_SECTION "keystay_tap"
+#define ALGORITHMS_SECTION "keystay_algorithms"
+
+/* A wish ("?"), so that what only others can do is still done by them. */
+#define TAP_QUERY "?keystay.tap=yes"
 
 /* Where programs begin to read: all of them, and Node.js. */
 static const char *const entries[] = { "openssl_conf", "nodejs_conf" };
@@ -29,6 +34,7 @@ static const char *const entries[] = { "openssl_conf", "nodejs_conf" };
 struct writing {
 	CONF *system; /* NULL: there is none */
 	const char *module;
+	const char *tap; /* NULL: without */
 	struct ks_buffer *buffer;
 	struct ks_openssl_note *warning;
 };
@@ -141,6 +147,17 @@ static bool has_demand(const char *query)
 	return false;
 }
 
+/* default_properties would take away what fips_mode says; and two wishes that contradict each other are decided by chance. */
+static bool hashes_by_fips(const CONF *conf, const char *init)
+{
+	const char *providers = value_of(conf, init, "providers");
+	const char *section = value_of(conf, init, "alg_section");
+	const char *query = section ? value_of(conf, section, "default_properties") : NULL;
+
+	return (providers && activates_fips(conf, providers)) || (query && strcasestr(query, "fips")) ||
+	       (section && value_of(conf, section, "fips_mode"));
+}
+
 static void look_for_demands(const struct writing *writing, const char *system, const char *init)
 {
 	const char *section = value_of(writing->system, init, "alg_section");
@@ -219,8 +236,20 @@ static const char *choose_default(const CONF *conf, const char *providers, const
 	return DEFAULT_SECTION;
 }
 
+static void write_module(struct writing *writing, const char *section, const char *module)
+{
+	struct ks_buffer *buffer = writing->buffer;
+
+	put_section(buffer, section);
+	if (!setting_of(writing->system, section, "module"))
+		put_line(buffer, "module", module);
+	/* Without the file (keystay was removed, a program brings its own OpenSSL) programs go on as if we were not. */
+	put_line(buffer, "soft_load", "1");
+	put_line(buffer, "activate", "1");
+}
+
 /* A keystay that is listed already is listed again, so that it comes last, and keeps its own module. */
-static void write_providers(struct writing *writing, const char *providers)
+static void write_providers(struct writing *writing, const char *providers, bool tapped)
 {
 	struct ks_buffer *buffer = writing->buffer;
 	const CONF_VALUE *known = find_provider(writing->system, providers, "keystay");
@@ -231,17 +260,33 @@ static void write_providers(struct writing *writing, const char *providers)
 	put_section(buffer, providers);
 	if (default_name)
 		put_line(buffer, default_name, default_section);
+	if (tapped)
+		put_line(buffer, "keystay-tap", TAP_SECTION);
 	put_line(buffer, known ? known->name : "keystay", section);
 	if (default_section) {
 		put_section(buffer, default_section);
 		put_line(buffer, "activate", "1");
 	}
+	if (tapped)
+		write_module(writing, TAP_SECTION, writing->tap);
+	write_module(writing, section, writing->module);
+}
+
+/* Adds the wish for the tap to what the system demands and wishes. */
+static void write_wish(struct writing *writing, const char *init)
+{
+	struct ks_buffer *buffer = writing->buffer;
+	const char *section = value_of(writing->system, init, "alg_section");
+	const char *query = section ? value_of(writing->system, section, "default_properties") : NULL;
+
+	if (!section || !section[0]) {
+		section = ALGORITHMS_SECTION;
+		put_section(buffer, init);
+		put_line(buffer, "alg_section", section);
+	}
+	KS_AUTO_FREE char *both = ks_text_format("%s%s%s", query ? query : "", query && query[0] ? "," : "", TAP_QUERY);
 	put_section(buffer, section);
-	if (!setting_of(writing->system, section, "module"))
-		put_line(buffer, "module", writing->module);
-	/* Without the file (keystay was removed, a program brings its own OpenSSL) programs go on as if we were not. */
-	put_line(buffer, "soft_load", "1");
-	put_line(buffer, "activate", "1");
+	put_line(buffer, "default_properties", both ? both : TAP_QUERY);
 }
 
 /* Appends what init needs; returns the section of its providers. */
@@ -254,6 +299,21 @@ static const char *write_init(struct writing *writing, const char *init)
 	put_section(writing->buffer, init);
 	put_line(writing->buffer, "providers", PROVIDERS_SECTION);
 	return PROVIDERS_SECTION;
+}
+
+/* Is there a tap, and nothing against it in this init? */
+static bool is_tapped(struct writing *writing, const char *system, const char *init)
+{
+	char *warning = writing->warning->text;
+
+	if (!writing->tap || !hashes_by_fips(writing->system, init))
+		return writing->tap != NULL;
+	if (!strstr(warning, "the tap"))
+		(void)ks_text_print(warning + strlen(warning), sizeof(writing->warning->text) - strlen(warning),
+				    "%s%s has a FIPS provider do the hashing; the tap, which is none, is left out, and "
+				    "signatures will not be proven to be for a server",
+				    warning[0] ? "; " : "", system);
+	return false;
 }
 
 static void write_sections(struct writing *writing, const char *system)
@@ -273,10 +333,13 @@ static void write_sections(struct writing *writing, const char *system)
 	for (size_t i = 0; i < N_ENTRIES; i++) {
 		if (i > 0 && strcmp(inits[i], inits[0]) == 0)
 			continue;
+		bool tapped = is_tapped(writing, system, inits[i]);
 		written[i] = write_init(writing, inits[i]);
+		if (tapped)
+			write_wish(writing, inits[i]);
 		if (i > 0 && strcmp(written[i], written[0]) == 0)
 			continue;
-		write_providers(writing, written[i]);
+		write_providers(writing, written[i], tapped);
 	}
 }
 
@@ -320,14 +383,14 @@ static int read_system(const char *system, CONF **ret_conf, struct ks_openssl_no
 	return 0;
 }
 
-int ks_openssl_sections_write(const char *system, const char *module, struct ks_buffer *buffer,
+int ks_openssl_sections_write(const char *system, const char *module, const char *tap, struct ks_buffer *buffer,
 			      struct ks_openssl_note *ret_warning, struct ks_openssl_note *ret_error)
 {
 	KS_CLEANUP(NCONF_freep) CONF *conf = NULL;
 	struct ks_openssl_note warning = { "" };
-	struct writing writing = { .module = module, .buffer = buffer, .warning = &warning };
+	struct writing writing = { .module = module, .tap = tap, .buffer = buffer, .warning = &warning };
 
-	if (strchr(module, '\n') || (system && strchr(system, '\n'))) {
+	if (strchr(module, '\n') || (tap && strchr(tap, '\n')) || (system && strchr(system, '\n'))) {
 		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
 				    "a path with a line end in it cannot stand in OpenSSL's configuration");
 		return KS_ERR_INVALID;

@@ -11,6 +11,8 @@
  *	- keystay after all others: asked first, it would be asked to make ephemeral keys too, which it cannot;
  *	- never the default provider where the system activates a FIPS one; other providers stay listed as they are
  *	  (OpenSSL 3.0 itself asks all but the last one in the order of their names, whatever the order in the file);
+ *	- the tap, where it is wanted, before keystay, and as a wish in default_properties, added to the system's own; never
+ *	  where the system has FIPS hashing;
  *	- the same for nodejs_conf, which is all that Node.js reads.
  *
  * Runs in: keystay. Reads configurations only: no provider is loaded, and libcrypto itself is not configured.
@@ -29,7 +31,8 @@ struct ks_openssl_note {
 	char text[1024];
 };
 
-/* Appends the configuration for module (absolute) on top of system (absolute, or NULL). ret_warning may say that the
- * system's own settings will keep programs from using keystay. CONFIG when system cannot be read. */
-int ks_openssl_sections_write(const char *system, const char *module, struct ks_buffer *buffer,
+/* Appends the configuration for module and tap (absolute; tap may be NULL) on top of system (absolute, or NULL).
+ * ret_warning may say that the system's own settings will keep programs from using keystay or the tap. CONFIG when system
+ * cannot be read. */
+int ks_openssl_sections_write(const char *system, const char *module, const char *tap, struct ks_buffer *buffer,
 			      struct ks_openssl_note *ret_warning, struct ks_openssl_note *ret_error) KS_WARN_UNUSED;

@@ -27,7 +27,12 @@ struct head {
 
 static int find_path(enum ks_client_socket socket, char **ret_path, struct ks_client_error *ret_error)
 {
-	int r = socket == KS_CLIENT_CONTROL ? ks_path_control_socket(ret_path) : ks_path_sign_socket(ret_path);
+	static int (*const paths[])(char **ret_path) = {
+		[KS_CLIENT_SIGN] = ks_path_sign_socket,
+		[KS_CLIENT_MODULE] = ks_path_module_socket,
+		[KS_CLIENT_CONTROL] = ks_path_control_socket,
+	};
+	int r = paths[socket](ret_path);
 	if (r == KS_ERR_NOT_FOUND)
 		return ks_client_fail(ret_error, KS_ERR_NO_AGENT,
 				      "it is not known where keystay-agent listens: neither %s nor XDG_RUNTIME_DIR is "

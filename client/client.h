@@ -34,6 +34,7 @@ struct ks_client {
 
 enum ks_client_socket {
 	KS_CLIENT_SIGN,    /* lib/base/path.h: ks_path_sign_socket() */
+	KS_CLIENT_MODULE,  /* ks_path_module_socket(): a sign socket, for keystay-pkcs11.so */
 	KS_CLIENT_CONTROL, /* ks_path_control_socket(); its listener must belong to this user or to root */
 };
 
@@ -62,14 +63,30 @@ struct ks_client_identity {
 /* name as in GET. */
 int ks_client_get(const char *name, struct ks_client_identity **ret_identity, struct ks_client_error *ret_error)
 	KS_WARN_UNUSED;
+int ks_client_get_at(enum ks_client_socket socket, const char *name, struct ks_client_identity **ret_identity,
+		     struct ks_client_error *ret_error) KS_WARN_UNUSED;
 void ks_client_identity_free(struct ks_client_identity *identity);
 
 /* Calls found for each identity, page by page; a negative return ends it. Starts again when the list changes. */
 int ks_client_list(int (*found)(const struct ks_msg_identity *identity, void *userdata), void *userdata,
 		   struct ks_client_error *ret_error) KS_WARN_UNUSED;
 
+int ks_client_list_at(enum ks_client_socket socket,
+		      int (*found)(const struct ks_msg_identity *identity, void *userdata), void *userdata,
+		      struct ks_client_error *ret_error) KS_WARN_UNUSED;
+
+/* The same, and which generation of the list it is (docs/protocol.md, LIST). */
+int ks_client_list_news(enum ks_client_socket socket,
+			int (*found)(const struct ks_msg_identity *identity, void *userdata), void *userdata,
+			uint64_t *ret_generation, struct ks_client_error *ret_error) KS_WARN_UNUSED;
+
+/* The generation alone, for who has a list and asks whether it is still true. Makes the agent look for nothing. */
+int ks_client_generation(enum ks_client_socket socket, uint64_t *ret_generation, struct ks_client_error *ret_error)
+	KS_WARN_UNUSED;
+
 struct ks_client_sign {
-	const char *name; /* of the key, for the notice; may be NULL */
+	enum ks_client_socket socket; /* SIGN, or MODULE */
+	const char *name;             /* of the key, for the notice; may be NULL */
 	uint8_t spki_hash[32];
 	uint16_t scheme;
 	struct ks_bytes input;      /* the whole to-be-signed input */
@@ -80,3 +97,16 @@ struct ks_client_sign {
  * bytes to signature. */
 int ks_client_sign(const struct ks_client_sign *request, uint8_t *signature, size_t *ret_size,
 		   struct ks_client_error *ret_error) KS_WARN_UNUSED;
+
+/* For clients that have nothing but a digest (docs/protocol.md, SIGN_DIGEST). INPUT_DIGEST unless key and socket say
+ * `allow = tls, digest`. */
+struct ks_client_sign_digest {
+	enum ks_client_socket socket;
+	const char *name; /* as above */
+	uint8_t spki_hash[32];
+	uint16_t scheme;
+	struct ks_bytes digest; /* as long as the scheme's hash */
+};
+
+int ks_client_sign_digest(const struct ks_client_sign_digest *request, uint8_t *signature, size_t *ret_size,
+			  struct ks_client_error *ret_error) KS_WARN_UNUSED;

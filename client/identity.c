@@ -62,10 +62,11 @@ static int check_chain(struct ks_bytes chain)
 	return r;
 }
 
-int ks_client_get(const char *name, struct ks_client_identity **ret_identity, struct ks_client_error *ret_error)
+int ks_client_get_at(enum ks_client_socket socket, const char *name, struct ks_client_identity **ret_identity,
+		     struct ks_client_error *ret_error)
 {
 	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	int r = ks_client_open(KS_CLIENT_SIGN, &client, ret_error);
+	int r = ks_client_open(socket, &client, ret_error);
 	if (r < 0)
 		return r;
 	struct ks_msg_get request = { .name = ks_bytes_text(name) };
@@ -85,6 +86,11 @@ int ks_client_get(const char *name, struct ks_client_identity **ret_identity, st
 	client.buffer = (struct ks_buffer){ 0 };
 	*ret_identity = KS_STEAL(identity);
 	return 0;
+}
+
+int ks_client_get(const char *name, struct ks_client_identity **ret_identity, struct ks_client_error *ret_error)
+{
+	return ks_client_get_at(KS_CLIENT_SIGN, name, ret_identity, ret_error);
 }
 
 /* --- LIST -------------------------------------------------------------------------------------------------------- */
@@ -107,7 +113,8 @@ static int take_page(struct ks_bytes page, struct ks_buffer *all, uint32_t *offs
 }
 
 /* All pages of one generation. CHANGED when the agent's list is another one meanwhile. */
-static int read_pages(struct ks_client *client, struct ks_buffer *all, struct ks_client_error *ret_error)
+static int read_pages(struct ks_client *client, struct ks_buffer *all, uint64_t *ret_generation,
+		      struct ks_client_error *ret_error)
 {
 	struct ks_msg_list request = { 0 };
 	struct ks_msg_list_reply reply;
@@ -121,6 +128,7 @@ static int read_pages(struct ks_client *client, struct ks_buffer *all, struct ks
 		if (request.generation != 0 && reply.generation != request.generation)
 			return ks_client_fail(ret_error, KS_ERR_CHANGED, NULL);
 		request.generation = reply.generation;
+		*ret_generation = reply.generation;
 		if (request.offset == reply.total)
 			return reply.identities.size == 0 ? 0 : fail_identity(ret_error);
 		if (take_page(reply.identities, all, &request.offset) < 0 || request.offset > reply.total)
@@ -133,11 +141,13 @@ static int read_pages(struct ks_client *client, struct ks_buffer *all, struct ks
 	}
 }
 
-int ks_client_list(int (*found)(const struct ks_msg_identity *identity, void *userdata), void *userdata,
-		   struct ks_client_error *ret_error)
+int ks_client_list_news(enum ks_client_socket socket,
+			int (*found)(const struct ks_msg_identity *identity, void *userdata), void *userdata,
+			uint64_t *ret_generation, struct ks_client_error *ret_error)
 {
 	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	int r = ks_client_open(KS_CLIENT_SIGN, &client, ret_error);
+	uint64_t generation = 0;
+	int r = ks_client_open(socket, &client, ret_error);
 	if (r < 0)
 		return r;
 
@@ -146,7 +156,7 @@ int ks_client_list(int (*found)(const struct ks_msg_identity *identity, void *us
 	ks_buffer_init(&all, LIST_BYTES_MAX);
 	r = KS_ERR_CHANGED;
 	for (unsigned start = 0; r == KS_ERR_CHANGED && start < LIST_STARTS_MAX; start++)
-		r = read_pages(&client, &all, ret_error);
+		r = read_pages(&client, &all, &generation, ret_error);
 	if (r < 0)
 		return r;
 
@@ -157,5 +167,37 @@ int ks_client_list(int (*found)(const struct ks_msg_identity *identity, void *us
 		if (r < 0)
 			return ks_client_fail(ret_error, r, NULL);
 	}
+	*ret_generation = generation;
 	return 0;
+}
+
+int ks_client_list_at(enum ks_client_socket socket,
+		      int (*found)(const struct ks_msg_identity *identity, void *userdata), void *userdata,
+		      struct ks_client_error *ret_error)
+{
+	uint64_t generation;
+
+	return ks_client_list_news(socket, found, userdata, &generation, ret_error);
+}
+
+int ks_client_generation(enum ks_client_socket socket, uint64_t *ret_generation, struct ks_client_error *ret_error)
+{
+	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	int r = ks_client_open(socket, &client, ret_error);
+	if (r < 0)
+		return r;
+	/* A page behind the last one: none of the identities, and nobody goes to look for new ones. */
+	struct ks_msg_list request = { .offset = UINT32_MAX };
+	struct ks_msg_list_reply reply;
+	r = ks_client_call(&client, KS_MSG_LIST, &request, KS_MSG_LIST_REPLY, &reply, sizeof(reply), NULL, ret_error);
+	if (r < 0)
+		return r;
+	*ret_generation = reply.generation;
+	return 0;
+}
+
+int ks_client_list(int (*found)(const struct ks_msg_identity *identity, void *userdata), void *userdata,
+		   struct ks_client_error *ret_error)
+{
+	return ks_client_list_at(KS_CLIENT_SIGN, found, userdata, ret_error);
 }

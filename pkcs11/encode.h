@@ -3,7 +3,7 @@
  * encode: what a raw RSA operation of a token is given, made from a digest that was made here.
  *
  * Runs in: keystay-token. A raw RSA operation signs whatever it is given, so nothing that came from outside ever gets
- * to one but through a hash and one of these.
+ * to one but through one of these, as a digest of the right length.
  */
 #pragma once
 

@@ -95,6 +95,7 @@ struct sign_what {
 	uint32_t key;
 	uint32_t scheme;
 	struct ks_bytes input;
+	bool is_digest;
 	struct ks_sign_pin *pin; /* or NULL */
 };
 
@@ -119,6 +120,7 @@ static int sign(struct ks_serve *serve, struct ks_token *token, const struct sig
 		.key = key,
 		.scheme = scheme,
 		.input = what->input,
+		.is_digest = what->is_digest,
 		.pin = what->pin,
 		.ret_no_session = &no_session,
 	};
@@ -140,7 +142,9 @@ static int send_signature(struct ks_serve *serve, uint32_t id, const struct ks_b
 static int sign_job(struct ks_serve *serve, const struct ks_msg_worker_sign *message, struct ks_buffer *signature,
 		    struct ks_problem *problem)
 {
-	const struct sign_what what = { .key = message->key, .scheme = message->scheme, .input = message->input };
+	const struct sign_what what = {
+		.key = message->key, .scheme = message->scheme, .input = message->input, .is_digest = message->is_digest
+	};
 
 	struct ks_token *token = find_token(serve, message->token, problem);
 	return token ? sign(serve, token, &what, signature, problem) : KS_ERR_TOKEN_ABSENT;
@@ -262,9 +266,11 @@ static int sign_with_pin(struct ks_serve *serve, const struct ks_msg_worker_sign
 			 struct ks_sign_pin *pin, struct ks_buffer *signature, struct ks_problem *problem)
 {
 	const struct ks_pin_terms terms = { .final_try = message->final_try, .unattended = message->unattended };
-	const struct sign_what what = {
-		.key = message->key, .scheme = message->scheme, .input = message->input, .pin = pin
-	};
+	const struct sign_what what = { .key = message->key,
+					.scheme = message->scheme,
+					.input = message->input,
+					.is_digest = message->is_digest,
+					.pin = pin };
 
 	struct ks_token *token = find_token(serve, message->token, problem);
 	if (!token)

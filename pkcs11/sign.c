@@ -40,10 +40,15 @@ struct work {
 
 static int make_digest(struct work *work)
 {
+	const struct ks_sign_request *request = work->request;
+	int r = 0;
+
 	if (work->has_digest)
 		return 0;
-	int r = ks_digest_make(work->request->digests, work->request->scheme->hash, &work->request->input, 1,
-			       work->digest);
+	if (request->is_digest)
+		memcpy(work->digest, request->input.data, request->input.size); /* check() has looked at its size */
+	else
+		r = ks_digest_make(request->digests, request->scheme->hash, &request->input, 1, work->digest);
 	work->has_digest = r == 0;
 	return r;
 }
@@ -301,6 +306,10 @@ static int check(const struct work *work, struct ks_problem *problem)
 	if (!fits(request->scheme, request->key))
 		return ks_problem_set(problem, KS_ERR_INPUT_KEY_TYPE, "%s: %s is not for this type of key", work->whose,
 				      request->scheme->name);
+	if (request->is_digest &&
+	    (request->input.size != ks_hash_size(request->scheme->hash) || request->input.size == 0))
+		return ks_problem_set(problem, KS_ERR_INPUT_DIGEST, "%s: %zu bytes are no digest for %s", work->whose,
+				      request->input.size, request->scheme->name);
 	if (!request->key->private_seen && request->login_required && !request->logged_in)
 		return refuse_locked(work, problem);
 	if (!request->key->private_seen)
@@ -349,6 +358,8 @@ int ks_sign(const struct ks_sign_request *request, struct ks_buffer *signature, 
 	size_t n_ways = ks_mechanism_ways(request->mechanisms, request->scheme,
 					  known ? atomic_load(known) : (uint8_t)KS_WAY_NONE, ways);
 	for (size_t i = 0; i < n_ways; i++) {
+		if (request->is_digest && ks_mechanism_way(ways[i])->operand == KS_OPERAND_INPUT)
+			continue;
 		r = sign_by(&work, ways[i], &rv);
 		if (r < 0)
 			return ks_problem_set(problem, r, "%s: %s", work.whose, ks_error_text(r));

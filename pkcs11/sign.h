@@ -32,6 +32,7 @@ struct ks_sign_request {
 	struct ks_key *key;
 	const struct ks_scheme *scheme;
 	struct ks_bytes input;
+	bool is_digest;          /* input is the digest itself, of the scheme's hash: the token never gets it bare */
 	struct ks_sign_pin *pin; /* NULL: without one */
 	bool *ret_no_session;    /* set when the token gives no session: it may not be what it was */
 };

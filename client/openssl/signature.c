@@ -19,6 +19,7 @@
 #include "client/openssl/provider.h"
 #include "client/openssl/transcript.h"
 #include "lib/base/buffer.h"
+#include "lib/base/cleanup.h"
 
 /* OpenSSL's "algctx". A context belongs to one thread at a time (OpenSSL's rule); keys are shared. */
 struct signature {
@@ -113,10 +114,12 @@ static int ask_agent(struct signature *signature, struct ks_bytes input, unsigne
 				      "this program gave %zu bytes of room for a signature of up to %zu", sigsize,
 				      ks_key_signature_max(key));
 
+	KS_AUTO_FREE uint8_t *transcript = NULL;
+	size_t transcript_size = ks_transcript_find(input, &transcript);
 	struct ks_client_sign request = { .name = key->name,
 					  .scheme = scheme->code,
 					  .input = input,
-					  .transcript = ks_transcript_find(input) };
+					  .transcript = ks_bytes(transcript, transcript_size) };
 	memcpy(request.spki_hash, key->spki_hash, sizeof(request.spki_hash));
 	uint8_t made[KS_SIGNATURE_MAX];
 	size_t size;

@@ -10,9 +10,11 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/tap/tap.h"
+#include "lib/base/cleanup.h"
 #include "lib/protocol/limits.h"
 
 /* 64 spaces, the context string and a zero (RFC 8446 section 4.4.3). */
@@ -24,7 +26,7 @@ static void *find_tap(void)
 	char path[PATH_MAX];
 	Dl_info here;
 
-	if (dladdr(__extension__(const void *)find_tap, &here) == 0 || !here.dli_fname)
+	if (dladdr(__extension__(const void *) find_tap, &here) == 0 || !here.dli_fname)
 		return NULL;
 	const char *slash = strrchr(here.dli_fname, '/');
 	int folder = slash ? (int)(slash - here.dli_fname) : 0;
@@ -34,21 +36,36 @@ static void *find_tap(void)
 	return dlopen(path, RTLD_NOW | RTLD_NOLOAD | RTLD_LOCAL);
 }
 
-struct ks_bytes ks_transcript_find(struct ks_bytes input)
+/* Asked for its size first. 0 also when it went away in between. */
+static size_t copy_stream(ks_tap_find *find, struct ks_bytes digest, size_t room, uint8_t **ret_transcript)
 {
-	const uint8_t *stream = NULL;
+	size_t size = find(digest.data, digest.size, NULL, 0);
+
+	if (size == 0 || size > room)
+		return 0;
+	KS_AUTO_FREE uint8_t *transcript = malloc(size);
+	if (!transcript || find(digest.data, digest.size, transcript, size) != size)
+		return 0;
+	*ret_transcript = KS_STEAL(transcript);
+	return size;
+}
+
+size_t ks_transcript_find(struct ks_bytes input, uint8_t **ret_transcript)
+{
 	size_t size = 0;
 	ks_tap_find *find;
 
-	if (input.size <= PREFIX_SIZE || input.data[0] != 0x20)
-		return KS_BYTES_NONE; /* TLS 1.2: the input is the handshake itself */
+	if (input.size <= PREFIX_SIZE || input.size > KS_SIGN_INPUT_MAX || input.data[0] != 0x20)
+		return 0; /* TLS 1.2: the input is the handshake itself */
 	void *tap = find_tap();
 	if (!tap)
-		return KS_BYTES_NONE;
+		return 0;
 	void *symbol = dlsym(tap, KS_TAP_FIND);
 	memcpy(&find, &symbol, sizeof(find)); /* ISO C has no cast between object and function pointers */
-	bool found = symbol && find(input.data + PREFIX_SIZE, input.size - PREFIX_SIZE, &stream, &size);
-	(void)dlclose(tap); /* the tap stays in memory for good (-z nodelete); this gives back our count */
 	/* An oversized transcript is left out, an oversized input refused by name (DESIGN section 5). */
-	return found && size <= KS_SIGN_INPUT_MAX - input.size ? ks_bytes(stream, size) : KS_BYTES_NONE;
+	if (symbol)
+		size = copy_stream(find, ks_bytes(input.data + PREFIX_SIZE, input.size - PREFIX_SIZE),
+				   KS_SIGN_INPUT_MAX - input.size, ret_transcript);
+	(void)dlclose(tap); /* gives back our count; the tap itself stays in memory (-z nodelete) */
+	return size;
 }

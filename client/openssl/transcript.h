@@ -9,5 +9,5 @@
 
 #include "lib/base/bytes.h"
 
-/* Borrowed from the tap, until this thread finishes another digest; empty when it is not known. */
-struct ks_bytes ks_transcript_find(struct ks_bytes input);
+/* Its size; 0 when it is not known, and then nothing is given. */
+size_t ks_transcript_find(struct ks_bytes input, uint8_t **ret_transcript);

@@ -6,67 +6,16 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "client/tap/ring.h"
-#include "lib/protocol/limits.h"
-
-#define CLIENT_HELLO 0x01
-#define MESSAGE_HASH 0xfe
-#define STREAM_MAX KS_SIGN_INPUT_MAX
+#include "client/tap/latest.h"
+#include "client/tap/stream.h"
 
 struct digest {
 	const EVP_MD *md; /* borrowed from the tap */
-	EVP_MD_CTX *real;
-	uint8_t *stream; /* owned; NULL = nothing is kept */
-	size_t size, room;
-	bool begun; /* the first byte has been seen */
+	EVP_MD_CTX *real; /* owned */
+	struct ks_stream stream;
 };
-
-/* --- the stream -------------------------------------------------------------------------------------------------- */
-
-static void drop_stream(struct digest *digest)
-{
-	free(digest->stream);
-	digest->stream = NULL;
-	digest->size = digest->room = 0;
-}
-
-static bool make_room(struct digest *digest, size_t more)
-{
-	if (digest->size + more <= digest->room)
-		return true;
-	size_t room = digest->room ? digest->room : 4096;
-	while (room < digest->size + more)
-		room *= 2;
-	uint8_t *stream = realloc(digest->stream, room);
-	if (!stream)
-		return false;
-	digest->stream = stream;
-	digest->room = room;
-	return true;
-}
-
-/* What begins otherwise is none of ours and costs one comparison from then on. */
-static void keep(struct digest *digest, const unsigned char *data, size_t size)
-{
-	if (size == 0 || (digest->begun && !digest->stream))
-		return;
-	if (!digest->begun) {
-		digest->begun = true;
-		if (data[0] != CLIENT_HELLO && data[0] != MESSAGE_HASH)
-			return;
-	}
-	if (size > STREAM_MAX - digest->size || !make_room(digest, size)) {
-		drop_stream(digest);
-		return;
-	}
-	memcpy(digest->stream + digest->size, data, size);
-	digest->size += size;
-}
 
 /* --- provider-digest(7) ------------------------------------------------------------------------------------------ */
 
@@ -77,7 +26,7 @@ static void digest_freectx(void *ctx)
 	if (!digest)
 		return;
 	EVP_MD_CTX_free(digest->real);
-	free(digest->stream);
+	ks_stream_forget(&digest->stream);
 	free(digest);
 }
 
@@ -108,7 +57,7 @@ static void *sha384_newctx(void *provctx)
 
 static void *digest_dupctx(void *ctx)
 {
-	const struct digest *from = ctx;
+	struct digest *from = ctx;
 	struct digest *copy = digest_new(from->md);
 
 	if (!copy)
@@ -117,11 +66,7 @@ static void *digest_dupctx(void *ctx)
 		digest_freectx(copy);
 		return NULL;
 	}
-	copy->begun = from->begun;
-	if (from->stream && make_room(copy, from->size)) {
-		memcpy(copy->stream, from->stream, from->size);
-		copy->size = from->size;
-	}
+	ks_stream_copy(&copy->stream, &from->stream);
 	return copy;
 }
 
@@ -130,8 +75,7 @@ static int digest_init(void *ctx, const OSSL_PARAM params[])
 	struct digest *digest = ctx;
 
 	(void)params;
-	drop_stream(digest);
-	digest->begun = false;
+	ks_stream_forget(&digest->stream);
 	return EVP_DigestInit_ex2(digest->real, digest->md, NULL);
 }
 
@@ -139,7 +83,7 @@ static int digest_update(void *ctx, const unsigned char *data, size_t size)
 {
 	struct digest *digest = ctx;
 
-	keep(digest, data, size);
+	ks_stream_add(&digest->stream, data, size);
 	return EVP_DigestUpdate(digest->real, data, size);
 }
 
@@ -151,11 +95,8 @@ static int digest_final(void *ctx, unsigned char *out, size_t *out_size, size_t 
 	if (room < (size_t)EVP_MD_get_size(digest->md) || EVP_DigestFinal_ex(digest->real, out, &size) != 1)
 		return 0;
 	*out_size = size;
-	if (digest->stream) {
-		ks_ring_put(out, size, digest->stream, digest->size);
-		digest->stream = NULL;
-		drop_stream(digest);
-	}
+	if (digest->stream.state == KS_STREAM_KEPT)
+		ks_latest_put(out, size, &digest->stream);
 	return 1;
 }
 

@@ -15,7 +15,6 @@
 
 /* What a provider context holds. */
 struct ks_tap {
-	const OSSL_CORE_HANDLE *core;
 	OSSL_LIB_CTX *context; /* ours; owned */
 	EVP_MD *sha256, *sha384;
 };

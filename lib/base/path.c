@@ -112,6 +112,11 @@ int ks_path_sign_socket(char **ret_path)
 	return place_of_socket("KEYSTAY_SOCK", "sign/agent.sock", ret_path);
 }
 
+int ks_path_module_socket(char **ret_path)
+{
+	return place_of_socket("KEYSTAY_SOCK", "sign/module.sock", ret_path);
+}
+
 int ks_path_control_socket(char **ret_path)
 {
 	return place_of_socket("KEYSTAY_CONTROL_SOCK", "control/control.sock", ret_path);

@@ -23,6 +23,9 @@ int ks_path_state_home(char **ret_path) KS_WARN_UNUSED;
 /* The sign socket: $KEYSTAY_SOCK when set and absolute, else <runtime>/sign/agent.sock. */
 int ks_path_sign_socket(char **ret_path) KS_WARN_UNUSED;
 
+/* The PKCS#11 module's: $KEYSTAY_SOCK when set and absolute, else <runtime>/sign/module.sock. */
+int ks_path_module_socket(char **ret_path) KS_WARN_UNUSED;
+
 /* The control socket: $KEYSTAY_CONTROL_SOCK when set and absolute, else <runtime>/control/control.sock. */
 int ks_path_control_socket(char **ret_path) KS_WARN_UNUSED;
 

@@ -65,6 +65,15 @@ int ks_peer_get(int fd, struct ks_peer *ret_peer)
 	return 0;
 }
 
+size_t ks_peer_groups(int fd, gid_t *groups, size_t max)
+{
+	socklen_t size = (socklen_t)(max * sizeof(*groups));
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return 0; /* more than max: none of them counts */
+	return size / sizeof(*groups);
+}
+
 void ks_peer_program(pid_t pid, char *out, size_t size)
 {
 	char path[64];

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "lib/base/error.h"
@@ -19,6 +20,9 @@ struct ks_peer {
 
 /* SO_PEERCRED. The overflow uid of a user namespace (65534 by /proc/sys/kernel/overflowuid) gives DENIED. */
 int ks_peer_get(int fd, struct ks_peer *ret_peer) KS_WARN_UNUSED;
+
+/* SO_PEERGROUPS: the supplementary groups that SO_PEERCRED leaves out, at most max of them. Returns how many. */
+size_t ks_peer_groups(int fd, gid_t *groups, size_t max);
 
 /* The program's name from /proc/PID/comm, escaped; "unknown" when it cannot be read. */
 void ks_peer_program(pid_t pid, char *out, size_t size);

@@ -16,6 +16,9 @@
 /* To-be-signed input and transcript together, so that both always fit a frame beside the other fields. */
 #define KS_SIGN_INPUT_MAX (192u * 1024)
 
+/* What keystay-tap.so keeps of handshakes, in the whole of a program: 4,000 ordinary ones at a time, or 64 of the largest. */
+#define KS_TAP_MEMORY_MAX (16u * 1024 * 1024)
+
 /* A PKCS#11 label is 32 bytes, a subject name a few hundred; an error sentence with five URIs about 1 KiB. */
 #define KS_TEXT_MAX 4096u
 
@@ -146,6 +149,10 @@
 
 /* [token] sections in one configuration. */
 #define KS_TOKEN_SECTIONS_MAX 256u
+
+/* Sign sockets, and users and groups of one. */
+#define KS_SOCKETS_MAX 32u
+#define KS_SOCKET_ACCOUNTS_MAX 64u
 
 /* One file of certs/ (a bundle of all public roots is 230 KiB) and the certificates of all of them. */
 #define KS_CERTIFICATE_FILE_MAX (1024u * 1024)

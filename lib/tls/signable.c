@@ -132,3 +132,27 @@ int ks_signable_check(struct ks_bytes input, uint32_t scheme_code, const struct 
 	*ret_signable = signable;
 	return 0;
 }
+
+int ks_signable_check_digest(struct ks_bytes digest, uint32_t scheme_code, const struct ks_spki *spki,
+			     struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal)
+{
+	const struct ks_scheme *scheme = ks_scheme_find(scheme_code);
+
+	ret_refusal->text[0] = '\0';
+	if (!scheme)
+		return refuse_scheme(scheme_code, ret_refusal);
+	if (scheme->hash == KS_HASH_NONE)
+		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_DIGEST, "%s signs whole messages, never digests",
+				       scheme->name);
+	if (digest.size != ks_hash_size(scheme->hash))
+		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_DIGEST,
+				       "%zu bytes are no digest for %s, which takes %zu", digest.size, scheme->name,
+				       ks_hash_size(scheme->hash));
+	/* As TLS 1.2 does it: without a bond between curve and hash. */
+	int r = check_key(scheme, spki, false, ret_refusal);
+	if (r < 0)
+		return r;
+	*ret_signable =
+		(struct ks_signable){ .kind = KS_SIGNABLE_DIGEST, .scheme = scheme, .transcript_hash = scheme->hash };
+	return 0;
+}

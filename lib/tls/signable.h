@@ -16,6 +16,7 @@
 enum ks_signable_kind {
 	KS_SIGNABLE_TLS13_CLIENT = 1,
 	KS_SIGNABLE_TLS12_CLIENT,
+	KS_SIGNABLE_DIGEST, /* of something that nobody here has seen (invariant I3) */
 };
 
 struct ks_signable {
@@ -35,3 +36,8 @@ struct ks_signable_refusal {
  * certificates allow only rsa_pss_pss_*). scheme_code is what the client asks for. */
 int ks_signable_check(struct ks_bytes input, uint32_t scheme_code, const struct ks_spki *spki,
 		      struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal) KS_WARN_UNUSED;
+
+/* A bare digest: is it one of the scheme's hash, and may this key make the scheme? Whether digests are signed at all is
+ * policy's to say. */
+int ks_signable_check_digest(struct ks_bytes digest, uint32_t scheme_code, const struct ks_spki *spki,
+			     struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal) KS_WARN_UNUSED;

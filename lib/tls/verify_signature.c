@@ -80,25 +80,46 @@ static bool scheme_is_of_key(const struct ks_public_key *key, const struct ks_sc
 	return false;
 }
 
+static bool set_parameters(EVP_PKEY_CTX *parameters, const struct ks_scheme *scheme, const struct ks_crypto *crypto)
+{
+	if (scheme->signing == KS_SIGNING_RSA_PKCS1)
+		return EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PADDING) > 0;
+	if (scheme->signing != KS_SIGNING_RSA_PSS)
+		return true;
+	return EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_mgf1_md(parameters, crypto->hashes[scheme->hash]) > 0 &&
+	       EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) > 0;
+}
+
 static bool verify(struct ks_public_key *key, const struct ks_scheme *scheme, const struct ks_crypto *crypto,
 		   struct ks_bytes input, struct ks_bytes signature)
 {
 	EVP_PKEY_CTX *parameters = NULL; /* borrowed from key->context */
 
-	if (EVP_MD_CTX_reset(key->context) != 1 ||
-	    EVP_DigestVerifyInit_ex(key->context, &parameters, ks_hash_name(scheme->hash), crypto->context, NULL,
-				    key->key, NULL) != 1)
-		return false;
-	if (scheme->signing == KS_SIGNING_RSA_PSS &&
-	    (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) <= 0 ||
-	     EVP_PKEY_CTX_set_rsa_mgf1_md(parameters, crypto->hashes[scheme->hash]) <= 0 ||
-	     EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) <= 0))
-		return false;
-	return EVP_DigestVerify(key->context, signature.data, signature.size, input.data, input.size) == 1;
+	return EVP_MD_CTX_reset(key->context) == 1 &&
+	       EVP_DigestVerifyInit_ex(key->context, &parameters, ks_hash_name(scheme->hash), crypto->context, NULL,
+				       key->key, NULL) == 1 &&
+	       set_parameters(parameters, scheme, crypto) &&
+	       EVP_DigestVerify(key->context, signature.data, signature.size, input.data, input.size) == 1;
 }
 
-int ks_public_key_verify(struct ks_public_key *key, const struct ks_scheme *scheme, struct ks_bytes input,
-			 struct ks_bytes signature)
+static bool verify_digest(struct ks_public_key *key, const struct ks_scheme *scheme, const struct ks_crypto *crypto,
+			  struct ks_bytes digest, struct ks_bytes signature)
+{
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(crypto->context, key->key, NULL);
+	bool good = context && EVP_PKEY_verify_init(context) == 1 && set_parameters(context, scheme, crypto) &&
+		    EVP_PKEY_CTX_set_signature_md(context, crypto->hashes[scheme->hash]) > 0 &&
+		    EVP_PKEY_verify(context, signature.data, signature.size, digest.data, digest.size) == 1;
+
+	EVP_PKEY_CTX_free(context);
+	return good;
+}
+
+typedef bool verifier(struct ks_public_key *key, const struct ks_scheme *scheme, const struct ks_crypto *crypto,
+		      struct ks_bytes input, struct ks_bytes signature);
+
+static int check_signature(verifier *is_good, struct ks_public_key *key, const struct ks_scheme *scheme,
+			   struct ks_bytes input, struct ks_bytes signature)
 {
 	const struct ks_crypto *crypto = ks_crypto_get();
 	if (!crypto)
@@ -108,9 +129,23 @@ int ks_public_key_verify(struct ks_public_key *key, const struct ks_scheme *sche
 
 	/* A signature that does not verify is an answer, not an error of the library: leave no trace in its queue. */
 	ERR_set_mark();
-	bool good = verify(key, scheme, crypto, input, signature);
+	bool good = is_good(key, scheme, crypto, input, signature);
 	ERR_pop_to_mark();
 	return good ? 0 : KS_ERR_WRONG_SIGNATURE;
+}
+
+int ks_public_key_verify(struct ks_public_key *key, const struct ks_scheme *scheme, struct ks_bytes input,
+			 struct ks_bytes signature)
+{
+	return check_signature(verify, key, scheme, input, signature);
+}
+
+int ks_public_key_verify_digest(struct ks_public_key *key, const struct ks_scheme *scheme, struct ks_bytes digest,
+				struct ks_bytes signature)
+{
+	if (scheme->hash == KS_HASH_NONE || digest.size != ks_hash_size(scheme->hash))
+		return KS_ERR_WRONG_SIGNATURE;
+	return check_signature(verify_digest, key, scheme, digest, signature);
 }
 
 int ks_sha256(struct ks_bytes data, uint8_t ret_digest[32])

@@ -22,5 +22,9 @@ void ks_public_key_free(struct ks_public_key *key);
 int ks_public_key_verify(struct ks_public_key *key, const struct ks_scheme *scheme, struct ks_bytes input,
 			 struct ks_bytes signature) KS_WARN_UNUSED;
 
+/* The same over a digest of the scheme's hash. */
+int ks_public_key_verify_digest(struct ks_public_key *key, const struct ks_scheme *scheme, struct ks_bytes digest,
+				struct ks_bytes signature) KS_WARN_UNUSED;
+
 /* SHA-256 of data, the way keys are named on the wire. */
 int ks_sha256(struct ks_bytes data, uint8_t ret_digest[32]) KS_WARN_UNUSED;

@@ -78,6 +78,14 @@ static CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
 	return rv;
 }
 
+/* Every second slot has bytes that are no text. No input is spent on it. */
+static CK_RV get_slot_info(CK_SLOT_ID slot, CK_SLOT_INFO *info)
+{
+	memset(info, slot & 1u ? 0xff : ' ', sizeof(*info));
+	info->flags = CKF_TOKEN_PRESENT;
+	return slot == 7 ? CKR_DEVICE_ERROR : CKR_OK;
+}
+
 /* The same token each time, unless the byte says that it was changed. */
 static CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
@@ -217,6 +225,7 @@ static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG size, CK_BY
 
 static CK_FUNCTION_LIST calls = {
 	.C_GetSlotList = get_slot_list,
+	.C_GetSlotInfo = get_slot_info,
 	.C_GetTokenInfo = get_token_info,
 	.C_GetMechanismList = get_mechanism_list,
 	.C_OpenSession = open_session,
@@ -268,6 +277,7 @@ static void sign_with(const struct ks_token *token, const struct ks_digest *dige
 {
 	size_t n_schemes;
 	const struct ks_scheme *schemes = ks_schemes(&n_schemes);
+	bool no_session = false;
 
 	for (size_t i = 0; i < n_schemes; i++) {
 		KS_CLEANUP(ks_buffer_deinit) struct ks_buffer signature = { 0 };
@@ -282,6 +292,7 @@ static void sign_with(const struct ks_token *token, const struct ks_digest *dige
 			.key = key,
 			.scheme = &schemes[i],
 			.input = ks_bytes("input", 5),
+			.ret_no_session = &no_session,
 		};
 		int r = ks_sign(&request, &signature, &problem);
 		check(r == 0 ? signature.size > 0 : problem.error == r && problem.text[0] != '\0');
@@ -294,7 +305,9 @@ static void ask(const struct ks_report_place *place, struct ks_tokens *tokens, c
 	uint8_t digits[] = { '1', '2', '3', '4' };
 
 	check(ks_secret_new(&pin) == 0 && ks_secret_take(pin, digits, sizeof(digits)) == 0);
-	check(ks_report_all(place, tokens) == 0);
+	/* A module that cannot even list its slots is given up. */
+	int all = ks_report_all(place, tokens);
+	check(all == 0 || all == KS_ERR_MODULE_FAILED);
 	for (size_t i = 0; i < tokens->n; i++) {
 		struct ks_token *token = tokens->list[i];
 		struct ks_problem problem = { .error = 0, .text = "" };
@@ -305,9 +318,10 @@ static void ask(const struct ks_report_place *place, struct ks_tokens *tokens, c
 		int r = ks_user_login(token, &user, &submitted, &problem);
 		check(r == 0 || problem.error == r);
 		if (token->present)
-			check(ks_report_token(place, tokens, token) == 0);
+			all = ks_report_token(place, tokens, token);
 		for (size_t k = 0; token->present && k < token->keys.n; k++)
 			sign_with(token, digests, token->keys.list[k]);
+		check(all == 0 || all == KS_ERR_MODULE_FAILED);
 		r = token->present ? ks_user_logout(token, &problem) : 0;
 		check(r == 0 || problem.error != 0);
 	}

@@ -111,7 +111,7 @@ static void check_again(const struct ks_settings *settings)
 	must(again->unlock_for_ms == settings->unlock_for_ms && again->keep_pin == settings->keep_pin &&
 		     again->n_modules == settings->n_modules && again->n_keys == settings->n_keys,
 	     "what is printed means the same");
-	must(again->prompt == settings->prompt && again->lock_on == settings->lock_on &&
+	must(again->sockets[0].prompt == settings->sockets[0].prompt && again->lock_on == settings->lock_on &&
 		     again->prompt_timeout_ms == settings->prompt_timeout_ms && again->n_tokens == settings->n_tokens,
 	     "dialogs and tokens are printed as they are");
 	for (size_t i = 0; i < settings->n_modules; i++)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # apache wants a certificate for one folder alone: in TLS 1.2 by a second handshake (renegotiation), in TLS 1.3 by
-# post-handshake authentication. curl answers both, late, in a connection that has begun without a certificate.
+# post-handshake authentication. curl, Python and openssl s_client answer late, in a connection that has begun without a
+# certificate. With the argument "tapped" keystay-tap.so is loaded as well, and the agent gets the handshake behind each.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -50,14 +51,47 @@ chmod 711 "$T"
 process_start_until apache 'resuming normal operations' "$apache" -f "$T/apache.conf" -D FOREGROUND ||
 	fail "apache did not start: $(tail -n 3 "$T/apache.log")"
 
+if [ "${1:-}" = tapped ]; then
+	# shellcheck source=rig_tap.sh
+	. "$RIG_FOLDER/rig_tap.sh"
+	tap_begin
+	client() {
+		"${tapped[@]}" "$@"
+	}
+fi
+# sees_alice PROGRAM VERSION: the last run showed both pages.
+sees_alice() {
+	expect_status 0 "both pages come to $1 over TLS $2"
+	expect_out public "the public page needs no certificate"
+	expect_out secret "the private page came"
+	expect_out "CN=alice" "apache sees alice with $1 over TLS $2"
+	[ -z "${tapped:-}" ] || expect_transcript "$2" "a late certificate of $1 over TLS $2"
+}
+
 for version in 1.2 1.3; do
 	run client curl -q --silent --show-error --include --max-time "$DEADLINE_S" --cacert "$T/ca/root.pem" \
 		--cert "$T/alice.pem" "--tlsv$version" --tls-max "$version" \
 		"https://localhost:$port/index.html" "https://localhost:$port/private/index.html"
-	expect_status 0 "both pages come over TLS $version"
-	expect_out public "the public page needs no certificate"
-	expect_out secret "the private page came"
-	expect_out "CN=alice" "apache sees alice over TLS $version"
+	sees_alice curl $version
 done
-grep -c 'signed for curl' "$T/agent.log" >"$T/count"
-expect_equal "$(cat "$T/count")" 2 "one signature for each"
+
+run client "$PYTHON" -c 'import http.client, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+context.load_cert_chain(sys.argv[3])
+context.minimum_version = ssl.TLSVersion.TLSv1_3
+context.post_handshake_auth = True
+connection = http.client.HTTPSConnection("localhost", int(sys.argv[1]), context=context)
+for path in "/index.html", "/private/index.html":
+    connection.request("GET", path)
+    reply = connection.getresponse()
+    print(reply.status, reply.getheader("X-Client"), reply.read().decode())' "$port" "$T/ca/root.pem" "$T/alice.pem"
+sees_alice python 1.3
+
+# One connection for both; s_client ends when apache closes it after the second page.
+run client timeout "$DEADLINE_S" openssl s_client -connect "localhost:$port" -servername localhost -tls1_3 -enable_pha \
+	-CAfile "$T/ca/root.pem" -cert "$T/alice.pem" -cert_chain "$T/alice.pem" -key "$T/alice.pem" -quiet < <(
+	printf 'GET /%s HTTP/1.1\r\nHost: localhost\r\nConnection: %s\r\n\r\n' index.html keep-alive private/index.html close
+)
+sees_alice "openssl s_client" 1.3
+grep -c 'signed for' "$T/agent.log" >"$T/count"
+expect_equal "$(cat "$T/count")" 4 "one signature for each"

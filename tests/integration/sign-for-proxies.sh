@@ -4,17 +4,27 @@
 # nginx, haproxy and stunnel as TLS clients of an upstream that wants a certificate, over TLS 1.3 and TLS 1.2: their key
 # is alice's PEM file, and nothing else of theirs is changed. A plain curl goes through each of them.
 
+# With the argument "tapped" keystay-tap.so is loaded as well, and the agent gets the handshake behind each signature.
+
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
 rig_alice
 server_start_nginx upstream
 upstream=$port
+run=(env "${RIG_PRELOAD[@]}" "$KEYSTAY" run --)
+if [ "${1:-}" = tapped ]; then
+	# shellcheck source=rig_tap.sh
+	. "$RIG_FOLDER/rig_tap.sh"
+	tap_begin
+	run=("${tapped[@]}")
+fi
 
 # through NAME VERSION: the page, by the proxy on $port.
 through() {
 	run curl -q --silent --show-error --max-time "$DEADLINE_S" "http://127.0.0.1:$port/"
 	expect_status 0 "curl gets a page through $1"
 	expect_out "protocol=TLSv$2 verified=SUCCESS client=CN=alice" "the server behind $1 sees alice over TLS $2"
+	[ -z "${tapped:-}" ] || expect_transcripts_of "${1/stunnel/stunnel4}" "$2"
 }
 
 for version in 1.3 1.2; do
@@ -32,7 +42,7 @@ for version in 1.3 1.2; do
 		backend out
 			server one 127.0.0.1:$upstream ssl crt "$T/alice.pem" ca-file "$T/ca/root.pem" verifyhost localhost sni str(localhost) ssl-min-ver TLSv$version ssl-max-ver TLSv$version
 	CONF
-	env "${RIG_PRELOAD[@]}" "$KEYSTAY" run -- haproxy -db -V -f "$T/haproxy.cfg" >"$T/haproxy.log" 2>&1 &
+	"${run[@]}" haproxy -db -V -f "$T/haproxy.cfg" >"$T/haproxy.log" 2>&1 &
 	process_started $!
 	port_wait "$port" "${rig_pids[-1]}"
 	through haproxy "$version"
@@ -53,7 +63,7 @@ for version in 1.3 1.2; do
 		sni = localhost
 		sslVersion = TLSv$version
 	CONF
-	env "${RIG_PRELOAD[@]}" "$KEYSTAY" run -- stunnel4 "$T/stunnel.conf" >"$T/stunnel.log" 2>&1 &
+	"${run[@]}" stunnel4 "$T/stunnel.conf" >"$T/stunnel.log" 2>&1 &
 	process_started $!
 	port_wait "$port" "${rig_pids[-1]}"
 	through stunnel "$version"
@@ -64,6 +74,7 @@ for version in 1.3 1.2; do
 		daemon off;
 		$([ "$(id -u)" -ne 0 ] || echo 'user root;')
 		env XDG_RUNTIME_DIR;
+		env KEYSTAY_SOCK;
 		worker_processes 1;
 		pid "$T/proxy/nginx.pid";
 		error_log stderr notice;
@@ -92,7 +103,7 @@ for version in 1.3 1.2; do
 		}
 	CONF
 	process_start_until "proxy-$version" 'start worker process [0-9]+' \
-		env "${RIG_PRELOAD[@]}" "$KEYSTAY" run -- nginx -p "$T/proxy/" -c "$T/proxy/nginx.conf" -e stderr ||
+		"${run[@]}" nginx -p "$T/proxy/" -c "$T/proxy/nginx.conf" -e stderr ||
 		fail "nginx did not start as a proxy: $(tail -n 3 "$T/proxy-$version.log")"
 	through nginx "$version"
 done

@@ -8,7 +8,7 @@ import os
 import socket
 import struct
 
-ERROR, LIST, LIST_REPLY, GET, GET_REPLY, SIGN, SIGN_REPLY = 127, 1, 2, 3, 4, 5, 6
+ERROR, LIST, LIST_REPLY, GET, GET_REPLY, SIGN, SIGN_REPLY, SIGN_DIGEST = 127, 1, 2, 3, 4, 5, 6, 7
 STATUS, STATUS_REPLY, UNLOCK, UNLOCK_REPLY, LOCK, LOCK_REPLY, RELOAD, RELOAD_REPLY = range(33, 41)
 VERSION = 1
 WAIT_DEFAULT = 0xffffffff
@@ -50,6 +50,11 @@ def labels(wait_ms=0, program=b"", tty=b"", term=b"", display=b"", wayland_displ
 def sign_message(spki_hash, scheme, tbs, transcript=b"", request_id=1, **hints):
     return message(SIGN, string(spki_hash) + struct.pack(">I", scheme) + string(tbs) + string(transcript)
                    + labels(**hints), request_id)
+
+
+def sign_digest_message(spki_hash, scheme, digest, request_id=1, **hints):
+    return message(SIGN_DIGEST, string(spki_hash) + struct.pack(">I", scheme) + string(digest) + labels(**hints),
+                   request_id)
 
 
 def unlock_message(token, pin=b"", ask=False, request_id=1, **hints):

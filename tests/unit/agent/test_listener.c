@@ -75,7 +75,7 @@ static void test_listener_binds_for_its_owner_alone_and_cleans_up(void **state)
 	struct ks_listener_error problem;
 	struct stat status;
 
-	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem), 0);
+	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, "agent", &problem), 0);
 	assert_int_equal(stat(fixture->path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
 	ks_listener_deinit(&listener);
@@ -89,8 +89,8 @@ static void test_listener_refuses_a_second_agent_and_names_its_pid(void **state)
 	struct ks_listener_error problem;
 	char pid[32];
 
-	assert_int_equal(ks_listener_bind(&first, fixture->path, KS_ON_SIGN, &problem), 0);
-	assert_int_equal(ks_listener_bind(&second, fixture->path, KS_ON_SIGN, &problem), KS_ERR_BUSY);
+	assert_int_equal(ks_listener_bind(&first, fixture->path, KS_ON_SIGN, "agent", &problem), 0);
+	assert_int_equal(ks_listener_bind(&second, fixture->path, KS_ON_SIGN, "agent", &problem), KS_ERR_BUSY);
 	(void)ks_text_print(pid, sizeof(pid), "(pid %d)", (int)getpid());
 	assert_non_null(strstr(problem.text, pid));
 	assert_true(exists(fixture->path)); /* the first one's is still there */
@@ -105,7 +105,7 @@ static void test_listener_takes_over_a_stale_socket(void **state)
 
 	(void)close(make_foreign(fixture->path));
 	assert_true(exists(fixture->path));
-	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem), 0);
+	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, "agent", &problem), 0);
 	ks_listener_deinit(&listener);
 }
 
@@ -116,7 +116,7 @@ static void test_listener_never_steals_a_live_socket(void **state)
 	struct ks_listener_error problem;
 	int foreign = make_foreign(fixture->path);
 
-	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem), KS_ERR_BUSY);
+	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, "agent", &problem), KS_ERR_BUSY);
 	assert_non_null(strstr(problem.text, "already listens"));
 	assert_true(exists(fixture->path));
 	(void)close(foreign);
@@ -131,7 +131,7 @@ static void test_listener_leaves_a_file_that_is_no_socket_alone(void **state)
 
 	assert_non_null(file);
 	(void)fclose(file);
-	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem), KS_ERR_BUSY);
+	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, "agent", &problem), KS_ERR_BUSY);
 	assert_non_null(strstr(problem.text, "in the way"));
 	assert_true(exists(fixture->path));
 }
@@ -142,7 +142,7 @@ static void test_listener_does_not_remove_a_socket_that_replaced_its_own(void **
 	struct ks_listener listener;
 	struct ks_listener_error problem;
 
-	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem), 0);
+	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, "agent", &problem), 0);
 	assert_int_equal(unlink(fixture->path), 0);
 	int foreign = make_foreign(fixture->path);
 	ks_listener_deinit(&listener);
@@ -157,7 +157,7 @@ static void test_listener_refuses_a_folder_that_is_open_to_others(void **state)
 	struct ks_listener_error problem;
 
 	assert_int_equal(chmod(fixture->folder, 0777), 0);
-	assert_true(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, &problem) < 0);
+	assert_true(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, "agent", &problem) < 0);
 	assert_non_null(strstr(problem.text, "0700"));
 	assert_false(exists(fixture->path));
 }
@@ -172,7 +172,7 @@ static void test_listener_refuses_a_path_that_is_too_long(void **state)
 	memset(path, 'x', sizeof(path));
 	path[0] = '/';
 	path[sizeof(path) - 1] = '\0';
-	assert_int_equal(ks_listener_bind(&listener, path, KS_ON_SIGN, &problem), KS_ERR_INVALID);
+	assert_int_equal(ks_listener_bind(&listener, path, KS_ON_SIGN, "agent", &problem), KS_ERR_INVALID);
 	assert_non_null(strstr(problem.text, "too long"));
 }
 
@@ -184,8 +184,8 @@ static void test_listener_adopts_only_listening_stream_sockets(void **state)
 	int datagram = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int good = make_foreign(fixture->path);
 
-	assert_int_equal(ks_listener_adopt(&listener, datagram, KS_ON_SIGN, &problem), KS_ERR_INVALID);
-	assert_int_equal(ks_listener_adopt(&listener, good, KS_ON_SIGN, &problem), 0);
+	assert_int_equal(ks_listener_adopt(&listener, datagram, KS_ON_SIGN, "agent", &problem), KS_ERR_INVALID);
+	assert_int_equal(ks_listener_adopt(&listener, good, KS_ON_SIGN, "agent", &problem), 0);
 	ks_listener_deinit(&listener);
 	assert_true(exists(fixture->path)); /* systemd's, not ours to remove */
 	(void)close(datagram);
@@ -215,6 +215,8 @@ static int on_never(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static struct ks_settings no_settings; /* without a socket that admits others */
+
 static void rest_begin(struct rest *rest, const char *path)
 {
 	struct ks_listener_error problem;
@@ -222,10 +224,11 @@ static void rest_begin(struct rest *rest, const char *path)
 	memset(rest, 0, sizeof(*rest));
 	assert_true(sd_event_new(&rest->event) >= 0);
 	rest->state.event = rest->event;
+	rest->state.settings = &no_settings;
 	assert_true(sd_event_add_time_relative(rest->event, &rest->timer, CLOCK_MONOTONIC, 3600ull * 1000000, 0,
 					       on_never, NULL) >= 0);
 	ks_sessions_init(&rest->sessions, &rest->state, 100, on_gone, NULL);
-	assert_int_equal(ks_listener_bind(&rest->listener, path, KS_ON_SIGN, &problem), 0);
+	assert_int_equal(ks_listener_bind(&rest->listener, path, KS_ON_SIGN, "agent", &problem), 0);
 	assert_int_equal(ks_listener_start(&rest->listener, rest->event, &rest->sessions), 0);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &rest->limit), 0);
 }

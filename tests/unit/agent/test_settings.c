@@ -316,7 +316,8 @@ static void test_settings_takes_the_example_and_all_that_is_commented_out_in_it(
 	for (size_t row = 0; row < KS_SETTINGS_ROWS_MAX; row++) {
 		seen[KS_SETTINGS_AGENT][row] = private->agent.values[row].text;
 		seen[KS_SETTINGS_ENFORCE][row] = private->enforce.values[row].text;
-		seen[KS_SETTINGS_SOCKET][row] = private->socket.values[row].text;
+		for (size_t i = 0; i < private->sockets.n; i++)
+			seen[KS_SETTINGS_SOCKET][row] |= private->sockets.at[i].values[row].text != NULL;
 		for (size_t i = 0; i < private->tokens.n; i++)
 			seen[KS_SETTINGS_TOKEN][row] |= private->tokens.at[i].values[row].text != NULL;
 		for (size_t i = 0; i < private->modules.n; i++)

@@ -28,11 +28,11 @@ struct mistake {
 static const struct mistake mistakes[] = {
 	/* sections */
 	{ "section_unknown", "[agnet]\n",
-	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"agent\"], [key \"NAME\"] "
+	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"] "
 	  "or [enforce], found \"[agnet]\"; "
 	  "did you mean \"agent\"?" },
 	{ "section_unknown_without_a_guess", "[certificates]\nfolder = /x\n",
-	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"agent\"], [key \"NAME\"] "
+	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"] "
 	  "or [enforce], found \"[certificates]\"" },
 	{ "section_agent_with_a_name", "[agent \"x\"]\nunlock-for = nonsense\n",
 	  "f:1: [agent]: expected no name, found \"x\"" },
@@ -198,12 +198,24 @@ static const struct mistake mistakes[] = {
 	{ "token_with_a_pin_in_it", "[token \"t\"]\npin = 4711\n",
 	  "f:2: pin: expected match, pin-file or pin-credential in [token \"NAME\"], found \"pin\"; did you mean "
 	  "\"pin-file\"?" },
-	{ "socket_of_another_name", "[socket \"ssh\"]\nprompt = yes\n",
-	  "f:1: [socket \"agent\"]: expected the name \"agent\", found the unknown socket \"ssh\"" },
+	{ "socket_that_is_the_control_socket", "[socket \"control\"]\nprompt = yes\n",
+	  "f:1: [socket \"control\"]: expected another name: the control socket is no sign socket and takes no rules" },
+	{ "socket_of_the_agent_elsewhere", "[socket \"agent\"]\npath = /a\n",
+	  "f:2: path: expected none for [socket \"agent\"], whose place every client knows; say KEYSTAY_SOCK to the "
+	  "agent and to its clients, or give another socket a name" },
+	{ "socket_of_others_in_a_private_folder", "[socket \"web\"]\nusers = root\n",
+	  "f:1: [socket \"web\"]: expected a path outside of the private folder of the sockets, since users or groups are "
+	  "admitted, found none" },
+	{ "socket_for_a_group_that_is_none", "[socket \"web\"]\npath = /s\ngroups = no-such-group\n",
+	  "f:3: groups: expected groups of this machine, found \"no-such-group\", which is none" },
+	{ "socket_path_that_is_relative", "[socket \"web\"]\npath = s\n",
+	  "f:2: path: expected the absolute path of a socket, at most 107 bytes, found \"s\"" },
+	{ "socket_with_an_empty_pattern", "[socket \"web\"]\nkeys = a,,b\n",
+	  "f:2: keys: expected short names of keys or patterns such as web-*, with commas between them, found \"a,,b\"" },
 	{ "socket_prompt_neither_yes_nor_no", "[socket \"agent\"]\nprompt = never\n",
 	  "f:2: prompt: expected yes or no, found \"never\"" },
 	{ "socket_twice_in_a_file", "[socket \"agent\"]\n[socket \"agent\"]\n",
-	  "f:2: [socket \"agent\"]: expected once in a file, found again with the name \"agent\" (first in line 1)" },
+	  "f:2: [socket \"NAME\"]: expected once in a file, found again with the name \"agent\" (first in line 1)" },
 
 	/* [key]: which */
 	{ "key_that_chooses_nothing", "[key \"k\"]\nconfirm = no\n",
@@ -302,7 +314,7 @@ static const struct mistake mistakes[] = {
 	  "f:3: unlock: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found "
 	  "\"unlock\"; did you mean \"unlock-for\"?\n"
 	  "f:5: path: expected the absolute path of a PKCS#11 module, found \"m.so\"\n"
-	  "f:7: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"agent\"], [key \"NAME\"] "
+	  "f:7: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"] "
 	  "or [enforce], found \"[kye]\"; did you "
 	  "mean \"key\"?\n"
 	  "f:6: [key \"k\"]: expected match, module, spki, issuer, eku or template, found none of them" },

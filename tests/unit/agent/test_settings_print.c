@@ -74,6 +74,10 @@ static void test_print_shows_each_value_with_file_and_line(void **state)
 			    "card-login = warm                        ; built in\n"
 			    "\n[socket \"agent\"]\n"
 			    "prompt = yes                             ; built in\n"
+			    "allow = tls                              ; built in\n"
+			    "\n[socket \"module\"]\n"
+			    "prompt = yes                             ; built in\n"
+			    "allow = tls                              ; built in\n"
 			    "\n[key \"alice\"]\n"
 			    "match = \"pkcs11:token=corp;object=alice\" ; /home/a/keystay.conf:7\n"
 			    "issuer = \"CN=a\\\\,b\"                      ; /home/a/keystay.conf:8\n"
@@ -140,7 +144,7 @@ static void test_print_writes_json_that_a_parser_reads(void **state)
 	json_int_t line;
 	bool enforced;
 	json_t *sections = json_object_get(root, "sections");
-	assert_int_equal(json_array_size(sections), 6);
+	assert_int_equal(json_array_size(sections), 7);
 	json_t *section = json_array_get(sections, 0);
 	assert_string_equal(json_string_value(json_object_get(section, "section")), "agent");
 	assert_true(json_is_null(json_object_get(section, "name")));
@@ -156,11 +160,11 @@ static void test_print_writes_json_that_a_parser_reads(void **state)
 	assert_string_equal(json_string_value(json_object_get(section, "name")), "a \"quoted\" one");
 	section = json_array_get(sections, 3);
 	assert_string_equal(json_string_value(json_object_get(section, "section")), "socket");
-	section = json_array_get(sections, 4);
+	section = json_array_get(sections, 5);
 	assert_string_equal(value_of(section, "issuer", &file, &line, &enforced), "CN=a\\,b");
 	assert_null(value_of(section, "spki", &file, &line, &enforced));
 	/* For keys without a section. */
-	section = json_array_get(sections, 5);
+	section = json_array_get(sections, 6);
 	assert_true(json_is_null(json_object_get(section, "name")));
 	assert_string_equal(value_of(section, "confirm", &file, &line, &enforced), "first-use");
 	json_decref(root);

@@ -279,14 +279,14 @@ static void test_token_sections_of_a_later_file_override_key_by_key(void **state
 	assert_int_equal(settings->n_tokens, 1);
 	assert_true(settings->tokens[0].has_match);
 	assert_string_equal(settings->tokens[0].pin_file, "/a");
-	assert_false(settings->prompt);
+	assert_false(settings->sockets[0].prompt);
 }
 
 static void test_agent_settings_of_dialogs_and_locks(void **state)
 {
 	(void)state;
 	AUTO_SETTINGS built_in = read_text("");
-	assert_true(built_in->prompt);
+	assert_true(built_in->sockets[0].prompt);
 	assert_string_equal(built_in->pinentry, "/usr/bin/pinentry");
 	assert_int_equal(built_in->prompt_timeout_ms, 60000);
 	assert_int_equal(built_in->lock_on, KS_LOCK_ON_SCREEN_LOCK | KS_LOCK_ON_SLEEP | KS_LOCK_ON_INACTIVE);
@@ -311,14 +311,14 @@ static void test_enforce_takes_dialogs_away(void **state)
 	struct ks_settings_error error;
 	size_t n = 0;
 	assert_int_equal(ks_settings_read_memory(sources, 2, &settings, &error), 0);
-	assert_false(settings->prompt);
+	assert_false(settings->sockets[0].prompt);
 	KS_AUTO_FREE char *warnings = warnings_of(settings, &n);
 	assert_int_equal(n, 1);
 	assert_string_equal(warnings, "user:2: prompt: \"yes\" is more than [enforce] allows (etc:2); \"no\" holds\n");
 	/* The built-in value as well, and of that nothing is said. */
 	AUTO_SETTINGS alone = NULL;
 	assert_int_equal(ks_settings_read_memory(sources, 1, &alone, &error), 0);
-	assert_false(alone->prompt);
+	assert_false(alone->sockets[0].prompt);
 	KS_AUTO_FREE char *none = warnings_of(alone, &n);
 	assert_string_equal(none, "");
 }

@@ -4,6 +4,7 @@
  *
  *	default legacy base fips keystay   those of these providers that are active
  *	rsa=NAME                           who is asked to make RSA keys
+ *	sha256=NAME                        who hashes, when it is not default or fips
  *	tls=XXXX                           the lowest TLS version of a fresh SSL_CTX (0000 = not set)
  *
  * With the argument "nodejs" it begins at nodejs_conf, as Node.js does.
@@ -37,6 +38,16 @@ static void print_rsa(void)
 	EVP_KEYMGMT_free(keymgmt);
 }
 
+static void print_sha256(void)
+{
+	EVP_MD *md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	const char *name = md ? OSSL_PROVIDER_get0_name(EVP_MD_get0_provider(md)) : "default";
+
+	if (strcmp(name, "default") != 0 && strcmp(name, "fips") != 0)
+		(void)printf("sha256=%s ", name);
+	EVP_MD_free(md);
+}
+
 static void print_tls(void)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_method());
@@ -61,6 +72,7 @@ int main(int argc, char **argv)
 	/* A provider is loaded on first use only where no configuration names any. */
 	print_rsa();
 	print_providers();
+	print_sha256();
 	print_tls();
 	return 0;
 }

@@ -56,19 +56,24 @@ static int teardown(void **state)
 }
 
 /* Makes our file for the system's text (NULL: there is none), which is written to a file of this name. */
-static void make_named(struct bench *bench, const char *name, const char *text, const char *module)
+static void make_with(struct bench *bench, const char *name, const char *text, const char *module, const char *tap)
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer buffer = { 0 };
 
 	free(bench->system);
 	bench->system = text ? cli_test_write(bench->folder, name, text) : NULL;
-	int r = ks_openssl_sections_write(bench->system, module, &buffer, &bench->warning, &bench->error);
+	int r = ks_openssl_sections_write(bench->system, module, tap, &buffer, &bench->warning, &bench->error);
 	if (r < 0)
 		fail_msg("%d: %s", r, bench->error.text);
 	free(bench->text);
 	bench->text = ks_buffer_steal_text(&buffer);
 	free(bench->ours);
 	bench->ours = cli_test_write(bench->folder, "ours.cnf", bench->text);
+}
+
+static void make_named(struct bench *bench, const char *name, const char *text, const char *module)
+{
+	make_with(bench, name, text, module, NULL);
 }
 
 static void make(struct bench *bench, const char *text)
@@ -121,6 +126,7 @@ static void assert_gets(const struct bench *bench, const char *expected)
 /* --- ordinary systems -------------------------------------------------------------------------------------------- */
 
 #define GOOD "rsa=default default keystay tls=0000\n"
+#define TAPPED "rsa=default default keystay sha256=keystay-tap tls=0000\n"
 
 static void test_sections_without_a_system_file(void **state)
 {
@@ -150,8 +156,8 @@ static void test_sections_on_this_computers_own(void **state)
 
 	if (access("/usr/lib/ssl/openssl.cnf", R_OK) < 0)
 		skip();
-	assert_int_equal(ks_openssl_sections_write("/usr/lib/ssl/openssl.cnf", TINY_PROVIDER, &buffer, &bench->warning,
-						   &bench->error),
+	assert_int_equal(ks_openssl_sections_write("/usr/lib/ssl/openssl.cnf", TINY_PROVIDER, NULL, &buffer,
+						   &bench->warning, &bench->error),
 			 0);
 	bench->text = ks_buffer_steal_text(&buffer);
 	bench->ours = cli_test_write(bench->folder, "ours.cnf", bench->text);
@@ -375,7 +381,7 @@ static void test_sections_refuse_a_path_with_a_line_end(void **state)
 	struct bench *bench = *state;
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer buffer = { 0 };
 
-	assert_int_equal(ks_openssl_sections_write(NULL, "/a\nb.so", &buffer, &bench->warning, &bench->error),
+	assert_int_equal(ks_openssl_sections_write(NULL, "/a\nb.so", NULL, &buffer, &bench->warning, &bench->error),
 			 KS_ERR_INVALID);
 	assert_int_equal(buffer.size, 0);
 }
@@ -443,6 +449,73 @@ static void test_sections_do_no_harm_when_the_module_is_gone(void **state)
 	cli_test_assert_part(bench->text, "soft_load = 1\n");
 }
 
+/* --- the tap ----------------------------------------------------------------------------------------------------- */
+
+static void make_tapped(struct bench *bench, const char *text)
+{
+	make_with(bench, "system.cnf", text, TINY_PROVIDER, KEYSTAY_TAP);
+}
+
+static void test_sections_ask_for_the_tap_only_where_it_is_wanted(void **state)
+{
+	struct bench *bench = *state;
+
+	make(bench, "");
+	cli_test_assert_no_part(bench->text, "keystay-tap");
+	cli_test_assert_no_part(bench->text, "keystay.tap");
+	assert_probe(bench, "openssl", GOOD);
+	make_tapped(bench, NULL);
+	assert_gets(bench, TAPPED);
+	assert_string_equal(bench->warning.text, "");
+	make_tapped(bench, "openssl_conf = i\n[i]\nproviders = p\n[p]\ndefault = d\n[d]\nactivate = 1\n");
+	assert_gets(bench, TAPPED);
+}
+
+/* keystay stays the last one; what the system wishes stays, the tap's wish is added. */
+static void test_sections_add_the_tap_to_what_the_system_wishes(void **state)
+{
+	struct bench *bench = *state;
+
+	make_tapped(bench, "openssl_conf = i\n[i]\nalg_section = a\n[a]\ndefault_properties = ?provider=default\n");
+	cli_test_assert_part(bench->text, "[a]\ndefault_properties = \"?provider=default,?keystay.tap=yes\"\n");
+	cli_test_assert_part(bench->text, "keystay-tap = keystay_tap\nkeystay = keystay_provider\n");
+	cli_test_assert_no_part(bench->text, "alg_section");
+	make_tapped(
+		bench,
+		"openssl_conf = i\nnodejs_conf = n\n[i]\nalg_section = a\n[n]\nproviders = np\n[np]\nbase = b\n[b]\nactivate = 1\n[a]\n"
+		"default_properties = provider=default\n");
+	assert_probe(bench, "openssl", "rsa=default default keystay tls=0000\n");
+	assert_probe(bench, "nodejs", "rsa=default default base keystay sha256=keystay-tap tls=0000\n");
+}
+
+/* Neither the FIPS provider's hashing nor a demand for it is displaced. */
+static void test_sections_leave_the_tap_out_where_fips_hashes(void **state)
+{
+	static const char *const texts[] = {
+		fips_system,
+		"openssl_conf = i\n[i]\nalg_section = a\n[a]\ndefault_properties = ?fips=yes\n",
+		"openssl_conf = i\n[i]\nalg_section = a\n[a]\ndefault_properties = fips=yes\n",
+		"openssl_conf = i\n[i]\nalg_section = a\n[a]\nfips_mode = yes\n",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct bench *bench = *state;
+		make_tapped(bench, texts[i]);
+		cli_test_assert_no_part(bench->text, "keystay-tap");
+		cli_test_assert_no_part(bench->text, "keystay.tap");
+		cli_test_assert_part(bench->text, "keystay = ");
+		cli_test_assert_part(bench->warning.text, "the tap, which is none, is left out");
+	}
+}
+
+static void test_sections_do_no_harm_when_the_tap_is_gone(void **state)
+{
+	struct bench *bench = *state;
+
+	make_with(bench, "system.cnf", "", TINY_PROVIDER, "/nonexistent/keystay-tap.so");
+	assert_gets(bench, GOOD);
+}
+
 /* --- words ------------------------------------------------------------------------------------------------------- */
 
 static void test_sections_warn_of_demands_that_shut_keystay_out(void **state)
@@ -481,7 +554,7 @@ static void test_sections_say_where_the_system_file_is_wrong(void **state)
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer buffer = { 0 };
 	KS_AUTO_FREE char *path = cli_test_write(bench->folder, "bad.cnf", "a = b\n\nnonsense\n");
 
-	assert_int_equal(ks_openssl_sections_write(path, TINY_PROVIDER, &buffer, &bench->warning, &bench->error),
+	assert_int_equal(ks_openssl_sections_write(path, TINY_PROVIDER, NULL, &buffer, &bench->warning, &bench->error),
 			 KS_ERR_CONFIG);
 	cli_test_assert_part(bench->error.text, "/bad.cnf cannot be read: line 3: missing equal sign; correct it");
 	assert_int_equal(buffer.size, 0);
@@ -492,9 +565,9 @@ static void test_sections_say_when_the_system_file_is_missing(void **state)
 	struct bench *bench = *state;
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer buffer = { 0 };
 
-	assert_int_equal(
-		ks_openssl_sections_write("/nonexistent/x.cnf", TINY_PROVIDER, &buffer, &bench->warning, &bench->error),
-		KS_ERR_CONFIG);
+	assert_int_equal(ks_openssl_sections_write("/nonexistent/x.cnf", TINY_PROVIDER, NULL, &buffer, &bench->warning,
+						   &bench->error),
+			 KS_ERR_CONFIG);
 	cli_test_assert_part(bench->error.text, "/nonexistent/x.cnf cannot be read: no such file");
 }
 
@@ -544,6 +617,10 @@ int main(void)
 		TEST(test_sections_do_not_add_keystay_twice),
 		TEST(test_sections_complete_a_keystay_without_module),
 		TEST(test_sections_do_no_harm_when_the_module_is_gone),
+		TEST(test_sections_ask_for_the_tap_only_where_it_is_wanted),
+		TEST(test_sections_add_the_tap_to_what_the_system_wishes),
+		TEST(test_sections_leave_the_tap_out_where_fips_hashes),
+		TEST(test_sections_do_no_harm_when_the_tap_is_gone),
 		TEST(test_sections_warn_of_demands_that_shut_keystay_out),
 		TEST(test_sections_say_where_the_system_file_is_wrong),
 		TEST(test_sections_say_when_the_system_file_is_missing),

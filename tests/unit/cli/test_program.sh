@@ -76,6 +76,10 @@ expect 0 "run has the same environment" "$keystay" run -- sh -c "$inner"
 expect 0 "inside run it is not nested" "$keystay" run -- "$keystay" run -- sh -c "$inner"
 [ "$(cat "$T/out")" = "$conf $sock" ] || fail "another environment"
 [ "$(find "$T/run/keystay/openssl" -type f | wc -l)" -eq 1 ] || fail "more than one file"
+expect 0 "run loads the tap when told" "$keystay" run --tap -- sh -c 'cat "$OPENSSL_CONF"'
+grep -qF '"?keystay.tap=yes"' "$T/out" || fail "the tap is not asked for"
+expect 0 "env has it too" "$keystay" env --tap
+! grep -qF "$conf" "$T/out" || fail "it is the configuration without the tap"
 expect 2 "an unknown shell is a usage error" "$keystay" env --shell powershell
 export XDG_RUNTIME_DIR="$T/it's a \$HOME"
 mkdir -m 0700 "$XDG_RUNTIME_DIR"
@@ -91,6 +95,9 @@ elif command -v openssl >/dev/null; then
 	expect 0 "openssl runs" "$keystay" run -- openssl list -providers
 	tr -d ' ' <"$T/out" | grep -qx default || fail "default is not active"
 	tr -d ' ' <"$T/out" | grep -qx keystay || fail "keystay is not active"
+	! grep -qi tap "$T/out" || fail "the tap is there unasked"
+	expect 0 "openssl runs with the tap" "$keystay" run --tap -- openssl list -providers
+	grep -q keystay-tap "$T/out" || fail "the tap is not active"
 	for type in RSA EC ED25519; do
 		option=()
 		[ "$type" != EC ] || option=(-pkeyopt group:P-256)

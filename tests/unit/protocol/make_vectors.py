@@ -117,7 +117,7 @@ def identity(name, **other):
         "name": name, "spki_hash": hashlib.sha256(spki).digest(), "spki": spki, "key_type": "P-256",
         "uri": f"pkcs11:token=corp;object={name}", "label": name, "token": "corp", "module": "softhsm", "state": 1,
         "n_certificates": 2, "subject": f"CN={name},O=Example", "issuer": "CN=Example Issuing CA,O=Example",
-        "not_before": 1735689600, "not_after": 1798761599, "rules": "any server",
+        "not_before": 1735689600, "not_after": 1798761599, "rules": "any server", "digest": False,
     }
     values.update(other)
     return values
@@ -150,6 +150,9 @@ def sign_socket(w):
     w.good("sign-with-labels", "all labels, a transcript, and never prompt", "sign",
            {**SIGN, "transcript": b"\x01\x00\x00\x00", "wait_ms": 0, "program": "curl", "tty": "/dev/pts/3",
             "term": "xterm-256color", "display": ":0", "wayland_display": "wayland-0"})
+    w.good("sign-digest", "a SHA-256 digest for an ECDSA key", "sign_digest",
+           {**{field: SIGN[field] for field in SIGN if field not in ("input", "transcript")},
+            "digest": bytes_of("digest", 32)}, id=9)
     w.good("sign-reply-unverified", "a signature for a server that was not proven", "sign_reply",
            {"signature": bytes.fromhex("3006020101020102"), "server": "", "unverified": "no transcript was given"},
            id=8)
@@ -210,10 +213,12 @@ def worker_channel(w):
     w.good("worker-logout", "token 1", "worker_logout", {"token": 1})
     w.good("worker-logout-reply", "no fields", "worker_logout_reply", {})
     w.good("worker-sign", "an Ed25519 signature", "worker_sign",
-           {"token": 1, "key": 2, "scheme": 0x0807, "input": TLS13})
+           {"token": 1, "key": 2, "scheme": 0x0807, "input": TLS13, "is_digest": False})
     w.good("worker-sign-with-pin", "a key that asks at each signature", "worker_sign_with_pin",
            {"token": 1, "key": 2, "scheme": 0x0403, "final_try": True, "unattended": False, "input": TLS13,
-            "pin": b"1234"})
+            "pin": b"1234", "is_digest": False})
+    w.good("worker-sign-digest", "a digest as it came", "worker_sign",
+           {"token": 1, "key": 2, "scheme": 0x0403, "input": bytes_of("digest", 32), "is_digest": True})
     w.good("worker-sign-reply", "64 bytes", "worker_sign_reply", {"signature": bytes_of("signature", 64)})
     w.good("worker-event", "the card of token 1 was taken out", "worker_event", {"kind": 2, "token": 1}, id=0)
 
