@@ -59,7 +59,7 @@ supplicant_start() {
 	{
 		printf '%s\n' 'ap_scan=0' "openssl_ciphers=DEFAULT" 'network={' 'key_mgmt=IEEE8021X' 'eapol_flags=0' 'eap=TLS' \
 			'identity="alice"' "ca_cert=\"$T/ca/root.pem\"" 'domain_match="localhost"'
-		[ "$version" = 1.3 ] && echo 'phase1="tls_disable_tlsv1_3=0 tls_disable_tlsv1_2=1"' ||
+		[ "$version" = 1.3 ] && echo 'phase1="tls_disable_tlsv1_3=0"' ||
 			echo 'phase1="tls_disable_tlsv1_3=1"'
 		printf '%s\n' "$@" '}'
 	} >"$T/supplicant.conf"
