@@ -82,10 +82,10 @@ static int explain_failure(struct ks_serve *serve, uint32_t token, int r, struct
 
 /* --- signing ----------------------------------------------------------------------------------------------------- */
 
-/* The agent asks for an inventory, which finds out what is the matter. */
-static void tell_changed(struct ks_serve *serve)
+/* CHANGED: the agent asks for an inventory, which finds out what is the matter. RENEW: it starts another process. */
+static void tell(struct ks_serve *serve, enum ks_worker_event kind)
 {
-	const struct ks_msg_worker_event message = { KS_MESSAGE_HEAD(0), .kind = KS_WORKER_EVENT_CHANGED };
+	const struct ks_msg_worker_event message = { KS_MESSAGE_HEAD(0), .kind = kind };
 
 	/* Whoever waits for the signature hears of a broken channel. */
 	(void)!ks_wire_send(&serve->wire, KS_MSG_WORKER_EVENT, &message);
@@ -125,8 +125,10 @@ static int sign(struct ks_serve *serve, struct ks_token *token, const struct sig
 		.ret_no_session = &no_session,
 	};
 	int r = explain_failure(serve, token->number, ks_sign(&request, signature, problem), problem);
-	if (no_session)
-		tell_changed(serve);
+	if (ks_token_note_outcome(token, r))
+		tell(serve, KS_WORKER_EVENT_RENEW);
+	else if (no_session)
+		tell(serve, KS_WORKER_EVENT_CHANGED);
 	return r;
 }
 

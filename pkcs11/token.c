@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/base/secret.h"
@@ -342,4 +343,20 @@ int ks_tokens_scan(struct ks_tokens *tokens, struct ks_problem *problem)
 	int r = scan(tokens, problem);
 	ks_places_set_looking(tokens->places, false);
 	return r;
+}
+
+bool ks_token_note_outcome(struct ks_token *token, int error)
+{
+	if (error == 0) {
+		token->has_signed = true;
+		token->n_failures = 0;
+		return false;
+	}
+	if (error != KS_ERR_TOKEN_FAILED || !token->has_signed)
+		return false;
+	if (token->n_failures == 0)
+		token->failing_since_ms = ks_clock_monotonic_ms();
+	token->n_failures++;
+	return token->n_failures >= KS_SIGN_FAILURES_RENEW &&
+	       ks_clock_monotonic_ms() - token->failing_since_ms >= KS_SIGN_FAILING_MS;
 }

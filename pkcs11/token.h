@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,6 +37,10 @@ struct ks_token {
 	struct ks_mechanisms mechanisms;
 	struct ks_keys keys;
 	uint8_t digest[KS_CONTENTS_SIZE]; /* contents.h; zeros when it was never seen logged out */
+	/* Of signatures, which several threads make. */
+	atomic_bool has_signed;
+	atomic_uint n_failures;            /* since the last good one */
+	_Atomic uint64_t failing_since_ms; /* the first of those */
 };
 
 struct ks_tokens {
@@ -57,6 +62,10 @@ void ks_tokens_deinit(struct ks_tokens *tokens);
 /* Looks into all slots that may be looked into. Tokens that went lose their sessions and stay in the list, not present;
  * one whose sessions have died was away, although it is there now. */
 int ks_tokens_scan(struct ks_tokens *tokens, struct ks_problem *problem) KS_WARN_UNUSED;
+
+/* What became of a signature: 0, or the error. Is it time for another process (KS_SIGN_FAILURES_RENEW)? A token that
+ * never signed here would not do better in another one. Thread-safe. */
+bool ks_token_note_outcome(struct ks_token *token, int error);
 
 /* A token that is present; NULL when there is none of that number. */
 struct ks_token *ks_tokens_find(const struct ks_tokens *tokens, uint32_t number);

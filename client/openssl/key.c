@@ -36,6 +36,18 @@ int ks_key_new(struct ks_bytes spki, struct ks_bytes name, bool is_private, stru
 	return 0;
 }
 
+struct ks_key *ks_key_new_empty(enum ks_key_algorithm algorithm)
+{
+	struct ks_key *key = calloc(1, sizeof(*key) + 1);
+
+	if (!key)
+		return NULL;
+	key->spki.algorithm = algorithm;
+	key->name = (const char *)key->memory;
+	atomic_init(&key->references, 1);
+	return key;
+}
+
 struct ks_key *ks_key_ref(struct ks_key *key)
 {
 	if (key)

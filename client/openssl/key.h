@@ -26,6 +26,9 @@ struct ks_key {
 /* Copies what it is given. spki as in ks_spki_read(); name without NUL inside. */
 int ks_key_new(struct ks_bytes spki, struct ks_bytes name, bool is_private, struct ks_key **ret_key) KS_WARN_UNUSED;
 
+/* A key of which nothing is known, only public and equal to none; NULL without memory. */
+struct ks_key *ks_key_new_empty(enum ks_key_algorithm algorithm);
+
 /* NULL is allowed and gives NULL. */
 struct ks_key *ks_key_ref(struct ks_key *key);
 void ks_key_unref(struct ks_key *key);

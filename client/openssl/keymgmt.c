@@ -25,6 +25,34 @@
 
 /* --- life -------------------------------------------------------------------------------------------------------- */
 
+/* OpenSSL makes an empty key to import another provider's into, which we cannot, when it compares a key with its
+ * certificate; then it compares the other way round. Without this function it leaves "malloc failure" in its error queue,
+ * and PEM_read_bio_PrivateKey() of a program that does not clear the queue fails for the next file with a certificate
+ * before its key. */
+static void *new_rsa(void *provctx)
+{
+	(void)provctx;
+	return ks_key_new_empty(KS_KEY_RSA);
+}
+
+static void *new_rsa_pss(void *provctx)
+{
+	(void)provctx;
+	return ks_key_new_empty(KS_KEY_RSA_PSS);
+}
+
+static void *new_ec(void *provctx)
+{
+	(void)provctx;
+	return ks_key_new_empty(KS_KEY_EC);
+}
+
+static void *new_ed25519(void *provctx)
+{
+	(void)provctx;
+	return ks_key_new_empty(KS_KEY_ED25519);
+}
+
 static void keymgmt_free(void *keydata)
 {
 	ks_key_unref(keydata);
@@ -86,7 +114,7 @@ static int keymgmt_has(const void *keydata, int selection)
 {
 	const struct ks_key *key = keydata;
 
-	if (!key)
+	if (!key || ((selection & OSSL_KEYMGMT_SELECT_PUBLIC_KEY) && key->spki.bits == 0))
 		return 0;
 	return !(selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) || key->is_private;
 }
@@ -96,7 +124,7 @@ static int keymgmt_match(const void *keydata1, const void *keydata2, int selecti
 	const struct ks_key *a = keydata1;
 	const struct ks_key *b = keydata2;
 
-	if (!a || !b || a->spki.algorithm != b->spki.algorithm)
+	if (!a || !b || a->spki.bits == 0 || b->spki.bits == 0 || a->spki.algorithm != b->spki.algorithm)
 		return 0;
 	if (selection & OSSL_KEYMGMT_SELECT_KEYPAIR)
 		return ks_spki_same_key(&a->spki, &b->spki);
@@ -119,7 +147,7 @@ static int get_rsa(void *keydata, OSSL_PARAM params[])
 {
 	const struct ks_key *key = keydata;
 
-	return key && get_common(key, params) &&
+	return key && key->spki.bits > 0 && get_common(key, params) &&
 	       ks_param_set_text(params, OSSL_PKEY_PARAM_DEFAULT_DIGEST, DEFAULT_DIGEST) &&
 	       ks_param_set_number(params, OSSL_PKEY_PARAM_RSA_N, key->spki.modulus) &&
 	       ks_param_set_number(params, OSSL_PKEY_PARAM_RSA_E, key->spki.exponent);
@@ -129,7 +157,7 @@ static int get_ec(void *keydata, OSSL_PARAM params[])
 {
 	const struct ks_key *key = keydata;
 
-	return key && get_common(key, params) &&
+	return key && key->spki.bits > 0 && get_common(key, params) &&
 	       ks_param_set_text(params, OSSL_PKEY_PARAM_DEFAULT_DIGEST, DEFAULT_DIGEST) &&
 	       ks_param_set_text(params, OSSL_PKEY_PARAM_GROUP_NAME, ks_key_group(key)) &&
 	       ks_param_set_text(params, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed") &&
@@ -142,7 +170,8 @@ static int get_ed25519(void *keydata, OSSL_PARAM params[])
 {
 	const struct ks_key *key = keydata;
 
-	return key && get_common(key, params) && ks_param_set_text(params, OSSL_PKEY_PARAM_MANDATORY_DIGEST, "") &&
+	return key && key->spki.bits > 0 && get_common(key, params) &&
+	       ks_param_set_text(params, OSSL_PKEY_PARAM_MANDATORY_DIGEST, "") &&
 	       ks_param_set_octets(params, OSSL_PKEY_PARAM_PUB_KEY, key->spki.point) &&
 	       ks_param_set_octets(params, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, key->spki.point);
 }
@@ -218,7 +247,8 @@ static OSSL_PARAM text_param(const char *name, const char *text)
 /* Is this a selection that we can answer? Never with the private half: it is not here (invariant I1). */
 static bool may_export(const struct ks_key *key, int selection)
 {
-	return key && !(selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) && (selection & OSSL_KEYMGMT_SELECT_ALL);
+	return key && key->spki.bits > 0 && !(selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) &&
+	       (selection & OSSL_KEYMGMT_SELECT_ALL);
 }
 
 static int export_rsa(void *keydata, int selection, OSSL_CALLBACK *param_cb, void *cbarg)
@@ -306,8 +336,9 @@ static const OSSL_PARAM *export_types_ed25519(int selection)
 	{                                                                                                              \
 		OSSL_FUNC_KEYMGMT_##id, (void (*)(void))(function)                                                     \
 	}
-#define DISPATCH(name, load_function, kind)                                                                            \
+#define DISPATCH(name, new_function, load_function, kind)                                                              \
 	static const OSSL_DISPATCH name[] = {                                                                          \
+		FUNCTION(NEW, new_function),                                                                           \
 		FUNCTION(FREE, keymgmt_free),                                                                          \
 		FUNCTION(DUP, keymgmt_dup),                                                                            \
 		FUNCTION(LOAD, load_function),                                                                         \
@@ -321,10 +352,10 @@ static const OSSL_PARAM *export_types_ed25519(int selection)
 		{ 0, NULL },                                                                                           \
 	}
 
-DISPATCH(functions_rsa, load_rsa, rsa);
-DISPATCH(functions_rsa_pss, load_rsa_pss, rsa);
-DISPATCH(functions_ec, load_ec, ec);
-DISPATCH(functions_ed25519, load_ed25519, ed25519);
+DISPATCH(functions_rsa, new_rsa, load_rsa, rsa);
+DISPATCH(functions_rsa_pss, new_rsa_pss, load_rsa_pss, rsa);
+DISPATCH(functions_ec, new_ec, load_ec, ec);
+DISPATCH(functions_ed25519, new_ed25519, load_ed25519, ed25519);
 
 /* All names of the default provider's: a key must be of the same type as its certificate's. */
 const OSSL_ALGORITHM ks_keymgmt_algorithms[] = {

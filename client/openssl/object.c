@@ -28,3 +28,18 @@ int ks_object_give(struct ks_key *key, OSSL_CALLBACK *callback, void *callback_a
 	ks_key_unref(key);
 	return given;
 }
+
+int ks_object_give_certificate(struct ks_bytes der, OSSL_CALLBACK *callback, void *callback_argument)
+{
+	int type = OSSL_OBJECT_CERT;
+	union {
+		const uint8_t *in;
+		uint8_t *out;
+	} data = { .in = der.data };
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_int(OSSL_OBJECT_PARAM_TYPE, &type),
+		OSSL_PARAM_octet_string(OSSL_OBJECT_PARAM_DATA, data.out, der.size),
+		OSSL_PARAM_END,
+	};
+	return callback(params, callback_argument);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * object: hands a key to OpenSSL as an abstract object, provider-object(7).
+ * object: hands keys and certificates to OpenSSL as abstract objects, provider-object(7).
  */
 #pragma once
 
@@ -10,3 +10,6 @@
 
 /* key is taken: by the KEYMGMT if OpenSSL loads it, else it is freed. Returns what the callback returned. */
 int ks_object_give(struct ks_key *key, OSSL_CALLBACK *callback, void *callback_argument);
+
+/* der is borrowed: libcrypto parses it into an X509. Returns what the callback returned. */
+int ks_object_give_certificate(struct ks_bytes der, OSSL_CALLBACK *callback, void *callback_argument);

@@ -105,6 +105,11 @@
 /* What a worker gets for its end when the agent stops: keystay-token allows C_Finalize one second. */
 #define KS_WORKER_END_MS 1500u
 
+/* A token that has signed and now fails so often in a row, for so long, has lost what its module was connected to (a TPM
+ * that restarted): only another process of the module helps. */
+#define KS_SIGN_FAILURES_RENEW 3u
+#define KS_SIGN_FAILING_MS 2000u
+
 /* A process that has grown by so much since it told its tokens leaks, and is replaced when it has nothing to do; looked at
  * not more often than this. 20,000 objects take SoftHSM some 100 MiB, but before it has told them. */
 #define KS_WORKER_GROWTH (512ull * 1024 * 1024)

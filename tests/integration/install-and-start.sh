@@ -99,7 +99,7 @@ while read -r path; do
 	mkdir -p "${path%/*}"
 	listen+=(-l "$path")
 done < <(sed -n 's/^ListenStream=//p' "$root$units/keystay-agent.socket")
-expect_equal "${#listen[@]}" 4 "the socket unit has two sockets"
+expect_equal "${#listen[@]}" 6 "the socket unit has three sockets"
 
 environment=(-E "NOTIFY_SOCKET=$T/notify")
 for name in XDG_RUNTIME_DIR XDG_CONFIG_HOME XDG_STATE_HOME SOFTHSM2_CONF HOME DBUS_SYSTEM_BUS_ADDRESS ASAN_OPTIONS; do

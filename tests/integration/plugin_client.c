@@ -9,7 +9,8 @@
  *	forks       N children that were forked after loading, each with a page in two threads, and the parent afterwards
  *	reload      N times: loads, gets a page, unloads
  *	dlclose     N times: loads the file and closes it, without a word between
- *	pending     a page in a thread, and the end of the program at the first line of its input
+ *	pending     loads, says "loaded"; at the first line of its input a page in a thread, at the second one the program's
+ *	            end
  *
  * Exit code 0 when all went well.
  */
@@ -165,14 +166,15 @@ static bool do_pending(const struct program *program, SSL_CTX *context)
 {
 	static struct visitor visitor;
 	pthread_t thread;
+	char line[64];
 
 	visitor = (struct visitor){ .context = context, .port = program->port, .pages = 1 };
-	if (pthread_create(&thread, NULL, visit, &visitor) != 0)
+	(void)printf("loaded\n");
+	(void)fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin) || pthread_create(&thread, NULL, visit, &visitor) != 0)
 		return false;
-	while (getchar() != '\n') {
-		if (feof(stdin))
-			return false;
-	}
+	if (!fgets(line, sizeof(line), stdin))
+		return false;
 	exit(0); /* with the thread in the middle of it, and nothing freed */
 }
 

@@ -112,13 +112,7 @@ tpm_begin() {
 		command -v $word >/dev/null || skip "there is no $word"
 	done
 	mkdir -p "$T/tpm/state" "$T/tpm/store"
-	# Its TCTI expects the control socket at this name.
-	swtpm socket --tpm2 --tpmstate "dir=$T/tpm/state" --server "type=unixio,path=$T/tpm/sock" \
-		--ctrl "type=unixio,path=$T/tpm/sock.ctrl" --flags not-need-init,startup-clear \
-		</dev/null >"$T/swtpm.log" 2>&1 &
-	tpm_pid=$!
-	process_started "$tpm_pid"
-	wait_until "a TPM that listens" test -S "$T/tpm/sock.ctrl"
+	swtpm_start
 	process_start_until tpm-bus '^unix:' dbus-daemon --session --nofork --nopidfile --nosyslog \
 		"--address=unix:path=$T/tpm/bus" --print-address=1 || fail "the TPM's bus did not start"
 	export DBUS_SESSION_BUS_ADDRESS=unix:path=$T/tpm/bus
@@ -129,11 +123,31 @@ tpm_begin() {
 		fail "tpm2_ptool could not make a primary key: $(cat "$T/tool.out")"
 }
 
+swtpm_start() {
+	# Its TCTI expects the control socket at this name.
+	rm -f "$T/tpm/sock.ctrl"
+	swtpm socket --tpm2 --tpmstate "dir=$T/tpm/state" --server "type=unixio,path=$T/tpm/sock" \
+		--ctrl "type=unixio,path=$T/tpm/sock.ctrl" --flags not-need-init,startup-clear \
+		</dev/null >>"$T/swtpm.log" 2>&1 &
+	tpm_pid=$!
+	process_started "$tpm_pid"
+	wait_until "a TPM that listens" test -S "$T/tpm/sock.ctrl"
+}
+
+# tpm_restart: the TPM and its resource manager, as after another boot.
+tpm_restart() {
+	kill "$tpm_manager_pid" "$tpm_pid"
+	wait "$tpm_manager_pid" "$tpm_pid" 2>/dev/null || true
+	swtpm_start
+	tpm_manager_start
+}
+
 tpm_manager_start() {
 	local as_root=()
 	[ "$(id -u)" -ne 0 ] || as_root=(--allow-root)
-	tpm2-abrmd --session "${as_root[@]}" "--tcti=swtpm:path=$T/tpm/sock" </dev/null >"$T/tpm-manager.log" 2>&1 &
-	process_started $!
+	tpm2-abrmd --session "${as_root[@]}" "--tcti=swtpm:path=$T/tpm/sock" </dev/null >>"$T/tpm-manager.log" 2>&1 &
+	tpm_manager_pid=$!
+	process_started "$tpm_manager_pid"
 	wait_until "a resource manager on the bus" tpm_manager_is_there
 }
 

@@ -30,11 +30,30 @@ pcscd_stop
 run fetch "$port" "$T/alice-9a.pem"
 expect_fail "without pcscd"
 pcscd_start
+# A look may fall between the new process of the module and the new pcscd's first look at its readers.
 is_back() {
-	keystay list 2>/dev/null | grep -q alice
+	keystay list 2>/dev/null | grep -q alice && unlock alice >/dev/null 2>&1
 }
-wait_until "the card to be back after pcscd was started again" is_back
+verifies=$(card_verifies)
+wait_until "the card to be unlocked after pcscd was started again" is_back
 ok "pcscd was started again: the card is listed, nothing else was restarted"
-unlock alice >/dev/null || fail "it cannot be unlocked again"
+expect_equal "$(card_verifies)" $((verifies + 1)) "one PIN"
 run fetch "$port" "$T/alice-9a.pem"
 expect_status 0 "and signs after one PIN"
+
+# E8: the reader itself is pulled out and plugged in again.
+pcscd_stop
+pcscd_start no-reader
+is_gone() {
+	! keystay list 2>/dev/null | grep -q alice
+}
+wait_until "the card to vanish with its reader" is_gone
+run fetch "$port" "$T/alice-9a.pem"
+expect_fail "without a reader"
+grep -q 'is not there; plug it in\|no token here has this key' "$T/err" || fail "it was told: $(cat "$T/err")"
+ok "the reader is gone: the client is told that the card is not there"
+pcscd_stop
+pcscd_start
+wait_until "the card to be unlocked with its reader back" is_back
+run fetch "$port" "$T/alice-9a.pem"
+expect_status 0 "the reader is back: the card signs after one PIN"

@@ -69,11 +69,38 @@ supplicant_start() {
 	[ "${BASH_REMATCH[1]:-}" = SUCCESS ]
 }
 
+# sees_alice VERSION HOW: and nobody else.
+sees_alice() {
+	wait_until "hostapd's verdict" grep -q 'CTRL-EVENT-EAP-SUCCESS' "$T/hostapd.log"
+	grep -q "Using TLS version TLSv$1" "$T/hostapd.log" || fail "it was not TLS $1"
+	grep -q 'peer certificate: depth=0 .*subject=/O=Example/CN=alice$' "$T/hostapd.log" ||
+		fail "hostapd does not see alice: $(grep -a 'peer certificate' "$T/hostapd.log")"
+	ok "hostapd sees alice over TLS $1, $2"
+	process_stop "$started"
+	process_stop "$hostapd"
+}
+
+why() {
+	grep -aiE 'openssl|tls|keystay|engine' "$T/supplicant.log" | tail -n 12
+}
+
 for version in 1.2 1.3; do
 	hostapd_start "$version"
 	supplicant_start "$version" "client_cert=\"$T/alice.pem\"" "private_key=\"$T/alice.pem\"" ||
-		fail "EAP-TLS over TLS $version: $(grep -iE 'openssl|tls|keystay' "$T/supplicant.log" | tail -n 12)"
-	echo "--- $version"; grep -iE "CN=|TLSv|subject|Common" "$T/hostapd.log" | head -20
-	process_stop "$started"
-	process_stop "$hostapd"
+		fail "EAP-TLS over TLS $version: $(why)"
+	sees_alice "$version" "key and certificate from the PEM file"
+	[ -e "$BUILD/lib/engines-3/keystay.so" ] || continue
+	hostapd_start "$version"
+	export OPENSSL_ENGINES=$BUILD/lib/engines-3
+	supplicant_start "$version" 'engine=1' 'engine_id="keystay"' 'key_id="alice"' "client_cert=\"$T/alice.pem\"" ||
+		fail "EAP-TLS with the engine over TLS $version: $(why)"
+	unset OPENSSL_ENGINES
+	sees_alice "$version" "the key by name through the engine"
 done
+
+keystay lock >/dev/null
+hostapd_start 1.2
+! supplicant_start 1.2 "client_cert=\"$T/alice.pem\"" "private_key=\"$T/alice.pem\"" || fail "it came in with a locked token"
+grep -q 'token "corp" is locked; run: keystay unlock corp' "$T/supplicant.log" ||
+	fail "wpa_supplicant does not say the agent's next step: $(why)"
+ok "wpa_supplicant -d prints the agent's next step"

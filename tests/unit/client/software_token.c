@@ -181,6 +181,16 @@ static void answer_sign(struct software_token *token, int fd, struct ks_bytes bo
 	fake_agent_refuse(fd, request.id, KS_ERR_UNKNOWN_KEY, "no such key is on any token; see: keystay list");
 }
 
+static void add_certificate(struct ks_buffer *chain, const X509 *certificate)
+{
+	unsigned char *der = NULL;
+	int size = i2d_X509(certificate, &der);
+	MUST(size > 0);
+	struct ks_msg_certificate record = { .der = ks_bytes(der, (size_t)size) };
+	ks_record_write(chain, KS_RECORD(certificate), &record);
+	OPENSSL_free(der);
+}
+
 static void answer_get(struct software_token *token, int fd, struct ks_bytes body)
 {
 	struct ks_msg_get request;
@@ -196,7 +206,13 @@ static void answer_get(struct software_token *token, int fd, struct ks_bytes bod
 						    .spki_hash = ks_bytes(key->spki_hash, 32) };
 		KS_CLEANUP(ks_buffer_deinit) struct ks_buffer list = { 0 };
 		ks_record_write(&list, KS_RECORD(identity), &identity);
-		struct ks_msg_get_reply reply = { KS_MESSAGE_HEAD(request.id), .identity = ks_buffer_bytes(&list) };
+		KS_CLEANUP(ks_buffer_deinit) struct ks_buffer chain = { 0 };
+		if (!token->has_no_certificates) {
+			add_certificate(&chain, key->certificate);
+			add_certificate(&chain, token->keys[SOFTWARE_RSA].certificate);
+		}
+		struct ks_msg_get_reply reply = { KS_MESSAGE_HEAD(request.id), .identity = ks_buffer_bytes(&list),
+						  .chain = ks_buffer_bytes(&chain) };
 		fake_agent_reply(fd, KS_MSG_GET_REPLY, &reply);
 		return;
 	}

@@ -40,8 +40,9 @@ struct software_token {
 	atomic_uint n_refused;
 	uint32_t last_scheme;
 	size_t last_input_size;
-	uint8_t last_input[256]; /* its beginning */
-	const char *refuse_with; /* TOKEN_LOCKED with this sentence, whatever is asked */
+	uint8_t last_input[256];  /* its beginning */
+	bool has_no_certificates; /* GET tells of keys alone; else of a chain: the key's certificate, then that of RSA */
+	const char *refuse_with;  /* TOKEN_LOCKED with this sentence, whatever is asked */
 };
 
 /* Makes the keys and starts the agent. */
