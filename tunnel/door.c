@@ -4,57 +4,137 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/peer.h"
 #include "lib/base/text.h"
+#include "tunnel/limits.h"
 #include "tunnel/tcp_owner.h"
 
-#define BACKLOG 128
+#define BACKLOG 512
+
+/* Another tunnel holds the folder only while it looks and binds. */
+#define LOCK_TRIES 100
+#define LOCK_PAUSE_MS 20
 
 /* --- a Unix socket ----------------------------------------------------------------------------------------------- */
 
-/* Left over from a tunnel that was killed: ours, a socket, and nobody listens. */
+/* Left over from a tunnel that was killed: ours, a socket, and nobody listens. Non-blocking: a listener whose backlog is
+ * full lives too. */
 static bool is_leftover(const struct sockaddr_un *address)
 {
 	struct stat info;
-	KS_AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	KS_AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	return fd >= 0 && lstat(address->sun_path, &info) == 0 && S_ISSOCK(info.st_mode) && info.st_uid == geteuid() &&
 	       connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 && errno == ECONNREFUSED;
 }
 
-static int bind_unix(int fd, const char *path, struct ks_door *door, char *why, size_t why_size)
+/* Who could replace the socket could be us for its clients. */
+static bool is_safe_folder(int fd)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) < 0 || (info.st_uid != 0 && info.st_uid != geteuid()))
+		return false;
+	return (info.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (info.st_mode & S_ISVTX) != 0;
+}
+
+/* The folder is locked while one tunnel looks whether a socket is left over, replaces it and listens: two that start at
+ * once would remove each other's. No lock file stays behind this way. */
+static int lock_folder(const char *path, int *ret_fd, char *why, size_t why_size)
+{
+	KS_AUTO_FREE char *folder = ks_text_copy(ks_bytes_text(path));
+
+	if (!folder)
+		return KS_ERR_NO_MEMORY;
+	char *slash = strrchr(folder, '/');
+	slash[slash == folder ? 1 : 0] = '\0';
+	KS_AUTO_CLOSE int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		(void)ks_text_print(why, why_size, "cannot listen on unix:%s: %s: %s", path, folder, strerror(errno));
+		return ks_error_from_errno(errno);
+	}
+	if (!is_safe_folder(fd)) {
+		(void)ks_text_print(why, why_size,
+				    "cannot listen on unix:%s: other users can change the folder %s; use one that is "
+				    "yours alone, such as $XDG_RUNTIME_DIR",
+				    path, folder);
+		return KS_ERR_UNTRUSTED_PATH;
+	}
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			*ret_fd = KS_STEAL_FD(fd);
+			return 0;
+		}
+		(void)poll(NULL, 0, LOCK_PAUSE_MS);
+	}
+	(void)ks_text_print(why, why_size, "cannot listen on unix:%s: somebody keeps the folder %s locked", path, folder);
+	return KS_ERR_BUSY;
+}
+
+/* Mode 0600 from its first moment. */
+static int bind_private(int fd, const struct sockaddr_un *address)
+{
+	mode_t mask = umask(0177);
+	int r = bind(fd, (const struct sockaddr *)address, sizeof(*address));
+	int error_number = errno;
+
+	(void)umask(mask);
+	errno = error_number;
+	return r;
+}
+
+static int listen_unix(const char *path, struct ks_door *door, char *why, size_t why_size)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	KS_AUTO_CLOSE int lock = -1;
+	struct stat info;
 
 	if (path[0] != '/' || strlen(path) >= sizeof(address.sun_path)) {
-		(void)ks_text_print(why, why_size, "unix:%s is no absolute path of at most %zu bytes", path,
+		(void)ks_text_print(why, why_size, "\"unix:%s\" has no absolute path of at most %zu bytes", path,
 				    sizeof(address.sun_path) - 1);
 		return KS_ERR_INVALID;
 	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	mode_t mask = umask(0177);
-	int r = bind(fd, (struct sockaddr *)&address, sizeof(address));
-	if (r < 0 && errno == EADDRINUSE && is_leftover(&address)) {
+	int r = lock_folder(path, &lock, why, why_size);
+	if (r < 0)
+		return r;
+	int bound = bind_private(door->fd, &address);
+	if (bound < 0 && errno == EADDRINUSE && is_leftover(&address)) {
 		(void)unlink(path);
-		r = bind(fd, (struct sockaddr *)&address, sizeof(address));
-	}
-	(void)umask(mask);
-	if (r < 0) {
+		bound = bind_private(door->fd, &address);
+	} else if (bound < 0 && errno != EADDRINUSE && errno != ECONNREFUSED) {
 		(void)ks_text_print(why, why_size, "cannot listen on unix:%s: %s", path, strerror(errno));
-		return errno == EADDRINUSE ? KS_ERR_BUSY : KS_ERR_SYSTEM;
+		return ks_error_from_errno(errno);
+	}
+	if (bound < 0) {
+		(void)ks_text_print(why, why_size,
+				    "cannot listen on unix:%s: another program listens there, or it is no socket of yours",
+				    path);
+		return KS_ERR_BUSY;
 	}
 	(void)ks_text_print(door->path, sizeof(door->path), "%s", path);
+	if (listen(door->fd, BACKLOG) < 0 || lstat(path, &info) < 0) {
+		(void)ks_text_print(why, why_size, "cannot listen on unix:%s: %s", path, strerror(errno));
+		return KS_ERR_SYSTEM;
+	}
+	door->device = info.st_dev;
+	door->inode = info.st_ino;
 	(void)ks_text_print(door->name, sizeof(door->name), "unix:%s", path);
 	return 0;
 }
@@ -133,11 +213,10 @@ int ks_door_open(const char *what, struct ks_door *ret_door, char *why, size_t w
 	struct ks_door door = { .fd = -1 };
 	int r;
 
+	(void)ks_text_print(why, why_size, "the system refuses a socket");
 	if (strncmp(what, "unix:", 5) == 0) {
 		door.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		r = door.fd < 0 ? KS_ERR_SYSTEM : bind_unix(door.fd, what + 5, &door, why, why_size);
-		if (r == 0 && listen(door.fd, BACKLOG) < 0)
-			r = KS_ERR_SYSTEM;
+		r = door.fd < 0 ? KS_ERR_SYSTEM : listen_unix(what + 5, &door, why, why_size);
 	} else {
 		r = open_port(what, &door, why, why_size);
 	}
@@ -151,41 +230,59 @@ int ks_door_open(const char *what, struct ks_door *ret_door, char *why, size_t w
 
 /* --- who comes in ------------------------------------------------------------------------------------------------ */
 
-static bool may_come_in(const struct ks_door *door, int fd)
+/* Others may try a port as often as they like: that is said once in a while. */
+static void say_refused(struct ks_door *door, const char *who)
 {
-	struct ks_peer peer;
-	uid_t uid;
+	uint64_t now_ms = ks_clock_monotonic_ms();
 
-	if (door->is_tcp) {
-		if (ks_tcp_owner(fd, &uid) == 0 && uid == geteuid())
-			return true;
-		ks_log_warning("a connection to %s was refused: it is not of this user", door->name);
-		return false;
-	}
-	if (ks_peer_get(fd, &peer) == 0 && peer.uid == geteuid())
+	if (door->refused_log_ms != 0 && now_ms - door->refused_log_ms < KS_TUNNEL_REFUSED_LOG_MS)
+		return;
+	door->refused_log_ms = now_ms;
+	ks_log_warning("a connection to %s was refused: %s", door->name, who);
+}
+
+static bool may_come_in(struct ks_door *door, int fd)
+{
+	struct ks_peer peer = { 0 };
+	uid_t uid = (uid_t)-1;
+
+	int r = door->is_tcp ? ks_tcp_owner(fd, &uid) : ks_peer_get(fd, &peer);
+	if (r == 0 && (door->is_tcp ? uid : peer.uid) == geteuid())
 		return true;
-	ks_log_warning("a connection to %s was refused: it is of another user", door->name);
+	if (r == 0 || r == KS_ERR_DENIED)
+		say_refused(door, "it is of another user");
+	else if (r == KS_ERR_NOT_FOUND)
+		say_refused(door, "it was closed before it was known whose it is");
+	else
+		say_refused(door, "the system does not say whose it is");
 	return false;
 }
 
-int ks_door_accept(const struct ks_door *door, int *ret_fd)
+int ks_door_accept(struct ks_door *door, int *ret_fd)
 {
 	KS_AUTO_CLOSE int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int on = 1;
 
 	if (fd < 0)
 		return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS ? KS_ERR_LIMIT :
 												   KS_ERR_BUSY;
 	if (!may_come_in(door, fd))
 		return KS_ERR_DENIED;
+	if (door->is_tcp)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	*ret_fd = KS_STEAL_FD(fd);
 	return 0;
 }
 
 void ks_door_close(struct ks_door *door)
 {
-	if (door->fd >= 0)
-		(void)close(door->fd);
-	if (door->fd >= 0 && door->path[0])
+	struct stat info;
+
+	if (door->fd < 0)
+		return;
+	if (door->path[0] && lstat(door->path, &info) == 0 && info.st_dev == door->device &&
+	    info.st_ino == door->inode)
 		(void)unlink(door->path);
+	(void)close(door->fd);
 	door->fd = -1;
 }

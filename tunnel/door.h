@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "lib/base/error.h"
 
@@ -15,15 +17,19 @@ struct ks_door {
 	int fd; /* -1 = closed */
 	bool is_tcp;
 	char path[108]; /* of a Unix socket of ours, removed at the end; "" else */
-	char name[160]; /* "unix:/run/…", "127.0.0.1:8443": as it is listened on */
+	dev_t device;   /* of that socket: what stands there at the end may be another's */
+	ino_t inode;
+	char name[160];          /* "unix:/run/…", "127.0.0.1:8443": as it is listened on */
+	uint64_t refused_log_ms; /* when somebody else was last said to have tried, 0 = never */
 };
 
-/* what: "unix:PATH" or "127.0.0.1:PORT" or "[::1]:PORT"; port 0 takes a free one. A socket file that nobody listens on
- * and that is ours is replaced. On failure why is one sentence. */
+/* what: "unix:PATH" or "127.0.0.1:PORT" or "[::1]:PORT"; port 0 takes a free one. The folder of PATH must be one in which
+ * others cannot replace the socket. A socket that is ours and that nobody listens on is replaced, any other is left.
+ * On failure why is one sentence. */
 int ks_door_open(const char *what, struct ks_door *ret_door, char *why, size_t why_size) KS_WARN_UNUSED;
 
 /* The next one who may come in, non-blocking and close-on-exec; DENIED (said in the log) for others, BUSY when nobody is
  * there, LIMIT when there are no descriptors left. */
-int ks_door_accept(const struct ks_door *door, int *ret_fd) KS_WARN_UNUSED;
+int ks_door_accept(struct ks_door *door, int *ret_fd) KS_WARN_UNUSED;
 
 void ks_door_close(struct ks_door *door);

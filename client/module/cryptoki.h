@@ -3,7 +3,7 @@
  * cryptoki: the functions of this module, and what of PKCS#11 3.0 p11-kit's header lacks before 0.25.
  *
  * Names and meanings are those of PKCS#11 2.40 and 3.0, section 5 of the base specifications: ks_NAME is C_NAME, in the
- * file that stands above it here. What is not here answers CKR_FUNCTION_NOT_SUPPORTED (unsupported.c).
+ * file that stands above it here. What is not here answers CKR_FUNCTION_NOT_SUPPORTED (unsupported.h).
  *
  * Runs in: any program that loads keystay-pkcs11.so, in all of its threads.
  */
@@ -29,12 +29,33 @@ struct ks_interface {
 struct ks_function_list_3_0 {
 	CK_FUNCTION_LIST base;
 	CK_RV (*get_interface_list)(struct ks_interface *interfaces, CK_ULONG_PTR count);
-	CK_RV (*get_interface)(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version, struct ks_interface **interface,
-			       CK_FLAGS flags);
-	CK_RV (*login_user)(CK_SESSION_HANDLE session, CK_ULONG user_type, CK_UTF8CHAR_PTR pin, CK_ULONG pin_size,
-			    CK_UTF8CHAR_PTR name, CK_ULONG name_size);
-	CK_RV (*session_cancel)(CK_SESSION_HANDLE session, CK_FLAGS flags);
-	CK_RV (*messages[20])(void); /* C_MessageEncryptInit to C_MessageVerifyFinal */
+	CK_RV (*get_interface)
+	(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version, struct ks_interface **interface, CK_FLAGS flags);
+	CK_RV (*login_user)(CK_SESSION_HANDLE, CK_USER_TYPE, CK_UTF8CHAR_PTR, CK_ULONG, CK_UTF8CHAR_PTR, CK_ULONG);
+	CK_RV (*session_cancel)(CK_SESSION_HANDLE, CK_FLAGS);
+	struct { /* of encryption, then of decryption */
+		CK_RV (*message_init)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+		CK_RV (*message)
+		(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
+		 CK_ULONG_PTR);
+		CK_RV (*message_begin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG);
+		CK_RV (*message_next)
+		(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR, CK_FLAGS);
+		CK_RV (*message_final)(CK_SESSION_HANDLE);
+	} crypt[2];
+	CK_RV (*message_sign_init)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+	CK_RV (*sign_message)
+	(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
+	CK_RV (*sign_message_begin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG);
+	CK_RV (*sign_message_next)
+	(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
+	CK_RV (*message_sign_final)(CK_SESSION_HANDLE);
+	CK_RV (*message_verify_init)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
+	CK_RV (*verify_message)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG);
+	CK_RV (*verify_message_begin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG);
+	CK_RV (*verify_message_next)
+	(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG);
+	CK_RV (*message_verify_final)(CK_SESSION_HANDLE);
 };
 
 /* --- general.c --------------------------------------------------------------------------------------------------- */
@@ -84,8 +105,3 @@ CK_RV ks_Sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG size, CK_BYT
 	      CK_ULONG_PTR signature_size);
 CK_RV ks_SignUpdate(CK_SESSION_HANDLE session, CK_BYTE_PTR part, CK_ULONG size);
 CK_RV ks_SignFinal(CK_SESSION_HANDLE session, CK_BYTE_PTR signature, CK_ULONG_PTR signature_size);
-
-/* --- unsupported.c ----------------------------------------------------------------------------------------------- */
-
-/* Fills in everything that only says no. */
-void ks_unsupported_fill(struct ks_function_list_3_0 *list);

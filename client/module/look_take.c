@@ -38,8 +38,7 @@ static struct ks_key *make_key(const struct ks_msg_identity *identity)
 /* A token without an URI (an agent that is newer in a strange way) is known by its label. */
 static int name_token(const struct ks_msg_identity *identity, struct ks_listed *row)
 {
-	static const enum ks_uri_attribute parts[] = { KS_URI_TOKEN, KS_URI_MANUFACTURER, KS_URI_MODEL,
-						       KS_URI_SERIAL };
+	static const enum ks_uri_attribute parts[] = { KS_URI_TOKEN, KS_URI_MANUFACTURER, KS_URI_MODEL, KS_URI_SERIAL };
 	KS_CLEANUP(ks_uri_deinit) struct ks_uri uri = { 0 };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer token = { 0 };
 	KS_AUTO_FREE char *label = NULL;

@@ -14,8 +14,8 @@
 
 /* What a list said: gathered without the lock. */
 struct ks_listed {
-	char *token;     /* owned: as struct ks_slot's identity */
-	char label[33];  /* of the token */
+	char *token;        /* owned: as struct ks_slot's identity */
+	char label[33];     /* of the token */
 	struct ks_key *key; /* owned, without slot */
 };
 

@@ -145,7 +145,8 @@ CK_RV ks_SignInit(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism, CK_OBJEC
 
 /* --- signing ----------------------------------------------------------------------------------------------------- */
 
-static CK_RV sign_digest(const struct ks_operation *operation, struct ks_bytes data, uint8_t *signature, size_t *ret_size)
+static CK_RV sign_digest(const struct ks_operation *operation, struct ks_bytes data, uint8_t *signature,
+			 size_t *ret_size)
 {
 	const struct ks_scheme *scheme;
 	struct ks_bytes digest;
@@ -156,7 +157,8 @@ static CK_RV sign_digest(const struct ks_operation *operation, struct ks_bytes d
 	return ks_ask_rv(ks_ask_sign_digest(&operation->key, scheme->code, digest, signature, ret_size));
 }
 
-static CK_RV sign_input(const struct ks_operation *operation, struct ks_bytes input, uint8_t *signature, size_t *ret_size)
+static CK_RV sign_input(const struct ks_operation *operation, struct ks_bytes input, uint8_t *signature,
+			size_t *ret_size)
 {
 	const struct ks_scheme *scheme = ks_mechanism_scheme(&operation->mechanism, &operation->spki);
 

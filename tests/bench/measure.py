@@ -7,7 +7,8 @@ usage: measure.py PLAN ROUNDS BATCHES FIGURES [--memory NAME PID]...   adds to F
 
 A line of PLAN is a JSON list: comparison, name of the way, unit, command (which may begin with variables). Unit "ms":
 the time from start to end of the command is the figure, ROUNDS times. Units "us" and "per_second": the command does a
-batch and prints the figures, BATCHES times. The first way of a comparison is what its others are divided by.
+batch and prints the figures, BATCHES times; "mb_per_second" is such a one as well. Unit "instructions": those that valgrind
+counts in the command, three times. The first way of a comparison is what its others are divided by.
 """
 import json
 import os
@@ -23,6 +24,8 @@ def one_figure(unit, command):
     n_variables = next(index for index, word in enumerate(command) if "=" not in word)
     environment = {**os.environ, **dict(word.split("=", 1) for word in command[:n_variables])}
     command = command[n_variables:]
+    if unit == "instructions":
+        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]
     start = time.perf_counter()
     result = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
     took = time.perf_counter() - start
@@ -30,13 +33,16 @@ def one_figure(unit, command):
         sys.exit(f"{command[0:3]} failed: {result.stderr.decode().strip()}")
     if unit == "ms":
         return took * 1000
+    if unit == "instructions":
+        return int(re.search(r"Collected : (\d+)", result.stderr.decode())[1]) / 1e6
     figures = json.loads(result.stdout)
     return figures["median_us"] if unit == "us" else figures["per_second"]
 
 
 def compare(name, ways, rounds, batches):
     figures = [[] for _ in ways]
-    for number in range(1 + (rounds if ways[0][1] == "ms" else batches)):
+    turns = {"ms": rounds, "instructions": 3}.get(ways[0][1], batches)
+    for number in range(1 + turns):
         for step in range(len(ways)):
             index = (number + step) % len(ways)
             figure = one_figure(ways[index][1], ways[index][2])
@@ -91,7 +97,8 @@ def measure(plan, rounds, batches, path, memory):
         file.write("\n")
 
 
-UNITS = {"ms": "ms", "us": "µs", "per_second": "per second"}
+UNITS = {"ms": "ms", "us": "µs", "per_second": "per second", "mb_per_second": "MB per second",
+         "instructions": "millions of instructions"}
 
 
 def table(path):
@@ -105,6 +112,8 @@ def table(path):
         print(f"  {'':32} {'median':>10} {'min':>10} {'max':>10} {'ratio':>7}")
         for row in comparison["rows"]:
             print(f"  {row['name']:32} {row['median']:10.2f} {row['min']:10.2f} {row['max']:10.2f} {row['ratio']:7.2f}")
+    if not figures["memory"]:
+        return
     print(f"\nmemory (KiB)\n  {'':32} {'resident':>10} {'share':>10}")
     for row in figures["memory"]:
         print(f"  {row['name']:32} {row['rss_kib']:10} {row['pss_kib'] or '-':>10}")

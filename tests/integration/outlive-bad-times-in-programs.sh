@@ -166,8 +166,7 @@ if [ -n "$RIG_SANITIZER" ]; then
 elif ! command -v valgrind >/dev/null; then
 	skip_part "valgrind is not installed"
 else
-	under=(valgrind --quiet --error-exitcode=99 --leak-check=full "--errors-for-leak-kinds=definite,indirect"
-		--suppressions="$RIG_FOLDER/libcrypto.supp")
+	under=(valgrind --quiet --error-exitcode=99 --leak-check=full "--errors-for-leak-kinds=definite,indirect")
 	for what in "threads 64" "forks 4" "reload 10" "dlclose 10"; do
 		# shellcheck disable=SC2086 # two words
 		run program $what
