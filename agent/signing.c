@@ -25,6 +25,7 @@
 
 /* With a person in it: dialogs before ours, a second one after a wrong PIN. Less than KS_CLIENT_DEADLINE_MS. */
 #define WAIT_FOR_PERSON_MS 110000u
+_Static_assert(WAIT_FOR_PERSON_MS < KS_CLIENT_DEADLINE_MS, "the client hears of it");
 
 enum signing_state {
 	LOOKING, /* working, nothing is awaited */

@@ -205,7 +205,7 @@ static int on_exit_of_child(sd_event_source *source, int fd, uint32_t revents, v
 	(void)revents;
 	struct ks_worker *worker = userdata;
 	siginfo_t info = { 0 };
-	char why[128];
+	char why[320];
 
 	(void)kill(-worker->pid, SIGKILL); /* its children, before its number may be given to others */
 	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
@@ -217,12 +217,14 @@ static int on_exit_of_child(sd_event_source *source, int fd, uint32_t revents, v
 		renew(worker);
 		return 0;
 	}
-	if (info.si_code == CLD_EXITED)
+	ks_worker_log_drain(&worker->log);
+	if (info.si_code == CLD_EXITED && info.si_status != 0 && worker->log.last[0] != '\0')
+		(void)ks_text_print(why, sizeof(why), "its process ended: %s", worker->log.last);
+	else if (info.si_code == CLD_EXITED)
 		(void)ks_text_print(why, sizeof(why), "its process ended (exit code %d)", info.si_status);
 	else
 		(void)ks_text_print(why, sizeof(why), "its process was ended by signal %d (%s)", info.si_status,
 				    strsignal(info.si_status));
-	ks_worker_log_drain(&worker->log);
 	ks_worker_kill(worker, why);
 	return 0;
 }

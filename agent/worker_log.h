@@ -19,6 +19,7 @@ struct ks_worker_log {
 	const char *module; /* borrowed */
 	char line[KS_WORKER_LOG_LINE];
 	size_t size;
+	char last[256];   /* the last that keystay-token itself said, escaped; "" = nothing */
 	uint64_t second;  /* the second that is being counted */
 	uint64_t n_bytes; /* passed on in it */
 	uint64_t n_dropped;

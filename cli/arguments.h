@@ -14,7 +14,7 @@
 
 #include "lib/base/error.h"
 
-#define KS_OPTIONS_MAX 6
+#define KS_OPTIONS_MAX 8
 
 struct ks_option {
 	const char *name;     /* "pin-fd", without the dashes */

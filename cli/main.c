@@ -19,6 +19,7 @@ static const struct ks_command *const table[] = {
 	&ks_command_lock,   /* take it back */
 	&ks_command_run,    /* a program that can use the keys */
 	&ks_command_env,    /* the same for a shell */
+	&ks_command_tunnel, /* TLS for programs that can load nothing */
 	&ks_command_config, /* each setting and where it comes from */
 	&ks_command_reload, /* read the configuration again */
 };

@@ -83,7 +83,8 @@ static int lock_folder(const char *path, int *ret_fd, char *why, size_t why_size
 		}
 		(void)poll(NULL, 0, LOCK_PAUSE_MS);
 	}
-	(void)ks_text_print(why, why_size, "cannot listen on unix:%s: somebody keeps the folder %s locked", path, folder);
+	(void)ks_text_print(why, why_size, "cannot listen on unix:%s: somebody keeps the folder %s locked", path,
+			    folder);
 	return KS_ERR_BUSY;
 }
 
@@ -123,9 +124,9 @@ static int listen_unix(const char *path, struct ks_door *door, char *why, size_t
 		return ks_error_from_errno(errno);
 	}
 	if (bound < 0) {
-		(void)ks_text_print(why, why_size,
-				    "cannot listen on unix:%s: another program listens there, or it is no socket of yours",
-				    path);
+		(void)ks_text_print(
+			why, why_size,
+			"cannot listen on unix:%s: another program listens there, or it is no socket of yours", path);
 		return KS_ERR_BUSY;
 	}
 	(void)ks_text_print(door->path, sizeof(door->path), "%s", path);
@@ -280,8 +281,7 @@ void ks_door_close(struct ks_door *door)
 
 	if (door->fd < 0)
 		return;
-	if (door->path[0] && lstat(door->path, &info) == 0 && info.st_dev == door->device &&
-	    info.st_ino == door->inode)
+	if (door->path[0] && lstat(door->path, &info) == 0 && info.st_dev == door->device && info.st_ino == door->inode)
 		(void)unlink(door->path);
 	(void)close(door->fd);
 	door->fd = -1;

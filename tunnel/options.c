@@ -8,21 +8,20 @@
 
 #include "lib/base/text.h"
 
-static const char usage_text[] =
-	"Usage: keystay-tunnel [OPTION]... --listen WHERE --target HOST:PORT [NAME]\n"
-	"Does TLS with the key NAME for programs that speak plainly to a local socket.\n"
-	"For people: keystay tunnel\n"
-	"\n"
-	"  --listen WHERE      unix:PATH, 127.0.0.1:PORT or [::1]:PORT, for this user alone\n"
-	"  --target HOST:PORT  the server, which its certificate must name\n"
-	"  --ca FILE           the CA certificates to verify it with (default: the system's)\n"
-	"  --server-name NAME  what its certificate must name instead of HOST\n"
-	"  --alpn LIST         protocols to offer to the server, such as h2 (default: none)\n"
-	"  --starttls KIND     begin as the protocol wants it before TLS; KIND is postgres\n"
-	"  --idle TIME         end connections that are silent for so long (default 1h)\n"
-	"  --ready-fd N        write the address to descriptor N when it listens\n"
-	"  --version           print the version\n"
-	"  --help              print this\n";
+static const char usage_text[] = "Usage: keystay-tunnel [OPTION]... --listen WHERE --target HOST:PORT [NAME]\n"
+				 "Does TLS with the key NAME for programs that speak plainly to a local socket.\n"
+				 "For people: keystay tunnel\n"
+				 "\n"
+				 "  --listen WHERE      unix:PATH, 127.0.0.1:PORT or [::1]:PORT, for this user alone\n"
+				 "  --target HOST:PORT  the server, which its certificate must name\n"
+				 "  --ca FILE           the CA certificates to verify it with (default: the system's)\n"
+				 "  --server-name NAME  what its certificate must name instead of HOST\n"
+				 "  --alpn LIST         protocols to offer to the server, such as h2 (default: none)\n"
+				 "  --starttls KIND     begin as the protocol wants it before TLS; KIND is postgres\n"
+				 "  --idle TIME         end connections that are silent for so long (default 1h)\n"
+				 "  --ready-fd N        write the address to descriptor N when it listens\n"
+				 "  --version           print the version\n"
+				 "  --help              print this\n";
 
 /* --- values ------------------------------------------------------------------------------------------------------ */
 
@@ -161,11 +160,16 @@ static bool is_complete(int argc, char **argv, struct ks_options *options)
 bool ks_options_read(int argc, char **argv, struct ks_options *ret_options, enum ks_tunnel_exit *ret_exit)
 {
 	static const struct option list[] = {
-		{ "listen", required_argument, NULL, 'l' },   { "target", required_argument, NULL, 't' },
-		{ "ca", required_argument, NULL, 'c' },       { "server-name", required_argument, NULL, 'n' },
-		{ "alpn", required_argument, NULL, 'a' },     { "starttls", required_argument, NULL, 's' },
-		{ "idle", required_argument, NULL, 'i' },     { "ready-fd", required_argument, NULL, 'r' },
-		{ "version", no_argument, NULL, 'v' },        { "help", no_argument, NULL, 'h' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ "target", required_argument, NULL, 't' },
+		{ "ca", required_argument, NULL, 'c' },
+		{ "server-name", required_argument, NULL, 'n' },
+		{ "alpn", required_argument, NULL, 'a' },
+		{ "starttls", required_argument, NULL, 's' },
+		{ "idle", required_argument, NULL, 'i' },
+		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct ks_options options = { .name = "", .idle_ms = KS_TUNNEL_IDLE_MS, .ready_fd = -1 };

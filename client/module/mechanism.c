@@ -189,6 +189,13 @@ CK_RV ks_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR mechanisms, CK_
 	return CKR_OK;
 }
 
+/* The hashes that PSS parameters may name. Nothing can be done with them alone, and they are not listed; but Java asks for
+ * them before it uses PSS (P11PSSSignature). */
+static bool is_pss_hash(CK_MECHANISM_TYPE type)
+{
+	return type == CKM_SHA256 || type == CKM_SHA384 || type == CKM_SHA512;
+}
+
 CK_RV ks_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR info)
 {
 	CK_RV rv = check_slot(slot);
@@ -197,8 +204,11 @@ CK_RV ks_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_
 	if (!info)
 		return CKR_ARGUMENTS_BAD;
 	const struct row *row = find_row(type);
-	if (!row)
-		return CKR_MECHANISM_INVALID;
-	*info = row->info;
-	return CKR_OK;
+	if (row)
+		*info = row->info;
+	else if (is_pss_hash(type))
+		*info = (CK_MECHANISM_INFO){ 0 };
+	else
+		rv = CKR_MECHANISM_INVALID;
+	return rv;
 }

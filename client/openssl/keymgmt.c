@@ -26,9 +26,9 @@
 /* --- life -------------------------------------------------------------------------------------------------------- */
 
 /* OpenSSL makes an empty key to import another provider's into, which we cannot, when it compares a key with its
- * certificate; then it compares the other way round. Without this function it leaves "malloc failure" in its error queue,
- * and PEM_read_bio_PrivateKey() of a program that does not clear the queue fails for the next file with a certificate
- * before its key. */
+ * certificate; then it compares the other way round. Without this function it leaves "malloc failure" in its error
+ * queue, and PEM_read_bio_PrivateKey() of a program that does not clear the queue fails for the next file with a
+ * certificate before its key. */
 static void *new_rsa(void *provctx)
 {
 	(void)provctx;

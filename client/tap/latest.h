@@ -2,8 +2,8 @@
 /*
  * latest: the last handshake that this thread has hashed, and its digest.
  *
- * libssl finishes a copy of its handshake hash right before it signs, in the same thread; so one is enough, and a thread
- * never sees another one's. It ends with its thread.
+ * libssl finishes a copy of its handshake hash right before it signs, in the same thread; so one is enough, and a
+ * thread never sees another one's. It ends with its thread.
  *
  * Runs in: any program that loads the tap. The tap is linked to stay in memory (-z nodelete), since threads may end
  * after the provider was unloaded.

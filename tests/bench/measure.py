@@ -7,8 +7,8 @@ usage: measure.py PLAN ROUNDS BATCHES FIGURES [--memory NAME PID]...   adds to F
 
 A line of PLAN is a JSON list: comparison, name of the way, unit, command (which may begin with variables). Unit "ms":
 the time from start to end of the command is the figure, ROUNDS times. Units "us" and "per_second": the command does a
-batch and prints the figures, BATCHES times; "mb_per_second" is such a one as well. Unit "instructions": those that valgrind
-counts in the command, three times. The first way of a comparison is what its others are divided by.
+batch and prints the figures, BATCHES times; "mb_per_second" is such a one as well. Unit "instructions": those that
+valgrind counts in the command, a few times. The first way of a comparison is what its others are divided by.
 """
 import json
 import os
@@ -41,7 +41,7 @@ def one_figure(unit, command):
 
 def compare(name, ways, rounds, batches):
     figures = [[] for _ in ways]
-    turns = {"ms": rounds, "instructions": 3}.get(ways[0][1], batches)
+    turns = {"ms": rounds, "instructions": min(3, rounds // 2)}.get(ways[0][1], batches)
     for number in range(1 + turns):
         for step in range(len(ways)):
             index = (number + step) % len(ways)

@@ -45,7 +45,7 @@ cp "$T/alice.pem" "$T/web/alice.pem"
 cp "$T/ca/root.pem" "$T/web/root.pem"
 chmod 644 "$T"/web/*.pem
 as_web_fetch() {
-	as 4242 4999 env KEYSTAY_SOCK="$T/web/sign.sock" XDG_RUNTIME_DIR="$T/his" "$KEYSTAY" run -- curl -q --silent --show-error \
+	as 4242 4999 env "${RIG_PRELOAD[@]}" KEYSTAY_SOCK="$T/web/sign.sock" XDG_RUNTIME_DIR="$T/his" "$KEYSTAY" run -- curl -q --silent --show-error \
 		--max-time "$DEADLINE_S" --cacert "$T/web/root.pem" --cert "$T/web/alice.pem" "https://localhost:$port/"
 }
 run as_web_fetch

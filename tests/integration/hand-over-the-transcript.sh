@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# With keystay-tap.so beside keystay.so (keystay run --tap) the agent gets the TLS 1.3 handshake behind each signature, and
-# its hash is the one that is signed: for curl (also with -v), Python's ssl, urllib and requests, openssl s_client; with
-# SHA-256 and SHA-384, after a HelloRetryRequest, with threads. Without it, displaced by a program's own properties, or
-# refused, signing goes on.
+# With keystay-tap.so beside keystay.so (keystay run --tap) the agent gets the TLS 1.3 handshake behind each signature,
+# and its hash is the one that is signed: for curl (also with -v), Python's ssl, urllib and requests, openssl s_client, Node;
+# with SHA-256 and SHA-384, after a HelloRetryRequest, with threads. Without it, displaced by a program's own
+# properties, or refused, signing goes on.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -63,6 +63,19 @@ pages() {
 }
 pages "$port" "at once"
 
+if command -v node >/dev/null; then
+	cat >"$T/client.js" <<-'JS'
+		const fs = require("fs"), https = require("https");
+		const [port, ca, pem] = process.argv.slice(2).map((word, at) => (at ? fs.readFileSync(word) : word));
+		https.get({ host: "localhost", port, ca, cert: pem, key: pem }, (response) => response.pipe(process.stdout));
+	JS
+	run "${tapped[@]}" node --openssl-shared-config "$T/client.js" "$port" "$T/ca/root.pem" "$T/alice.pem"
+	expect_out "verified=SUCCESS" "node gets a page"
+	expect_transcript 1.3 "node"
+else
+	skip_part "node is not installed"
+fi
+
 # A server that knows P-384 alone asks for a second ClientHello: the first one is in the transcript as its hash.
 nginx=$port
 server_start_openssl picky -groups P-384 -tls1_3
@@ -73,7 +86,8 @@ port=$nginx
 # Eight threads of one program: no thread hands over another one's handshake. The watcher counts what matches.
 run "${tapped[@]}" "$PYTHON" "$RIG_FOLDER/python_client.py" threads-and-forks "$port" "$T/ca/root.pem" "$T/alice.pem"
 expect_out "80 handshakes in 8 forked children" "threads and forked children with the tap"
-expect_equal "$(grep -c 'matches=yes' <(tail -n "+$((seen + 1))" "$T/watcher.log"))" 321 "each of them has its own transcript"
+expect_equal "$(grep -c 'matches=yes' <(tail -n "+$((seen + 1))" "$T/watcher.log"))" 321 \
+	"each of them has its own transcript"
 seen=$((seen + 321))
 
 # Without the tap, with other properties, or where the tap is missing: only the proof is missing.

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# One of keystay's plug-ins for OpenSSL inside a program that has bad times: no agent, a locked token, a rule that refuses, a
-# token that is taken out; each is said in the program's own words, and the same process goes on when it is over. 64 threads,
-# children forked after loading, 100 times unloaded and loaded again, an end in the middle of a signature: no crash, no hang,
-# and by valgrind's count no leak and no wrong access.
+# One of keystay's plug-ins for OpenSSL inside a program that has bad times: no agent, a locked token, a rule that
+# refuses, a token that is taken out; each is said in the program's own words, and the same process goes on when it is
+# over. 64 threads, children forked after loading, 100 times unloaded and loaded again, an end in the middle of a
+# signature: no crash, no hang, and by valgrind's count no leak and no wrong access.
 #
 # usage: outlive-bad-times-in-programs.sh provider|tap|engine
 
@@ -26,7 +26,8 @@ program() {
 		"$T/ca/root.pem" "$T/alice.pem" "${@:2}"
 }
 
-# --- one process through all of it -------------------------------------------------------------------------------------
+# --- one process through all of it
+# -------------------------------------------------------------------------------------
 
 # ask: what a running program answers now.
 answer() {
@@ -118,7 +119,8 @@ if [ "$front" != engine ]; then
 	end_well
 fi
 
-# --- many threads, forks, reloads --------------------------------------------------------------------------------------
+# --- many threads, forks, reloads
+# --------------------------------------------------------------------------------------
 
 run program threads 64
 expect_status 0 "64 threads"
@@ -159,7 +161,8 @@ ends_while_pending() {
 }
 ends_while_pending
 
-# --- what valgrind finds -----------------------------------------------------------------------------------------------
+# --- what valgrind finds
+# -----------------------------------------------------------------------------------------------
 
 if [ -n "$RIG_SANITIZER" ]; then
 	skip_part "valgrind: this build has sanitizers of its own"

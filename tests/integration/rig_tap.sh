@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034 # names are for the stories
 #
-# rig_tap: programs with keystay-tap.so beside keystay.so, and a watcher before the agent that sees whether the handshake
-# comes along. Sourced after lib.sh by the stories that need it.
+# rig_tap: programs with keystay-tap.so beside keystay.so, and a watcher before the agent that sees whether the
+# handshake comes along. Sourced after lib.sh by the stories that need it.
 
 # tap_begin: the watcher; "${tapped[@]}" COMMAND... runs a program with the tap.
 tap_begin() {
@@ -13,8 +13,8 @@ tap_begin() {
 	seen=1 # the line "listening"
 }
 
-# expect_transcript 1.3|1.2|none SENTENCE: there was one more SIGN; in TLS 1.3 with a handshake whose hash is the one in its
-# input. In TLS 1.2 the input is the handshake. The watcher writes its line before it hands the frame on.
+# expect_transcript 1.3|1.2|none SENTENCE: there was one more SIGN; in TLS 1.3 with a handshake whose hash is the one
+# in its input. In TLS 1.2 the input is the handshake. The watcher writes its line before it hands the frame on.
 expect_transcript() {
 	local wanted=no
 	[ "$1" != 1.3 ] || wanted=yes
@@ -22,8 +22,8 @@ expect_transcript() {
 	expect_equal "$(tail -n 1 "$T/watcher.log" | sed 's/.*matches=//')" "$wanted" "the transcript: $2"
 }
 
-# expect_transcripts_of PROGRAM VERSION: it (nginx is "nginx: worker process") has signed in this version, and each time as above. For programs that make
-# connections of their own.
+# expect_transcripts_of PROGRAM VERSION: it (nginx is "nginx: worker process") has signed in this version, and each
+# time as above. For programs that make connections of their own.
 expect_transcripts_of() {
 	local wanted=no good bad
 	[ "$2" != 1.3 ] || wanted=yes

@@ -43,6 +43,13 @@ for version in 1.3 1.2; do
 	expect_out "CN=alice" "the database sees alice over TLS $version"
 	expect_out "TLSv$version" "it was TLS $version"
 done
+# verify-full: who presents alice's certificate cannot be anybody else.
+run client psql --no-psqlrc --command 'select 1' "host=localhost hostaddr=127.0.0.1 port=$port dbname=postgres user=mallory
+	sslmode=verify-full sslrootcert=$T/ca/root.pem sslcert=$T/alice.pem sslkey=$T/alice.pem"
+expect_status 2 "the database lets nobody in by the name of mallory"
+expect_err 'certificate authentication failed for user "mallory"' "it says that the certificate is not hers"
+wait_until "PostgreSQL's log" grep -q 'user name (mallory) and authenticated user name (alice) do not match' "$T/postgres.log"
+ok "the database compared the certificate's name"
 keystay lock >/dev/null
 run client psql --no-psqlrc --command 'select 1' "host=localhost hostaddr=127.0.0.1 port=$port dbname=postgres user=alice
 	sslmode=verify-full sslrootcert=$T/ca/root.pem sslcert=$T/alice.pem sslkey=$T/alice.pem"

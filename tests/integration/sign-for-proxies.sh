@@ -115,3 +115,12 @@ expect_out 502 "nginx answers 502 while the token is locked"
 grep -q 'token "corp" is locked; run: keystay unlock corp' "$T/proxy-1.2.log" || fail "nginx's log does not have the agent's words"
 unlock corp >/dev/null
 through nginx 1.2
+
+# No agent at all: the same workers go on when it is back.
+agent_stop
+run curl -q --silent --max-time "$DEADLINE_S" --write-out '%{http_code}' --output /dev/null "http://127.0.0.1:$port/"
+expect_out 502 "nginx answers 502 without an agent"
+grep -q 'keystay-agent is not running' "$T/proxy-1.2.log" || fail "nginx's log does not say that there is no agent"
+agent_start
+unlock corp >/dev/null
+through nginx 1.2

@@ -25,7 +25,7 @@ export OPENSSL_ENGINES=$BUILD/lib/engines-3
 engine_fetch() {
 	local key=$1
 	shift
-	"${RIG_PRELOAD[@]}" curl --silent --show-error --cacert "$T/ca/root.pem" --engine keystay --key-type ENG --key "$key" \
+	env "${RIG_PRELOAD[@]}" curl --silent --show-error --cacert "$T/ca/root.pem" --engine keystay --key-type ENG --key "$key" \
 		"$@" "https://localhost:$port/"
 }
 

@@ -17,7 +17,7 @@ tunnel_start() {
 	local name=$1 listen=$2
 	shift 2
 	process_start_until "$name" 'listening on ([^ ]+) for' env "KEYSTAY_SOCK=$T/watched.sock" \
-		"$BUILD/bin/keystay-tunnel" --certificate "$T/alice.pem" --listen "$listen" --target "localhost:$port" \
+		"$BUILD/bin/keystay-tunnel" alice --listen "$listen" --target "localhost:$port" \
 		--ca "$T/ca/root.pem" "$@" || fail "the tunnel did not start: $(cat "$T/$name.log")"
 	where=${BASH_REMATCH[1]}
 }
@@ -48,7 +48,7 @@ ok "40 at once"
 if [ "$(id -u)" -eq 0 ]; then
 	run setpriv --reuid=65534 --regid=65534 --clear-groups curl -q --silent --max-time "$DEADLINE_S" "http://$where/"
 	expect_fail "another user does not come in"
-	grep -q 'was refused: it is not of this user' "$T/port.log" || fail "the tunnel's log does not say so"
+	grep -q 'was refused: it is of another user' "$T/port.log" || fail "the tunnel's log does not say so"
 	ok "another user does not come in"
 else
 	skip_part "another user cannot be played without root"
@@ -62,7 +62,7 @@ expect_out "http=2" "HTTP/2 through the tunnel"
 expect_out "client=CN=alice" "and alice"
 
 # A server that cannot show the right name.
-process_start_until wrong 'listening on ([^ ]+) for' "$BUILD/bin/keystay-tunnel" --certificate "$T/alice.pem" \
+process_start_until wrong 'listening on ([^ ]+) for' "$BUILD/bin/keystay-tunnel" alice \
 	--listen 127.0.0.1:0 --target "127.0.0.2:$port" --ca "$T/ca/root.pem" || fail "the tunnel did not start"
 run plain "http://${BASH_REMATCH[1]}/"
 expect_fail "nothing is carried to a server that cannot be reached or verified"

@@ -35,6 +35,9 @@ loads_nothing() {
 needs_libc_only() {
 	needed "$1" | grep -vE '^(libc\.so|ld-linux|lib(a|ub|t)san\.so)' || true
 }
+stays_in_memory() {
+	readelf --dynamic --wide "$1" | grep -q 'FLAGS_1.*NODELETE' || echo "can go while a thread has its memory"
+}
 is_hardened() {
 	local header dynamic
 	header=$(readelf --file-header --program-headers --wide "$1")
@@ -100,11 +103,17 @@ provider=$build/lib/ossl-modules/keystay.so
 holds needs_libc_only "$provider" "the provider keystay.so needs the C library only"
 exports_exactly "$provider" OSSL_provider_init
 breaks needs_libc_only "$agent"
+tap=$build/lib/ossl-modules/keystay-tap.so
+exports_exactly "$tap" OSSL_provider_init keystay_tap_find
+holds is_hardened "$tap" "keystay-tap.so is hardened"
+holds stays_in_memory "$tap" "keystay-tap.so stays in memory"
+breaks stays_in_memory "$provider"
 
-for name in keystay keystay-agent keystay-token keystay-prompt; do
+for name in keystay keystay-agent keystay-token keystay-prompt keystay-tunnel; do
 	holds is_hardened "$build/bin/$name" "$name is hardened"
 	holds is_a_program "$build/bin/$name" "$name is a position-independent program"
-	holds has_stack_protector "$build/bin/$name" "$name has a stack protector"
+	# A sanitizer's runtime brings the symbol itself.
+	[ -n "$sanitizers" ] || holds has_stack_protector "$build/bin/$name" "$name has a stack protector"
 done
 holds is_hardened "$provider" "keystay.so is hardened"
 breaks is_hardened "$scratch/loads"
@@ -114,7 +123,7 @@ breaks has_stack_protector "$scratch/loads"
 if [ -n "$sanitizers" ]; then
 	echo "SKIP: fortified functions: a build with sanitizers has none"
 else
-	for name in keystay keystay-agent keystay-token keystay-prompt; do
+	for name in keystay keystay-agent keystay-token keystay-prompt keystay-tunnel; do
 		imports "$build/bin/$name" | grep -q '_chk$' || {
 			echo "FAILED: $name uses no fortified function"
 			failed=1

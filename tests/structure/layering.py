@@ -28,7 +28,7 @@ ROOMS = {
     "client/module": {"client", "lib/base", "lib/protocol"},
     "enrol": {"client", "lib/base", "lib/protocol"},
     "cli": {"client", "enrol", "lib/base", "lib/protocol"},
-    "tunnel": {"lib/base"},
+    "tunnel": {"client", "lib/base", "lib/protocol"},
 }
 
 # Headers of libraries, by the first part of their path, and who may include them. Everything else with a slash must be
