@@ -10,8 +10,10 @@
 
 #include "lib/base/text.h"
 
-/* A process meets a handful; one that meets more gets the error code's own words for the rest. */
+/* A process meets a handful. For the rest of one that meets more there is a reason that names keystay alone, and the
+ * sentence is attached to it, where curl does not look. */
 #define SENTENCES_MAX 64
+#define REASON_REST (SENTENCES_MAX + 1)
 #define SENTENCE_SIZE 512
 
 /* OpenSSL keeps reasons per process as well: this is its table, and it has to outlive every error in a queue. */
@@ -21,9 +23,9 @@ static struct {
 	size_t n;
 	char texts[SENTENCES_MAX][SENTENCE_SIZE];
 	ERR_STRING_DATA rows[SENTENCES_MAX][2];
-	char name[8];
-	ERR_STRING_DATA names[2];
-} state = { .mutex = PTHREAD_MUTEX_INITIALIZER, .name = "keystay" };
+	char name[8], rest[32];
+	ERR_STRING_DATA names[3];
+} state = { .mutex = PTHREAD_MUTEX_INITIALIZER, .name = "keystay", .rest = "see the agent's log" };
 
 void ks_say_init(void)
 {
@@ -31,6 +33,7 @@ void ks_say_init(void)
 	if (state.library == 0) {
 		state.library = ERR_get_next_error_library();
 		state.names[0] = (ERR_STRING_DATA){ ERR_PACK(state.library, 0, 0), state.name };
+		state.names[1] = (ERR_STRING_DATA){ ERR_PACK(state.library, 0, REASON_REST), state.rest };
 		(void)ERR_load_strings(state.library, state.names);
 	}
 	(void)pthread_mutex_unlock(&state.mutex);
@@ -48,7 +51,7 @@ void ks_say_deinit(void)
 	(void)pthread_mutex_unlock(&state.mutex);
 }
 
-/* The number of a sentence; the last one when there is no room left. */
+/* The number of a sentence; REASON_REST when there is no room left. */
 static int reason_of(const char *sentence)
 {
 	for (size_t i = 0; i < state.n; i++) {
@@ -56,7 +59,7 @@ static int reason_of(const char *sentence)
 			return (int)i + 1;
 	}
 	if (state.n == SENTENCES_MAX)
-		return SENTENCES_MAX;
+		return REASON_REST;
 	size_t i = state.n++;
 	(void)ks_text_print(state.texts[i], SENTENCE_SIZE, "%s", sentence);
 	state.rows[i][0] = (ERR_STRING_DATA){ ERR_PACK(0, 0, (unsigned long)i + 1), state.texts[i] };
@@ -78,7 +81,7 @@ int ks_say(int code, const char *sentence)
 		return 0;
 	ERR_new();
 	ERR_set_debug("keystay", 0, "keystay");
-	ERR_set_error(library, reason, "%s", ks_error_word(code));
+	ERR_set_error(library, reason, "%s", reason == REASON_REST ? cut : ks_error_word(code));
 	return 0;
 }
 

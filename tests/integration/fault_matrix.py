@@ -63,7 +63,7 @@ KEPT = "kept"
 
 # Section 7 of docs/protocol.md: what passes by itself, and a token whose contents are other ones.
 LATER = (wire.UNKNOWN_KEY, 51, 52, 53, 55)
-CHANGED = 29
+CHANGED, TOKEN_ABSENT = 29, 51
 
 
 class Failed(Exception):
@@ -210,6 +210,9 @@ class Request(threading.Thread):
             self.error = error
         self.took = time.monotonic() - begun
 
+    def is_granted(self):
+        return not self.is_alive() and not self.refused and not self.error
+
     def finish(self):
         self.join(ANSWER_S)
         expect(not self.is_alive(), self.name, "was not answered within", ANSWER_S, "s")
@@ -292,9 +295,8 @@ class Cell:
             provoked.join(0.4)
         self.agent.write("script", "")
         if self.mode in ENDLESS:
-            # It may be the process that looks for new tokens that hangs: then the request is answered without it.
-            wait_for("the end of a process that hangs",
-                     lambda: self.agent.worker() != victim or not provoked.is_alive())
+            # It may be the process that looks for new tokens that hangs: then the request is granted without it.
+            wait_for("the end of a process that hangs", lambda: self.agent.worker() != victim or provoked.is_granted())
         ended = time.monotonic()
         if self.function == "C_Login":
             expect(calls() <= self.decisions, calls(), "calls of C_Login for", self.decisions, "decisions")
@@ -320,7 +322,9 @@ class Cell:
             self.unlock()
         except wire.Refused as refused:
             # What the token showed while it went wrong is not what it shows now; no PIN was tried.
-            expect(refused.code == CHANGED, "the unlock was refused:", refused)
+            expect(refused.code in (CHANGED, TOKEN_ABSENT), "the unlock was refused:", refused)
+            if refused.code == TOKEN_ABSENT:
+                return False
             self.outcome = "locked, changed, unlock"
             self.unlock()
         self.agent.sign(self.alice)

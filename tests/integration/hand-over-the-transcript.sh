@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # With keystay-tap.so beside keystay.so (keystay run --tap) the agent gets the TLS 1.3 handshake behind each signature,
-# and its hash is the one that is signed: for curl (also with -v), Python's ssl, urllib and requests, openssl s_client, Node;
-# with SHA-256 and SHA-384, after a HelloRetryRequest, with threads. Without it, displaced by a program's own
+# and its hash is the one that is signed: for curl (also with -v), Python's ssl, urllib and requests, openssl s_client,
+# Node; with SHA-256 and SHA-384, after a HelloRetryRequest, with threads. Without it, displaced by a program's own
 # properties, or refused, signing goes on.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

@@ -132,6 +132,12 @@ run program dlclose 100
 expect_status 0 "the file loaded and closed 100 times"
 ok "64 threads, 16 children, 100 reloads, 100 times dlclose"
 
+if [ "$front" = engine ]; then
+	run program sentences 80
+	expect_status 0 "80 different errors in one process"
+	ok "80 different errors in one process, each in its own words"
+fi
+
 # ends_while_pending: in the middle of a signature that never comes.
 ends_while_pending() {
 	local before began pid

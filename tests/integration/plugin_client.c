@@ -9,6 +9,7 @@
  *	forks       N children that were forked after loading, each with a page in two threads, and the parent afterwards
  *	reload      N times: loads, gets a page, unloads
  *	dlclose     N times: loads the file and closes it, without a word between
+ *	sentences   the engine is asked for N keys that nobody has: each error is about its own key
  *	pending     loads, says "loaded"; at the first line of its input a page in a thread, at the second one the program's
  *	            end
  *
@@ -178,6 +179,24 @@ static bool do_pending(const struct program *program, SSL_CTX *context)
 	exit(0); /* with the thread in the middle of it, and nothing freed */
 }
 
+static bool do_sentences(const struct program *program)
+{
+	struct plugin_front *front = plugin_front_load(program->front, false);
+	bool good = front != NULL;
+
+	for (unsigned i = 0; good && i < program->n; i++) {
+		char name[32], words[2048];
+		(void)snprintf(name, sizeof(name), "nobody%u.", i);
+		ERR_clear_error();
+		good = !plugin_front_key(front, name);
+		say_errors(words, sizeof(words));
+		good = good && strstr(words, name);
+		if (!good)
+			(void)fprintf(stderr, "asked for %s: %s\n", name, words);
+	}
+	return front && plugin_front_unload(front) && good;
+}
+
 /* Every other time in the program's own library context. */
 static bool do_reload(const struct program *program)
 {
@@ -245,6 +264,8 @@ int main(int argc, char **argv)
 		good = with_front(&program, do_pending);
 	else if (strcmp(what, "reload") == 0)
 		good = do_reload(&program);
+	else if (strcmp(what, "sentences") == 0)
+		good = do_sentences(&program);
 	else if (strcmp(what, "dlclose") == 0)
 		good = do_dlclose(&program);
 	return good ? 0 : 1;

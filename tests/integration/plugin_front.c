@@ -61,10 +61,15 @@ struct plugin_front *plugin_front_load(const char *kind, bool is_private)
 	return front;
 }
 
+EVP_PKEY *plugin_front_key(const struct plugin_front *front, const char *name)
+{
+	return front->engine ? plugin_engine_key(front->engine, name) : NULL;
+}
+
 static EVP_PKEY *get_key(const struct plugin_front *front, const char *pem)
 {
 	if (front->engine)
-		return plugin_engine_key(front->engine, "alice");
+		return plugin_front_key(front, "alice");
 	BIO *bio = BIO_new_file(pem, "r");
 	EVP_PKEY *pkey = bio ? PEM_read_bio_PrivateKey_ex(bio, NULL, NULL, NULL, front->libctx, NULL) : NULL;
 	BIO_free(bio);

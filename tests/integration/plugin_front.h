@@ -18,6 +18,9 @@ struct plugin_front *plugin_front_load(const char *kind, bool is_private);
 /* A client context that knows this CA and has the certificate, chain and key of this PEM file; NULL as above. */
 SSL_CTX *plugin_front_context(struct plugin_front *front, const char *ca, const char *pem);
 
+/* The engine's key of this name; NULL and the error queue. */
+EVP_PKEY *plugin_front_key(const struct plugin_front *front, const char *name);
+
 bool plugin_front_unload(struct plugin_front *front);
 
 /* --- plugin_engine.c, or plugin_engine_none.c where OpenSSL has no engines ----------------------------------------- */

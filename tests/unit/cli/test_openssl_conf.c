@@ -100,7 +100,8 @@ static char *write_ours(struct bench *bench, const char *system)
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
 	char *path = NULL;
 
-	assert_int_equal(ks_openssl_sections_write(system, "/x/keystay.so", NULL, &text, &bench->warning, &bench->error), 0);
+	assert_int_equal(
+		ks_openssl_sections_write(system, "/x/keystay.so", NULL, &text, &bench->warning, &bench->error), 0);
 	assert_int_equal(ks_openssl_conf_write(ks_buffer_bytes(&text), &path, &bench->error), 0);
 	return path;
 }
