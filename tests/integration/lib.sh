@@ -44,6 +44,7 @@ rig_begin() {
 	for name in $(compgen -e); do
 		case $name in
 		PATH | TMPDIR | LANG | LC_* | TERM | ASAN_OPTIONS | UBSAN_OPTIONS | LSAN_OPTIONS | TSAN_OPTIONS) ;;
+		KEYSTAY_TEST_KEEP) ;;
 		*) unset "$name" 2>/dev/null || true ;;
 		esac
 	done

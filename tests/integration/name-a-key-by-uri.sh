@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # keystay:NAME where OpenSSL takes URIs: the key, its certificate and the whole chain, for openssl's own commands and for
-# a TLS handshake that names nothing but the URI.
+# a TLS handshake that names nothing but the URI; and for a curl that is new enough (KEYSTAY_TEST_CURL names another).
 
+CURL=${KEYSTAY_TEST_CURL:-curl}
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
 rig_alice
@@ -46,6 +47,28 @@ for version in 1_3 1_2; do
 	expect_status 0 "s_client with nothing but the URI over TLS ${version/_/.}"
 	expect_out "Subject: O=Example, CN=alice" "the server sees alice over TLS ${version/_/.}"
 done
+
+# curl_fetch VERSION OPTION...: a curl without any configuration of OpenSSL's.
+curl_fetch() {
+	env "${RIG_PRELOAD[@]}" OPENSSL_MODULES="$BUILD/lib/ossl-modules" "$CURL" -q --silent --show-error \
+		--max-time "$DEADLINE_S" --cacert "$T/ca/root.pem" "--tlsv$1" --tls-max "$1" --engine keystay --key-type PROV \
+		--key keystay:alice "${@:2}" "https://localhost:$port/"
+}
+number=$("$CURL" --version | head -n 1 | cut -d' ' -f2)
+if [ "$(printf '%s\n' 8.12 "$number" | sort -V | head -n 1)" = 8.12 ]; then
+	# curl sends the leaf of a URI alone, so this server knows the issuer; and takes what follows a colon for a password.
+	server_start_nginx nginx "ssl_trusted_certificate $T/ca/intermediate.pem;"
+	for version in 1.3 1.2; do
+		for certificate in "$T/alice.pem" 'keystay\:alice'; do
+			run curl_fetch $version --cert-type "$([ -e "$certificate" ] && echo PEM || echo PROV)" --cert "$certificate"
+			expect_status 0 "curl --key-type PROV"
+			expect_out "protocol=TLSv$version verified=SUCCESS client=CN=alice" \
+				"the server sees alice with curl's --cert ${certificate##*/} over TLS $version"
+		done
+	done
+else
+	skip_part "curl $number is older than 8.12, whose --key-type PROV takes URIs"
+fi
 
 # A key without a certificate: its URI gives the key, and says what is missing.
 agent_stop

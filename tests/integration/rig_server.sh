@@ -50,7 +50,7 @@ nginx_configure() {
 				server_name localhost;
 				ssl_certificate "$T/ca/server.pem";
 				ssl_certificate_key "$T/ca/server.key";
-				ssl_protocols TLSv1.2 TLSv1.3;
+				ssl_protocols ${NGINX_PROTOCOLS:-TLSv1.2 TLSv1.3};
 				ssl_verify_client on;
 				ssl_verify_depth 4;
 				ssl_client_certificate "$T/ca/root.pem";

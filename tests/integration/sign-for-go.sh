@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # A Go program with docs/examples/go, which was written from docs/protocol.md alone, on TLS 1.3 and TLS 1.2. An Ed25519
-# key works as it is, since crypto/tls gives its signer the whole input. For ECDSA and RSA keys it gives a digest: that is
-# refused, with words that say why, until key and socket both say `allow = tls, digest`. A crypto/tls that calls
+# key works as it is, since crypto/tls gives its signer the whole input. For ECDSA and RSA keys it gives a digest: that
+# is refused, with words that say why, until key and socket both say `allow = tls, digest`. A crypto/tls that calls
 # crypto.MessageSigner needs none of that; the message goes through here with a call of its own.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -64,7 +64,7 @@ func main() {
 	fmt.Println("verified:", ecdsa.VerifyASN1(signer.Public().(*ecdsa.PublicKey), digest[:], signature))
 }
 GO
-(cd "$T/go" && go vet ./... && go build -o "$T/fetch" ./fetch && go build -o "$T/message" ./message) >"$T/go.log" 2>&1 ||
+(cd "$T/go" && go vet ./... && go build -o "$T" ./fetch ./message) >"$T/go.log" 2>&1 ||
 	fail "the example does not build: $(cat "$T/go.log")"
 ok "the example builds with $(go version | cut -d' ' -f3), without a module from elsewhere"
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # openvpn as a TLS client with alice's PEM file as --cert and --key, TLS 1.3 and TLS 1.2, EC, RSA and Ed25519: the other
-# openvpn sees who she is. No tunnel device and no privilege is needed: --dev null.
+# openvpn sees who she is. No tunnel device and no privilege is needed: --dev null. With --user it signs as that user,
+# through a socket that admits him.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -40,12 +41,12 @@ server_start() {
 	fail "openvpn did not start as a server in $attempt attempts: $(tail -n 3 "$T/server.log")"
 }
 
-# client_start PEM: to the server on $port; true when the tunnel stands. Log in $T/client.log.
+# client_start PEM [OPTION...]: to the server on $port; true when the tunnel stands. Log in $T/client.log.
 client_start() {
 	rm -f "$T/client.log"
 	process_start_until client 'Initialization Sequence Completed|Exiting due to fatal error|SIGTERM|SIGUSR1' \
 		env "${RIG_PRELOAD[@]}" "$KEYSTAY" run -- openvpn "${common[@]}" --proto tcp-client --remote 127.0.0.1 "$port" \
-		--nobind --tls-client --remote-cert-tls server --cert "$1" --key "$1" --connect-retry-max 1 --tls-exit
+		--nobind --tls-client --remote-cert-tls server --cert "$1" --key "$1" --connect-retry-max 1 --tls-exit "${@:2}"
 	[ "${BASH_REMATCH[0]:-}" = 'Initialization Sequence Completed' ]
 }
 
@@ -69,3 +70,22 @@ server_start 1.3
 grep -q 'token "corp" is locked; run: keystay unlock corp' "$T/client.log" ||
 	fail "openvpn does not say the agent's next step: $(tail -n 8 "$T/client.log")"
 ok "openvpn prints the agent's next step"
+unlock >/dev/null
+
+# --user: the key is loaded as root, the handshake comes later.
+if [ "$(id -u)" -eq 0 ] && id www-data >/dev/null 2>&1; then
+	chmod 711 "$T"
+	mkdir -m 755 "$T/vpn"
+	server_start 1.3
+	! client_start "$T/p256.pem" --user www-data --group www-data || fail "openvpn --user signed through a private socket"
+	agent_configure '[socket "vpn"]' "path = $T/vpn/sign.sock" 'users = www-data'
+	keystay reload >/dev/null
+	process_stop "$server"
+	server_start 1.3
+	KEYSTAY_SOCK=$T/vpn/sign.sock client_start "$T/p256.pem" --user www-data --group www-data ||
+		fail "openvpn --user: $(tail -n 5 "$T/client.log")"
+	wait_until "the server's tunnel" grep -qF '[p256] Peer Connection Initiated' "$T/server.log"
+	ok "openvpn --user signs through a socket that admits that user, and through no other"
+else
+	skip_part "being somebody else needs root and a user www-data"
+fi

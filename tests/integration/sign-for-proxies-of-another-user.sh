@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Proxies that load a key as root and sign as somebody else: nginx, whose workers are another user's, with a socket for a
-# group; haproxy in a chroot as another user, with a socket inside. Without such a socket both answer with an error, and
-# they go on by themselves when it comes.
+# Proxies that load a key as root and sign as somebody else: nginx, whose workers are another user's, with a socket for
+# a group; haproxy and stunnel in a chroot as another user, with a socket inside. Without such a socket they answer with
+# an error, and they go on by themselves when it comes.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -16,9 +16,6 @@ upstream=$port
 chmod 711 "$T"
 mkdir -m 755 "$T/web" "$T/jail" "$T/jail/run"
 cp "$T/keystay.conf" "$T/plain.conf"
-eval "$(keystay env)"
-environment=("${RIG_PRELOAD[@]}" "OPENSSL_CONF=$OPENSSL_CONF")
-unset OPENSSL_CONF
 
 # sockets LINE...: these are there from now on.
 sockets() {
@@ -80,8 +77,9 @@ nginx_start() {
 			}
 		}
 	CONF
-	process_start_until "nginx-$1" 'start worker process [0-9]+' env "${environment[@]}" KEYSTAY_SOCK="$T/web/sign.sock" \
-		nginx -p "$T/proxy/" -c "$T/proxy/nginx.conf" -e stderr ||
+	process_start_until "nginx-$1" 'start worker process [0-9]+' \
+		env "${RIG_PRELOAD[@]}" KEYSTAY_SOCK="$T/web/sign.sock" \
+		"$KEYSTAY" run -- nginx -p "$T/proxy/" -c "$T/proxy/nginx.conf" -e stderr ||
 		fail "nginx did not start as a proxy: $(tail -n 3 "$T/nginx-$1.log")"
 }
 
@@ -103,9 +101,38 @@ haproxy_start() {
 			default_backend out
 		backend out
 			http-reuse never
-			server one 127.0.0.1:$upstream ssl crt "$T/alice.pem" ca-file "$T/ca/root.pem" verifyhost localhost sni str(localhost) no-ssl-reuse ssl-min-ver TLSv$1 ssl-max-ver TLSv$1
+			default-server no-ssl-reuse ssl-min-ver TLSv$1 ssl-max-ver TLSv$1 verifyhost localhost sni str(localhost)
+			server one 127.0.0.1:$upstream ssl crt "$T/alice.pem" ca-file "$T/ca/root.pem"
 	CONF
-	env "${environment[@]}" KEYSTAY_SOCK=/run/sign.sock haproxy -db -V -f "$T/haproxy.cfg" >"$T/haproxy.log" 2>&1 &
+	env "${RIG_PRELOAD[@]}" KEYSTAY_SOCK=/run/sign.sock "$KEYSTAY" run -- haproxy -db -V -f "$T/haproxy.cfg" \
+		>"$T/haproxy.log" 2>&1 &
+	process_started $!
+	started=$!
+	port_wait "$port" "$started"
+}
+
+stunnel_start() {
+	port=$(port_free)
+	cat >"$T/stunnel.conf" <<-CONF
+		foreground = yes
+		pid =
+		chroot = $T/jail
+		setuid = www-data
+		setgid = www-data
+		[one]
+		client = yes
+		accept = 127.0.0.1:$port
+		connect = 127.0.0.1:$upstream
+		cert = $T/alice.pem
+		key = $T/alice.pem
+		CAfile = $T/ca/root.pem
+		verifyChain = yes
+		checkHost = localhost
+		sni = localhost
+		sslVersion = TLSv$1
+	CONF
+	env "${RIG_PRELOAD[@]}" KEYSTAY_SOCK=/run/sign.sock "$KEYSTAY" run -- stunnel4 "$T/stunnel.conf" \
+		>"$T/stunnel.log" 2>&1 &
 	process_started $!
 	started=$!
 	port_wait "$port" "$started"
@@ -147,3 +174,18 @@ answer
 expect_out status=503 "a locked token: 503, and no dialog"
 unlock >/dev/null
 passes "haproxy in a chroot" 1.2
+process_stop "$started"
+
+# --- stunnel, likewise -----------------------------------------------------------------------------------------------
+
+if command -v stunnel4 >/dev/null; then
+	for version in 1.3 1.2; do
+		stunnel_start $version
+		expect_equal "$(uids_of "$started")" "$(id -u www-data)" "stunnel is www-data's"
+		expect_equal "$(readlink "/proc/$started/root")" "$T/jail" "stunnel is in its chroot"
+		passes "stunnel in a chroot" $version
+		process_stop "$started"
+	done
+else
+	skip_part "stunnel is not installed"
+fi

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# wpa_supplicant signs in by EAP-TLS (802.1X on a wire) with alice's PEM file, TLS 1.2 and TLS 1.3: hostapd, at the other
-# end of a veth in a network namespace of the story's own, sees who she is. Then by the engine and a name alone.
+# wpa_supplicant signs in by EAP-TLS (802.1X on a wire) with alice's PEM file, TLS 1.2 and TLS 1.3: hostapd, at the
+# other end of a veth in a network namespace of the story's own, sees who she is. Then by the engine and her key's name.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -16,8 +16,10 @@ rig_alice
 # --- a wire in a namespace of its own --------------------------------------------------------------------------------
 
 mkfifo "$T/wire"
-unshare -n sh -c 'ip link add here type veth peer name there && ip link set here up && ip link set there up && echo up; read -r _ <"$1"' \
-	sh "$T/wire" >"$T/namespace.log" 2>&1 &
+# shellcheck disable=SC2016 # $1 is the inner shell's
+unshare -n sh -c '
+	ip link add here type veth peer name there && ip link set here up && ip link set there up && echo up
+	read -r _ <"$1"' sh "$T/wire" >"$T/namespace.log" 2>&1 &
 namespace=$!
 process_started "$namespace"
 wait_until "the wire" grep -qE 'up|rror' "$T/namespace.log"
@@ -100,7 +102,8 @@ done
 
 keystay lock >/dev/null
 hostapd_start 1.2
-! supplicant_start 1.2 "client_cert=\"$T/alice.pem\"" "private_key=\"$T/alice.pem\"" || fail "it came in with a locked token"
+! supplicant_start 1.2 "client_cert=\"$T/alice.pem\"" "private_key=\"$T/alice.pem\"" ||
+	fail "it came in with a locked token"
 grep -q 'token "corp" is locked; run: keystay unlock corp' "$T/supplicant.log" ||
 	fail "wpa_supplicant does not say the agent's next step: $(why)"
 ok "wpa_supplicant -d prints the agent's next step"

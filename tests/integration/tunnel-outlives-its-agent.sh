@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # keystay tunnel while the agent is down, back, and asks for a PIN: a connection that waits for a dialog holds up no other,
-# each failure is a sentence in its log, and it goes on. A renewed certificate is used without a restart. At its end
-# what is under way has its time, and nothing is left: no socket, no thread, no dialog.
+# each failure is a sentence in its log, and it goes on. At its end
+# what is under way has its time, and nothing is left: no socket, no dialog.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -71,8 +71,8 @@ ok "the agent is back, and so is the tunnel"
 kill -TERM "$tunnel"
 echoes "has its time at the end"
 wait "$tunnel" || fail "the tunnel ended with an error"
-wait $holder || true
 exec 7>&- 8<&-
+process_stop $holder
 [ ! -e "$T/t.sock" ] || fail "its socket is still there"
 ok "SIGTERM ends it and removes its socket"
 

@@ -36,8 +36,8 @@ static void answer_list(struct module_rig *rig, int fd, struct ks_bytes body)
 	uint32_t n = 0;
 
 	MUST(ks_message_read(KS_MSG_LIST, body, &request, sizeof(request)) == 0);
-	atomic_fetch_add(request.offset == 0 ? &rig->n_lists : &rig->n_generations, 1);
 	(void)pthread_mutex_lock(&rig->mutex);
+	atomic_fetch_add(request.offset == 0 ? &rig->n_lists : &rig->n_generations, 1);
 	for (size_t i = 0; i < SOFTWARE_N_KINDS && !rig->gone; i++) {
 		struct software_key *key = &rig->token.keys[i];
 		char uri[128];
@@ -58,6 +58,7 @@ static void answer_list(struct module_rig *rig, int fd, struct ks_bytes body)
 	}
 	struct ks_msg_list_reply reply = { KS_MESSAGE_HEAD(request.id), .generation = rig->generation, .total = n,
 					   .identities = ks_buffer_bytes(&list) };
+	(void)pthread_cond_broadcast(&rig->changed);
 	(void)pthread_mutex_unlock(&rig->mutex);
 	fake_agent_reply(fd, KS_MSG_LIST_REPLY, &reply);
 }
@@ -214,6 +215,14 @@ void module_rig_wait_gathered(struct module_rig *rig, unsigned n)
 {
 	(void)pthread_mutex_lock(&rig->mutex);
 	while (rig->gathered < n)
+		(void)pthread_cond_wait(&rig->changed, &rig->mutex);
+	(void)pthread_mutex_unlock(&rig->mutex);
+}
+
+void module_rig_wait_compared(struct module_rig *rig, unsigned n)
+{
+	(void)pthread_mutex_lock(&rig->mutex);
+	while (atomic_load(&rig->n_generations) < n)
 		(void)pthread_cond_wait(&rig->changed, &rig->mutex);
 	(void)pthread_mutex_unlock(&rig->mutex);
 }

@@ -43,6 +43,9 @@ void module_rig_tell(struct module_rig *rig, bool gone, bool digest);
 void module_rig_wait_gathered(struct module_rig *rig, unsigned n);
 void module_rig_release(struct module_rig *rig);
 
+/* Waits until the generation was asked for so often. */
+void module_rig_wait_compared(struct module_rig *rig, unsigned n);
+
 /* C_Initialize, and a session on the only slot. */
 CK_SESSION_HANDLE module_rig_open(struct module_rig *rig);
 

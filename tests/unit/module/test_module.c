@@ -53,7 +53,7 @@ static void test_every_function_is_there(void **state)
 	union {
 		void *pointer;
 		CK_RV (*list)(struct ks_interface *interfaces, CK_ULONG_PTR count);
-		CK_RV (*one)
+		CK_RV(*one)
 		(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version, struct ks_interface **interface, CK_FLAGS flags);
 	} get = { .pointer = dlsym(rig->library, "C_GetInterfaceList") };
 	struct ks_interface interfaces[2], *interface;
