@@ -245,15 +245,22 @@ int ks_sockets_start(struct ks_sockets *sockets, sd_event *event, struct ks_sess
 
 /* --- later ------------------------------------------------------------------------------------------------------- */
 
+static bool has_moved(const struct entry *entry, const struct ks_settings_socket *socket)
+{
+	KS_AUTO_FREE char *path = NULL;
+	int error = path_of(socket, &path);
+
+	return error < 0 || !entry->path || strcmp(path, entry->path) != 0;
+}
+
 /* Has its section gone, or got another path, or other users? */
 static bool is_obsolete(const struct entry *entry, const struct ks_settings *settings)
 {
 	const struct ks_settings_socket *socket = ks_settings_socket_of(settings, entry->listener.name);
-	KS_AUTO_FREE char *path = NULL;
 
 	if (strcmp(entry->listener.name, CONTROL) == 0)
 		return false;
-	return !socket || path_of(socket, &path) < 0 || !entry->path || strcmp(path, entry->path) != 0 ||
+	return !socket || has_moved(entry, socket) ||
 	       (entry->listener.path && is_for_others(socket) != entry->for_others);
 }
 

@@ -100,6 +100,19 @@ static int bind_private(int fd, const struct sockaddr_un *address)
 	return r;
 }
 
+/* SYSTEM leaves errno. */
+static int bind_or_replace(int fd, const struct sockaddr_un *address)
+{
+	if (bind_private(fd, address) == 0)
+		return 0;
+	if (errno != EADDRINUSE)
+		return KS_ERR_SYSTEM;
+	if (!is_leftover(address))
+		return KS_ERR_BUSY;
+	(void)unlink(address->sun_path);
+	return bind_private(fd, address) == 0 ? 0 : KS_ERR_SYSTEM;
+}
+
 static int listen_unix(const char *path, struct ks_door *door, char *why, size_t why_size)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -115,20 +128,15 @@ static int listen_unix(const char *path, struct ks_door *door, char *why, size_t
 	int r = lock_folder(path, &lock, why, why_size);
 	if (r < 0)
 		return r;
-	int bound = bind_private(door->fd, &address);
-	if (bound < 0 && errno == EADDRINUSE && is_leftover(&address)) {
-		(void)unlink(path);
-		bound = bind_private(door->fd, &address);
-	} else if (bound < 0 && errno != EADDRINUSE && errno != ECONNREFUSED) {
-		(void)ks_text_print(why, why_size, "cannot listen on unix:%s: %s", path, strerror(errno));
-		return ks_error_from_errno(errno);
-	}
-	if (bound < 0) {
+	r = bind_or_replace(door->fd, &address);
+	if (r == KS_ERR_BUSY)
 		(void)ks_text_print(
 			why, why_size,
 			"cannot listen on unix:%s: another program listens there, or it is no socket of yours", path);
-		return KS_ERR_BUSY;
-	}
+	else if (r < 0)
+		(void)ks_text_print(why, why_size, "cannot listen on unix:%s: %s", path, strerror(errno));
+	if (r < 0)
+		return r;
 	(void)ks_text_print(door->path, sizeof(door->path), "%s", path);
 	if (listen(door->fd, BACKLOG) < 0 || lstat(path, &info) < 0) {
 		(void)ks_text_print(why, why_size, "cannot listen on unix:%s: %s", path, strerror(errno));

@@ -16,6 +16,7 @@ rig_alice
 # --- a wire in a namespace of its own --------------------------------------------------------------------------------
 
 mkfifo "$T/wire"
+: >"$T/namespace.log"
 # shellcheck disable=SC2016 # $1 is the inner shell's
 unshare -n sh -c '
 	ip link add here type veth peer name there && ip link set here up && ip link set there up && echo up

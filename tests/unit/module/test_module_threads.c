@@ -263,6 +263,10 @@ static void test_a_child_of_a_busy_parent_begins_anew(void **state)
 	struct hammer hammer = { .rig = rig, .session = session };
 	struct waiter waiter;
 
+	if (KEYSTAY_SANITIZED) {
+		print_message("skipped: a sanitizer's malloc() does not survive the fork of a busy program\n");
+		skip();
+	}
 	start_waiter(&waiter, rig);
 	assert_int_equal(pthread_create(&hammer.thread, NULL, take_the_lock, &hammer), 0);
 	for (unsigned i = 0; i < 20; i++)
