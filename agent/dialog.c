@@ -93,9 +93,10 @@ static bool find_own_terminal(char *out, size_t size)
 
 static int spawn(struct ks_dialog *dialog, const char *program, int channel_fd)
 {
-	char terminal[300], *own[] = { NULL };
+	char terminal[300], *nothing[] = { NULL };
 	bool has_terminal = find_own_terminal(terminal, sizeof(terminal));
-	KS_AUTO_FREE char **environment = ks_environment_make(own, has_terminal ? terminal : NULL);
+	char *extra[] = { has_terminal ? terminal : NULL, NULL };
+	KS_AUTO_FREE char **environment = ks_environment_make(nothing, extra);
 	char name[] = "keystay-prompt";
 	char *argv[] = { name, NULL };
 	const struct ks_process_fd fds[] = { { STDERR_FILENO, STDERR_FILENO }, { channel_fd, CHANNEL_FD } };

@@ -42,14 +42,16 @@ static bool is_replaced(char *const *own, const char *variable)
 	return false;
 }
 
-char **ks_environment_make(char *const *own, char *extra)
+char **ks_environment_make(char *const *own, char *const *extra)
 {
-	size_t n = 0, n_own = 0;
+	size_t n = 0, n_own = 0, n_extra = 0;
 	while (environ[n])
 		n++;
 	while (own[n_own])
 		n_own++;
-	char **result = calloc(n + n_own + 2, sizeof(*result));
+	while (extra[n_extra])
+		n_extra++;
+	char **result = calloc(n + n_own + n_extra + 1, sizeof(*result));
 	if (!result)
 		return NULL;
 	size_t used = 0;
@@ -59,6 +61,7 @@ char **ks_environment_make(char *const *own, char *extra)
 	}
 	for (size_t i = 0; i < n_own; i++)
 		result[used++] = own[i];
-	result[used] = extra;
+	for (size_t i = 0; i < n_extra; i++)
+		result[used++] = extra[i];
 	return result;
 }

@@ -7,6 +7,6 @@
  */
 #pragma once
 
-/* own: NULL-terminated, "NAME=value"; these replace what the agent has of the same name. extra: one more of them, or
- * NULL. The array is given (free()), the strings are borrowed. NULL when memory runs out. */
-char **ks_environment_make(char *const *own, char *extra);
+/* own: NULL-terminated, "NAME=value"; these replace what the agent has of the same name. extra: more of them,
+ * NULL-terminated. The array is given (free()), the strings are borrowed. NULL when memory runs out. */
+char **ks_environment_make(char *const *own, char *const *extra);

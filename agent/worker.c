@@ -394,7 +394,11 @@ static int spawn(struct ks_worker *worker, int channel_fd, int log_fd)
 {
 	KS_AUTO_FREE char **argv = ks_worker_words(worker);
 	char no_configuration[] = "OPENSSL_CONF=/dev/null"; /* unset still reads the system's */
-	KS_AUTO_FREE char **environment = ks_environment_make(worker->environment, no_configuration);
+	/* glibc overwrites what is freed, and hands out zeros: OpenSC prints APDUs, the one with the PIN too, into memory
+	 * that it frees as it is, whether anybody reads its log or not. */
+	char wipe_freed[] = "GLIBC_TUNABLES=glibc.malloc.perturb=255:glibc.malloc.tcache_count=0";
+	char *extra[] = { no_configuration, wipe_freed, NULL };
+	KS_AUTO_FREE char **environment = ks_environment_make(worker->environment, extra);
 	if (!argv || !environment)
 		return KS_ERR_NO_MEMORY;
 	const struct ks_process_fd fds[] = { { log_fd, 1 }, { log_fd, 2 }, { channel_fd, CHANNEL_FD } };

@@ -4,8 +4,8 @@
  *
  * OpenSSL calls a signing provider in the middle of its handshake and waits for it; with a locked token that is a
  * dialog's time. In one event loop all connections would wait for that one. A connection can also be asked for a
- * signature after its handshake (TLS 1.3 post-handshake authentication), so that handshakes in threads of their own would
- * not do.
+ * signature after its handshake (TLS 1.3 post-handshake authentication), so that handshakes in threads of their own
+ * would not do.
  *
  * Runs in: keystay-tunnel.
  */

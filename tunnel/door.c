@@ -33,8 +33,8 @@
 
 /* --- a Unix socket ----------------------------------------------------------------------------------------------- */
 
-/* Left over from a tunnel that was killed: ours, a socket, and nobody listens. Non-blocking: a listener whose backlog is
- * full lives too. */
+/* Left over from a tunnel that was killed: ours, a socket, and nobody listens. Non-blocking: a listener whose backlog
+ * is full lives too. */
 static bool is_leftover(const struct sockaddr_un *address)
 {
 	struct stat info;

@@ -23,13 +23,13 @@ struct ks_door {
 	uint64_t refused_log_ms; /* when somebody else was last said to have tried, 0 = never */
 };
 
-/* what: "unix:PATH" or "127.0.0.1:PORT" or "[::1]:PORT"; port 0 takes a free one. The folder of PATH must be one in which
- * others cannot replace the socket. A socket that is ours and that nobody listens on is replaced, any other is left.
- * On failure why is one sentence. */
+/* what: "unix:PATH" or "127.0.0.1:PORT" or "[::1]:PORT"; port 0 takes a free one. The folder of PATH must be one in
+ * which others cannot replace the socket. A socket that is ours and that nobody listens on is replaced, any other is
+ * left. On failure why is one sentence. */
 int ks_door_open(const char *what, struct ks_door *ret_door, char *why, size_t why_size) KS_WARN_UNUSED;
 
-/* The next one who may come in, non-blocking and close-on-exec; DENIED (said in the log) for others, BUSY when nobody is
- * there, LIMIT when there are no descriptors left. */
+/* The next one who may come in, non-blocking and close-on-exec; DENIED (said in the log) for others, BUSY when nobody
+ * is there, LIMIT when there are no descriptors left. */
 int ks_door_accept(struct ks_door *door, int *ret_fd) KS_WARN_UNUSED;
 
 void ks_door_close(struct ks_door *door);

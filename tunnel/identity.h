@@ -17,7 +17,7 @@
 
 struct ks_tunnel_identity; /* opaque; for all threads */
 
-/* name as in GET; "" = the only usable one. context has our provider and is borrowed. On failure why is one sentence. */
+/* name as in GET; "" = the only usable one. context has our provider and is borrowed. On failure why is a sentence. */
 int ks_tunnel_identity_new(OSSL_LIB_CTX *context, const char *name, struct ks_tunnel_identity **ret_identity, char *why,
 			   size_t why_size) KS_WARN_UNUSED;
 void ks_tunnel_identity_free(struct ks_tunnel_identity *identity);

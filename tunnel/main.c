@@ -21,6 +21,13 @@
 #include "tunnel/options.h"
 #include "tunnel/tls.h"
 
+struct tunnel {
+	struct ks_options options;
+	struct ks_tls *tls;
+	struct ks_connections *connections;
+	struct ks_door door;
+};
+
 /* Before any thread starts: all of them inherit what is blocked. */
 static int watch_signals(void)
 {
@@ -77,42 +84,40 @@ static enum ks_tunnel_exit listen_on(struct ks_door *door, struct ks_connections
 	}
 }
 
-static enum ks_tunnel_exit run(const struct ks_options *options, struct ks_door *door)
+static enum ks_tunnel_exit run(struct tunnel *tunnel)
 {
+	const struct ks_options *options = &tunnel->options;
 	char why[1024] = "the system refuses what a tunnel needs";
-	struct ks_tls *tls = NULL;
-	struct ks_connections *connections = NULL;
 	KS_AUTO_CLOSE int signals = watch_signals();
 
-	int r = signals < 0 ? KS_ERR_SYSTEM : ks_tls_new(options, &tls, why, sizeof(why));
+	int r = signals < 0 ? KS_ERR_SYSTEM : ks_tls_new(options, &tunnel->tls, why, sizeof(why));
 	if (r == 0)
-		r = ks_connections_new(options, tls, &connections);
+		r = ks_connections_new(options, tunnel->tls, &tunnel->connections);
 	if (r == 0)
-		r = ks_door_open(options->listen, door, why, sizeof(why));
+		r = ks_door_open(options->listen, &tunnel->door, why, sizeof(why));
 	if (r < 0) {
 		ks_log_error("%s", why);
 		return r == KS_ERR_NO_AGENT ? KS_TUNNEL_NO_AGENT : KS_TUNNEL_FAILED;
 	}
-	tell_ready(options, door);
-	enum ks_tunnel_exit code = listen_on(door, connections, signals);
-	ks_door_close(door); /* who comes now is refused at once */
-	ks_connections_drain(connections, signals);
+	tell_ready(options, &tunnel->door);
+	enum ks_tunnel_exit code = listen_on(&tunnel->door, tunnel->connections, signals);
+	ks_door_close(&tunnel->door); /* who comes now is refused at once */
+	ks_connections_drain(tunnel->connections, signals);
 	return code;
 }
 
 int main(int argc, char **argv)
 {
-	struct ks_options options;
-	struct ks_door door = { .fd = -1 };
+	struct tunnel tunnel = { .door = { .fd = -1 } };
 	enum ks_tunnel_exit code;
 
 	if (ks_process_open_standard() < 0)
 		return KS_TUNNEL_FAILED;
 	ks_log_init("keystay-tunnel", KS_LOG_INFO);
-	if (!ks_options_read(argc, argv, &options, &code))
+	if (!ks_options_read(argc, argv, &tunnel.options, &code))
 		return (int)code;
 	(void)ks_process_raise_files(KS_TUNNEL_FILES);
-	code = run(&options, &door);
+	code = run(&tunnel);
 	/* Threads that did not end in time still use the rest: it goes with the process. */
 	_exit((int)code);
 }

@@ -65,7 +65,7 @@ int ks_postgres_request_tls(int server, char *why, size_t why_size)
 	uint64_t deadline_ms = ks_clock_monotonic_ms() + KS_TUNNEL_SERVER_MS;
 	char answer = 0;
 
-	/* One byte is taken and no more: what follows it must be TLS, and nobody's plain text before it (CVE-2021-23222). */
+	/* One byte is taken and no more: what follows must be TLS, and nobody's text before it (CVE-2021-23222). */
 	if (send(server, ssl_request, sizeof(ssl_request), MSG_NOSIGNAL) != (ssize_t)sizeof(ssl_request) ||
 	    !wait_for(server, POLLIN, deadline_ms) || recv(server, &answer, 1, 0) != 1) {
 		(void)ks_text_print(why, why_size, "the server does not answer as PostgreSQL does");

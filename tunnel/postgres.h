@@ -12,8 +12,8 @@
 
 #include "lib/base/error.h"
 
-/* Waits for the client's first message, which stays unread; before it, requests for encryption are declined. CLOSED when
- * the client left, TIMEOUT when it is silent. */
+/* Waits for the client's first message, which stays unread; before it, requests for encryption are declined. CLOSED
+ * when the client left, TIMEOUT when it is silent. */
 int ks_postgres_decline_encryption(int plain) KS_WARN_UNUSED;
 
 /* Asks the server for TLS. On failure why is one sentence. */

@@ -116,7 +116,7 @@ static void look_at_write(struct relay *relay, int result)
 		fail_tls(relay, error, error_number);
 }
 
-/* --- moving: each returns whether something did -------------------------------------------------------------------- */
+/* --- moving: each returns whether something did ------------------------------------------------------------------ */
 
 static bool read_plain(struct relay *relay)
 {

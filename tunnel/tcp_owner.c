@@ -2,8 +2,8 @@
 /*
  * tcp_owner: see tcp_owner.h.
  *
- * The kernel is asked for the one socket whose own address is our peer's and whose peer is us. Three of its answers must
- * not be believed:
+ * The kernel is asked for the one socket whose own address is our peer's and whose peer is us. Three of its answers
+ * must not be believed:
  *
  *	a socket that was closed      counts as root's (it has no inode any more), whoever had it
  *	a listening socket            is what the kernel falls back to where there is no connection of these addresses

@@ -11,7 +11,8 @@ tunnel_start() {
 	local options=("$@")
 	[[ " $* " == *" --target "* ]] || options+=(--target "localhost:$port")
 	[[ " $* " == *" --ca "* ]] || options+=(--ca "$T/ca/root.pem")
-	process_start_until "$name" 'listening on ([^ ]+) for' "$KEYSTAY" tunnel alice --listen "$listen" "${options[@]}" ||
+	process_start_until "$name" 'listening on ([^ ]+) for' \
+		"$KEYSTAY" tunnel alice --listen "$listen" "${options[@]}" ||
 		fail "the tunnel did not start: $(cat "$T/$name.log")"
 	where=${BASH_REMATCH[1]}
 }

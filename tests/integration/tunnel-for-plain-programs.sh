@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # keystay tunnel: a plain curl over a Unix socket and over loopback ports, HTTP/1.1 and HTTP/2, TLS 1.3 and 1.2; the
-# server sees alice; the agent gets the transcript of each TLS 1.3 handshake. Many at once with one held open, half-closed
-# connections, a slow reader, a server that is cut off, a client that goes; silence ends a connection.
+# server sees alice; the agent gets the transcript of each TLS 1.3 handshake. Many at once with one held open,
+# half-closed connections, a slow reader, a server that is cut off, a client that goes; silence ends a connection.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -66,7 +66,8 @@ for version in 1.3 1.2; do
 		[ -n "$RIG_SANITIZER" ] || [ "$(tunnel_memory "$tunnel")" -lt 40000 ] ||
 			fail "the tunnel took $(tunnel_memory "$tunnel") KiB for what a slow reader left waiting"
 	done
-	grep -q "client alice TLSv$version" "$T/bytes$version.log" || fail "the server did not see alice over TLS $version"
+	grep -q "client alice TLSv$version" "$T/bytes$version.log" ||
+		fail "the server did not see alice over TLS $version"
 	run through "$where" cut 100000
 	expect_out "a reset" "what is cut off has no good end over TCP, TLS $version"
 done

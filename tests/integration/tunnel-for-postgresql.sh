@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# keystay tunnel --starttls postgres: a psql that knows of no certificate, over a Unix socket and over a port where it asks
-# for TLS and is told no, to a PostgreSQL that wants clientcert=verify-full; the database knows who she is. A locked token
-# and a server without TLS are said in psql's own error.
+# keystay tunnel --starttls postgres: a psql that knows of no certificate, over a Unix socket and over a port where it
+# asks for TLS and is told no, to a PostgreSQL that wants clientcert=verify-full; the database knows who she is. A
+# locked token and a server without TLS are said in psql's own error.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -47,7 +47,8 @@ server=$started
 # ask CONNECTION...: who the database thinks this is.
 ask() {
 	run psql --no-psqlrc --tuples-only --no-align --command \
-		"select client_dn, version from pg_stat_ssl where pid = pg_backend_pid()" "$* dbname=postgres user=alice"
+		"select client_dn, version from pg_stat_ssl where pid = pg_backend_pid()" \
+		"$* dbname=postgres user=alice"
 }
 
 mkdir -m 700 "$T/sockets"

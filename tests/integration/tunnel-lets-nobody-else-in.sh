@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # keystay tunnel and those who must not come in: other users at its port, also when they hang up before they are looked
-# at; a folder in which others could replace its socket; a second tunnel on a live socket. A socket that was left behind is
-# replaced, and what stands there at the end is removed only when it is its own. A server that is not verified gets
+# at; a folder in which others could replace its socket; a second tunnel on a live socket. A socket that was left behind
+# is replaced, and what stands there at the end is removed only when it is its own. A server that is not verified gets
 # nothing. Mistakes on the command line are told.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# keystay tunnel while the agent is down, back, and asks for a PIN: a connection that waits for a dialog holds up no other,
-# each failure is a sentence in its log, and it goes on. At its end
+# keystay tunnel while the agent is down, back, and asks for a PIN: a connection that waits for a dialog holds up no
+# other, each failure is a sentence in its log, and it goes on. At its end
 # what is under way has its time, and nothing is left: no socket, no dialog.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

@@ -2,7 +2,7 @@
 //
 // Fetches a page with a client certificate from a PKCS#11 keystore, as Java programs do; nothing of it is keystay's.
 //
-// usage: java Fetch.java CONFIGURATION CA-CERTIFICATE URL PROTOCOL client|connection
+// usage: java java_client.java CONFIGURATION CA-CERTIFICATE URL PROTOCOL client|connection
 //	CONFIGURATION	of SunPKCS11: name and library
 //	client		java.net.http.HttpClient
 //	connection	HttpsURLConnection
@@ -23,7 +23,7 @@ import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
-class Fetch {
+class JavaClient {
 	static TrustManagerFactory trust(String path) throws Exception {
 		KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
 		store.load(null, null);
