@@ -113,6 +113,14 @@ struct answer {
 	STACK_OF(X509) * *others;
 };
 
+/* libssl asks for no other certificates (ENGINE_load_ssl_client_cert() with others NULL), so they are put where it looks
+ * for them. It sets the leaf once more after us, which leaves the chain as it is. */
+static void send_along(SSL *ssl, X509 *leaf, STACK_OF(X509) * others)
+{
+	if (ssl && SSL_use_certificate(ssl, leaf) == 1)
+		(void)SSL_set1_chain(ssl, others);
+}
+
 static bool take(ENGINE *engine, SSL *ssl, STACK_OF(X509_NAME) * ca_names, const struct ks_client_identity *identity,
 		 const struct answer *answer)
 {
@@ -127,6 +135,8 @@ static bool take(ENGINE *engine, SSL *ssl, STACK_OF(X509_NAME) * ca_names, const
 		goto no;
 	*answer->certificate = sk_X509_shift(chain);
 	*answer->key = key;
+	if (!answer->others)
+		send_along(ssl, *answer->certificate, chain);
 	if (answer->others)
 		*answer->others = chain;
 	else

@@ -42,6 +42,7 @@ coproc running {
 }
 # shellcheck disable=SC2154 # set by coproc
 running_pid=$running_PID
+process_started "$running_pid"
 # expect_running ANSWER SENTENCE
 expect_running() {
 	local line
@@ -67,10 +68,81 @@ works() {
 }
 works "at first"
 
-# --- no agent --------------------------------------------------------------------------------------------------------
+# all_end GNUTLS WGET GIT TOOL RUNNING SENTENCE
+all_end() {
+	ends 1 gnutls_cli "$1" "$6"
+	ends "${2%%:*}" wget_page "${2#*:}" "$6"
+	ends 128 git_list "$3" "$6"
+	ends 1 sign_by_tool "$4" "$6"
+	expect_running "$5" "$6"
+}
+# A key that cannot be found: wget says nothing of it and goes on without.
+nothing=('The requested PKCS #11 object is not available' '8:ERROR 400: Bad Request'
+	'error reading X.509 key or certificate file')
 
 agent_stop
-ends 1 gnutls_cli 'X' "no agent"
-ends 5 wget_page 'X' "no agent"
-ends 128 git_list 'X' "no agent"
-ends 1 sign_by_tool 'X' "no agent"
+all_end "${nothing[@]}" 'No slots.' 'no token' "no agent"
+agent_start
+user_error='PKCS #11 user error'
+all_end "$user_error" "4:$user_error" "$user_error" CKR_USER_NOT_LOGGED_IN USER_NOT_LOGGED_IN "locked, and no dialog"
+grep -q 'for gnutls-cli .*token "corp" is locked; run: keystay unlock corp' "$T/agent.log" ||
+	fail "the agent's log does not say what to do about a locked token"
+ok "the agent's log says what to do about a locked token"
+unlock corp >/dev/null
+works "the agent is back, and the token unlocked"
+agent_stop KILL
+all_end "${nothing[@]}" 'No slots.' 'no token' "a killed agent"
+agent_start
+unlock corp >/dev/null
+works "the agent is back again"
+
+cp "$T/keystay.conf" "$T/keystay.conf.good"
+sed -i '/^match = .*alice/{n;s/.*/allow = tls/}' "$T/keystay.conf"
+keystay reload >/dev/null
+key_error='PKCS #11 error in key'
+all_end "$key_error" "4:$key_error" "$key_error" CKR_KEY_FUNCTION_NOT_PERMITTED KEY_FUNCTION_NOT_PERMITTED "no digests"
+mv "$T/keystay.conf.good" "$T/keystay.conf"
+keystay reload >/dev/null
+works "digests are allowed again"
+
+shim_script token-absent
+token_is() {
+	[ "$(keystay list | grep -c alice)" = "$1" ]
+}
+wait_until "the agent sees that the token was taken out" token_is 0
+all_end "${nothing[@]}" 'No slot with token named "corp" found' 'no token' "the token was taken out"
+shim_script ''
+# The module tells of no token that comes back: unlock looks for it.
+find_token() {
+	unlock corp >/dev/null 2>&1
+}
+wait_until "unlock finds the token" find_token
+works "the token is back"
+
+fd=${running[1]}
+exec {fd}>&-
+wait "$running_pid" || fail "the running program did not end well: $(cat "$T/running.log")"
+ok "the running program ends well"
+
+# --- what valgrind finds ---------------------------------------------------------------------------------------------
+
+[ -z "$RIG_SANITIZER" ] || exit 0
+if ! command -v valgrind >/dev/null; then
+	skip_part "valgrind is not installed"
+	exit 0
+fi
+# Python, without its own allocator, as a program that loads the module, signs and ends.
+valgrind_run() {
+	echo | PYTHONMALLOC=malloc timeout 120 valgrind --quiet --leak-check=full --show-leak-kinds=definite --num-callers=40 \
+		--log-file="$T/valgrind.out" "$PYTHON" "$RIG_FOLDER/module_client.py" "$MODULE_FILE" corp alice
+}
+for state in signed USER_NOT_LOGGED_IN; do
+	run valgrind_run
+	expect_out $state "under valgrind: $state"
+	if grep -qE 'keystay-pkcs11|[: ]ks_' "$T/valgrind.out"; then
+		cat "$T/valgrind.out" >&2
+		fail "valgrind found something in keystay-pkcs11.so"
+	fi
+	ok "no leak and no wrong access by valgrind's count: $state"
+	keystay lock >/dev/null
+done

@@ -72,16 +72,16 @@ signs() {
 	local version=$1 key sees
 	for key in p256 p384 rsa ed; do
 		sees="client=CN=$key,O=Example issuer=CN=Example Issuing CA"
-		run gnutls_cli $key $version
+		run gnutls_cli $key "$version"
 		expect_status 0 "gnutls-cli with $key"
 		expect_out "protocol=TLSv$version verified=SUCCESS $sees" "gnutls-cli: nginx sees $key over TLS $version"
 		# With a key in a file, too, GnuTLS 3.7 finds no Ed25519 certificate among the types that a TLS 1.2 server asks for;
 		# gnutls-cli sends what it was given.
-		[ $key/$version != ed/1.2 ] || continue
-		run wget_page $key $version
+		[ "$key/$version" != ed/1.2 ] || continue
+		run wget_page $key "$version"
 		expect_status 0 "wget with $key"
 		expect_out "protocol=TLSv$version verified=SUCCESS $sees" "wget: nginx sees $key over TLS $version"
-		run git_list $key $version
+		run git_list $key "$version"
 		expect_status 0 "git with $key"
 		grep -qi "x-client: TLSv$version CN=$key,O=Example" "$T/err" ||
 			fail "git: nginx did not see $key over TLS $version: $(cat "$T/err")"
@@ -91,15 +91,15 @@ signs() {
 refuses() {
 	local version=$1 key
 	for key in closed closed-rsa; do
-		run gnutls_cli $key $version
+		run gnutls_cli $key "$version"
 		expect_status 1 "gnutls-cli with $key"
 		expect_err 'PKCS #11 error in key' "gnutls-cli, TLS $version, $key: ends with an error of its own"
 		expect_digest_refused $key gnutls-cli "gnutls-cli, TLS $version, $key: no digest is signed, and the log says why"
-		run wget_page $key $version
+		run wget_page $key "$version"
 		expect_status 4 "wget with $key"
 		expect_err 'GnuTLS: PKCS #11 error in key' "wget, TLS $version, $key: ends with an error of its own"
 		expect_digest_refused $key wget "wget, TLS $version, $key: no digest is signed"
-		run git_list $key $version
+		run git_list $key "$version"
 		expect_status 128 "git with $key"
 		expect_err 'gnutls_handshake() failed: PKCS #11 error in key' "git, TLS $version, $key: the same"
 		expect_digest_refused $key git-remote-http "git, TLS $version, $key: no digest is signed"

@@ -15,12 +15,15 @@ for key in p256:p256 p384:p384 open:rsa2048 closed:rsa2048; do
 	key_make "${key%:*}" "${key#*:}" "${key%:*}" 01
 	certificate_make "${key%:*}"
 done
+key_make p384 ed25519 ed 02
+certificate_make ed
 agent_configure "$(module_key open digest)" "${MODULE_ALLOWS[@]}"
 agent_start
 for key in p256 p384 open closed; do
 	unlock $key >/dev/null
 done
 server_start_nginx nginx
+echo 'ssl.KeyManagerFactory.algorithm=PKIX' >"$T/pkix"
 javac -d "$T/java" "$RIG_FOLDER/java_client.java" || fail "javac does not compile java_client.java"
 # The number of a slot stays the same.
 pkcs11-tool --module "$MODULE_FILE" --list-slots >"$T/slots"
@@ -31,7 +34,7 @@ done
 
 # fetch_java TOKEN VERSION WAY [OPTION...]
 fetch_java() {
-	timeout "$DEADLINE_S" java "${@:4}" -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Djava.io.tmpdir="$T" -cp "$T/java" \
+	timeout "$DEADLINE_S" java -Djava.security.properties="$T/pkix" "${@:4}" -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Djava.io.tmpdir="$T" -cp "$T/java" \
 		JavaClient "$T/$1.cfg" "$T/ca/root.pem" "https://localhost:$port/" "TLSv$2" "$3" </dev/null
 }
 # signs KEY VERSION WAY WHAT [OPTION...]: WHAT is how the agent's log calls it.
@@ -54,6 +57,11 @@ for way in client connection; do
 		signs open $version $way 'a bare digest, which nobody can check, rsa_pss_rsae_sha256'
 	done
 done
+
+# p384's token has an Ed25519 key too.
+run fetch_java p384 1.3 client -Djava.security.properties=
+expect_status 1 "java's default key manager looks at an Ed25519 key"
+expect_err 'unknown key type' "java's default key manager does not know Ed25519 keys"
 
 # Refused at C_SignInit, Java goes on to the next scheme that fits; TLS 1.3 has none.
 signs closed 1.2 client 'TLS 1.2 client authentication, rsa_pkcs1_sha256'

@@ -21,7 +21,7 @@ tunnel=$started
 # --- a dialog --------------------------------------------------------------------------------------------------------
 
 mkfifo "$T/lines" "$T/echoes"
-through "$where" hold <"$T/lines" >"$T/echoes" &
+"$PYTHON" "$RIG_FOLDER/tunnel_client.py" "$where" hold <"$T/lines" >"$T/echoes" &
 holder=$!
 process_started $holder
 exec 7>"$T/lines" 8<"$T/echoes"
@@ -35,7 +35,7 @@ echoes() {
 echoes "is open"
 keystay lock >/dev/null
 prompt_holds "$PIN"
-through "$where" hash 100000 >"$T/first.log" 2>&1 &
+"$PYTHON" "$RIG_FOLDER/tunnel_client.py" "$where" hash 100000 >"$T/first.log" 2>&1 &
 first=$!
 process_started $first
 prompt_wait 1
@@ -81,7 +81,7 @@ prompt_holds "$PIN"
 shown=$(prompt_count)
 tunnel_start second "unix:$T/t.sock"
 second=$started
-through "$where" hash 1 >"$T/second.out" 2>&1 &
+"$PYTHON" "$RIG_FOLDER/tunnel_client.py" "$where" hash 1 >"$T/second.out" 2>&1 &
 waiting=$!
 process_started $waiting
 prompt_wait $((shown + 1))
