@@ -27,6 +27,9 @@
 #define WAIT_FOR_PERSON_MS 110000u
 _Static_assert(WAIT_FOR_PERSON_MS < KS_CLIENT_DEADLINE_MS, "the client hears of it");
 
+/* It was there when the signature was sent. */
+#define TAKEN_OUT "the card with this key was taken out; plug it in again"
+
 enum signing_state {
 	LOOKING, /* working, nothing is awaited */
 	WAITING, /* for news of the state or an answer of a person; one deadline for all waits of one request together */
@@ -511,7 +514,7 @@ static void on_signed(int error, const char *text, struct ks_bytes reply, void *
 	ks_signing_pin_count(&signing->pin, signing->request->state, error);
 	if (error == KS_ERR_TOKEN_ABSENT &&
 	    !ks_keyring_by_hash(signing->request->state->keyring, signing->message.spki_hash.data)) {
-		refuse(signing, NULL, error, "the card with this key was taken out; plug it in again");
+		refuse(signing, NULL, error, TAKEN_OUT);
 		return;
 	}
 	/* Much may have happened meanwhile: a lock, a reload, a removal. */
@@ -523,7 +526,10 @@ static void on_signed(int error, const char *text, struct ks_bytes reply, void *
 	if (found < 0 || look_at_input(signing, &finding) < 0)
 		return;
 	if (!ks_state_token_of(signing->request->state, &signing->location, &finding.token)) {
-		refuse_token(signing, &finding);
+		if (error == KS_ERR_TOKEN_ABSENT)
+			refuse(signing, finding.identity->name, error, TAKEN_OUT);
+		else
+			refuse_token(signing, &finding);
 		return;
 	}
 	if (error < 0 && may_try_again(signing, &finding, error)) {

@@ -2,9 +2,9 @@
 /*
  * attribute: what an object says of itself: every attribute that GnuTLS, NSS, Java and libp11 read.
  *
- * CKA_ID is the SHA-256 of the SubjectPublicKeyInfo, the hash by which the agent knows the key, so it is the same for a
- * private key, its public key and its certificate; and another one for certificates of issuers, which by that are nobody's
- * key. CKA_LABEL is keystay's short name.
+ * CKA_ID is the SHA-256 of the SubjectPublicKeyInfo, the hash by which the agent knows the key, so it is the same
+ * for a private key, its public key and its certificate; and another one for certificates of issuers, which by that
+ * are nobody's key. CKA_LABEL is keystay's short name.
  *
  * Runs in: any program that loads the module.
  */

@@ -29,31 +29,31 @@ struct ks_interface {
 struct ks_function_list_3_0 {
 	CK_FUNCTION_LIST base;
 	CK_RV (*get_interface_list)(struct ks_interface *interfaces, CK_ULONG_PTR count);
-	CK_RV (*get_interface)
+	CK_RV(*get_interface)
 	(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version, struct ks_interface **interface, CK_FLAGS flags);
 	CK_RV (*login_user)(CK_SESSION_HANDLE, CK_USER_TYPE, CK_UTF8CHAR_PTR, CK_ULONG, CK_UTF8CHAR_PTR, CK_ULONG);
 	CK_RV (*session_cancel)(CK_SESSION_HANDLE, CK_FLAGS);
 	struct { /* of encryption, then of decryption */
 		CK_RV (*message_init)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-		CK_RV (*message)
+		CK_RV(*message)
 		(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR,
 		 CK_ULONG_PTR);
 		CK_RV (*message_begin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG);
-		CK_RV (*message_next)
+		CK_RV(*message_next)
 		(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR, CK_FLAGS);
 		CK_RV (*message_final)(CK_SESSION_HANDLE);
 	} crypt[2];
 	CK_RV (*message_sign_init)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
-	CK_RV (*sign_message)
+	CK_RV(*sign_message)
 	(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
 	CK_RV (*sign_message_begin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG);
-	CK_RV (*sign_message_next)
+	CK_RV(*sign_message_next)
 	(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG_PTR);
 	CK_RV (*message_sign_final)(CK_SESSION_HANDLE);
 	CK_RV (*message_verify_init)(CK_SESSION_HANDLE, CK_MECHANISM_PTR, CK_OBJECT_HANDLE);
 	CK_RV (*verify_message)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG);
 	CK_RV (*verify_message_begin)(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG);
-	CK_RV (*verify_message_next)
+	CK_RV(*verify_message_next)
 	(CK_SESSION_HANDLE, CK_VOID_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG, CK_BYTE_PTR, CK_ULONG);
 	CK_RV (*message_verify_final)(CK_SESSION_HANDLE);
 };

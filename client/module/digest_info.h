@@ -2,8 +2,9 @@
 /*
  * digest_info: takes a DigestInfo (RFC 8017 section 9.2) apart, as CKM_RSA_PKCS is given one.
  *
- * One encoding for each hash: DER, with the NULL parameters. No other hash, no other form, no byte more or less. What is
- * in it goes on as scheme and digest, and the agent's worker builds the DigestInfo anew: nothing of this one is signed.
+ * One encoding for each hash: DER, with the NULL parameters. No other hash, no other form, no byte more or less.
+ * What is in it goes on as scheme and digest, and the agent's worker builds the DigestInfo anew: nothing of this one
+ * is signed.
  *
  * Runs in: any program that loads the module.
  */

@@ -2,8 +2,8 @@
 /*
  * front: see front.h.
  *
- * Runs in: any program, in all of its threads. Registers nothing that outlives the module: no atexit, no pthread_atfork,
- * no thread, no signal handler; so dlclose() after C_Finalize is safe at any time.
+ * Runs in: any program, in all of its threads. Registers nothing that outlives the module: no atexit, no
+ * pthread_atfork, no thread, no signal handler; so dlclose() after C_Finalize is safe at any time.
  */
 #include "client/module/front.h"
 
@@ -167,8 +167,8 @@ static void make_condition(void)
 	(void)pthread_condattr_destroy(&attributes);
 }
 
-/* In a process that has no front yet: the first one, or a child of fork(). What the parent had is freed where nobody was
- * in the middle of changing it, and left alone otherwise: the memory is lost to this child, and nothing else is. */
+/* In a process that has no front yet: the first one, or a child of fork(). What the parent had is freed where nobody
+ * was in the middle of changing it, and left alone otherwise: the memory is lost to this child, and nothing else is. */
 static void make_ours(void)
 {
 	if (here.initialized && pthread_mutex_trylock(&here.mutex) == 0)
@@ -240,12 +240,10 @@ CK_RV ks_front_deinit(void)
 	return CKR_OK;
 }
 
-CK_RV ks_front_return(uint64_t epoch)
+CK_RV ks_front_return(uint64_t epoch, struct ks_front **ret_front)
 {
-	struct ks_front *front;
-
-	CK_RV rv = ks_front_enter(&front);
-	if (rv == CKR_OK && front->epoch != epoch) {
+	CK_RV rv = ks_front_enter(ret_front);
+	if (rv == CKR_OK && (*ret_front)->epoch != epoch) {
 		ks_front_leave();
 		rv = CKR_CRYPTOKI_NOT_INITIALIZED;
 	}

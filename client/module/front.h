@@ -2,14 +2,14 @@
 /*
  * front: all that this module remembers, and the one lock before it.
  *
- * Remembered are slots, public halves, certificates, sessions: what the agent told and what the program opened. Nothing
- * secret, nothing that the agent would not tell again. The lock is never held while the agent is asked: who asks leaves,
- * comes back, and looks whether what it came from is still there (ks_front_return()).
+ * Remembered are slots, public halves, certificates, sessions: what the agent told and what the program opened.
+ * Nothing secret, nothing that the agent would not tell again. The lock is never held while the agent is asked: who
+ * asks leaves, comes back, and looks whether what it came from is still there (ks_front_return()).
  *
  *	ks_front_enter() ── ks_front_leave() ── the agent is asked ── ks_front_return() ── ks_front_leave()
  *
- * A child of fork() has nothing of it until it calls C_Initialize itself (PKCS#11 2.40 section 5.4); a lock that was held
- * by another thread at the moment of the fork is made anew there.
+ * A child of fork() has nothing of it until it calls C_Initialize itself (PKCS#11 2.40 section 5.4); a lock that was
+ * held by another thread at the moment of the fork is made anew there.
  *
  * Runs in: any program, in all of its threads.
  */
@@ -101,12 +101,12 @@ CK_RV ks_front_deinit(void) KS_WARN_UNUSED;
 CK_RV ks_front_enter(struct ks_front **ret_front) KS_WARN_UNUSED;
 void ks_front_leave(void);
 
-/* The lock again, after the agent was asked. CKR_CRYPTOKI_NOT_INITIALIZED when there was a C_Finalize meanwhile, whatever
- * came after it: pointers from before are gone then. */
-CK_RV ks_front_return(uint64_t epoch) KS_WARN_UNUSED;
+/* The lock again, after the agent was asked. CKR_CRYPTOKI_NOT_INITIALIZED when there was a C_Finalize meanwhile,
+ * whatever came after it: pointers from before are gone then. */
+CK_RV ks_front_return(uint64_t epoch, struct ks_front **ret_front) KS_WARN_UNUSED;
 
-/* Gives the lock away until deadline_ms (monotonic) or until C_Finalize, which gives CKR_CRYPTOKI_NOT_INITIALIZED, without
- * the lock. */
+/* Gives the lock away until deadline_ms (monotonic) or until C_Finalize, which gives CKR_CRYPTOKI_NOT_INITIALIZED,
+ * without the lock. */
 CK_RV ks_front_wait(uint64_t epoch, uint64_t deadline_ms) KS_WARN_UNUSED;
 
 /* --- what is in it, with the lock -------------------------------------------------------------------------------- */

@@ -70,8 +70,8 @@ static struct ks_function_list_3_0 list_3_0 = {
 
 static char interface_name[] = "PKCS 11";
 
-/* The first one is what a program gets that asks for any (PKCS#11 3.0 section 5.4.6). No CKF_INTERFACE_FORK_SAFE: a child
- * calls C_Initialize. */
+/* The first one is what a program gets that asks for any (PKCS#11 3.0 section 5.4.6). No CKF_INTERFACE_FORK_SAFE: a
+ * child calls C_Initialize. */
 static struct ks_interface interfaces[] = {
 	{ interface_name, &list_3_0, 0 },
 	{ interface_name, &list_2_40, 0 },

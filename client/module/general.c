@@ -12,7 +12,8 @@
 #include "client/module/front.h"
 #include "client/module/padded.h"
 
-/* The lock is pthread's. A program that brings functions of its own and does not allow that has threads of another kind. */
+/* The lock is pthread's. A program that brings functions of its own and does not allow that has threads of another
+ * kind. */
 static CK_RV check_arguments(const CK_C_INITIALIZE_ARGS *arguments)
 {
 	if (!arguments)

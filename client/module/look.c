@@ -41,7 +41,7 @@ CK_RV ks_look(struct ks_front *front, enum ks_look how)
 
 	ks_front_leave();
 	int r = ask(how, known, &listing);
-	CK_RV rv = ks_front_return(epoch);
+	CK_RV rv = ks_front_return(epoch, &front);
 	/* Another thread began later and was faster: what it saw is newer. */
 	if (rv != CKR_OK || look < front->last_look)
 		return rv;
@@ -83,7 +83,7 @@ CK_RV ks_look_at(struct ks_front *front, struct ks_ask_key *keys, size_t n_keys)
 		struct ks_client_identity *identity = NULL;
 		ks_front_leave();
 		int r = ks_ask_get(&keys[i], &identity);
-		rv = ks_front_return(epoch);
+		rv = ks_front_return(epoch, &front);
 		struct ks_key *key = rv == CKR_OK && r == 0 ? find_again(front, &keys[i]) : NULL;
 		/* A key whose certificates cannot be had is one without; the others are still of use. */
 		if (key && ks_look_take_chain(front, key, generation, identity->chain) < 0) {

@@ -2,9 +2,9 @@
 /*
  * look: the agent's list as slots and keys, and when it is asked for.
  *
- * A list stays true as long as its generation does. It is read at C_GetSlotList with NULL, where programs expect news
- * (PKCS#11 2.40 section 5.5); elsewhere the generation is compared, at most once a second. An agent that is not there is
- * an empty list: no token present, and no error for a program that only looks around.
+ * A list stays true as long as its generation does. It is read at C_GetSlotList with NULL, where programs expect
+ * news (PKCS#11 2.40 section 5.5); elsewhere the generation is compared, at most once a second. An agent that is not
+ * there is an empty list: no token present, and no error for a program that only looks around.
  *
  * Runs in: any program, in all of its threads.
  */
@@ -24,6 +24,7 @@ enum ks_look {
 /* With the lock, which is given away meanwhile, and held again on CKR_OK alone. */
 CK_RV ks_look(struct ks_front *front, enum ks_look how) KS_WARN_UNUSED;
 
-/* The certificates of these keys (taken, with the array): of each that has none for this generation yet. Lock as above. */
+/* The certificates of these keys (taken, with the array): of each that has none for this generation yet. Lock as
+ * above. */
 struct ks_ask_key;
 CK_RV ks_look_at(struct ks_front *front, struct ks_ask_key *keys, size_t n_keys) KS_WARN_UNUSED;

@@ -25,8 +25,8 @@ struct ks_listing {
 	size_t n_rows;
 };
 
-/* For ks_ask_list(), with a listing as userdata. Identities whose token is gone or whose key PKCS#11 has no words for are
- * left out. */
+/* For ks_ask_list(), with a listing as userdata. Identities whose token is gone or whose key PKCS#11 has no words
+ * for are left out. */
 int ks_listing_add(const struct ks_msg_identity *identity, void *listing);
 void ks_listing_deinit(struct ks_listing *listing);
 

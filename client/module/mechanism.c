@@ -189,8 +189,8 @@ CK_RV ks_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE_PTR mechanisms, CK_
 	return CKR_OK;
 }
 
-/* The hashes that PSS parameters may name. Nothing can be done with them alone, and they are not listed; but Java asks for
- * them before it uses PSS (P11PSSSignature). */
+/* The hashes that PSS parameters may name. Nothing can be done with them alone, and they are not listed; but Java
+ * asks for them before it uses PSS (P11PSSSignature). */
 static bool is_pss_hash(CK_MECHANISM_TYPE type)
 {
 	return type == CKM_SHA256 || type == CKM_SHA384 || type == CKM_SHA512;

@@ -24,8 +24,8 @@ struct ks_mechanism {
 	bool raw;
 };
 
-/* CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID, CKR_KEY_TYPE_INCONSISTENT. PSS parameters must be those of TLS: MGF1
- * with the same hash, salt as long as the hash (RFC 8446 section 4.2.3). */
+/* CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID, CKR_KEY_TYPE_INCONSISTENT. PSS parameters must be those of
+ * TLS: MGF1 with the same hash, salt as long as the hash (RFC 8446 section 4.2.3). */
 CK_RV ks_mechanism_read(const CK_MECHANISM *mechanism, const struct ks_spki *spki, struct ks_mechanism *ret_mechanism)
 	KS_WARN_UNUSED;
 

@@ -2,7 +2,8 @@
 /*
  * session: see session.h; C_OpenSession to C_Logout (PKCS#11 2.40 section 5.6), C_SessionCancel (3.0).
  *
- * Runs in: any program, in all of its threads. A PIN that a program insists on giving is not looked at and goes nowhere.
+ * Runs in: any program, in all of its threads. A PIN that a program insists on giving is not looked at and goes
+ * nowhere.
  */
 #include "client/module/session.h"
 
@@ -153,7 +154,8 @@ CK_RV ks_GetSessionInfo(CK_SESSION_HANDLE handle, CK_SESSION_INFO_PTR info)
 
 /* --- users ------------------------------------------------------------------------------------------------------- */
 
-/* No login is needed. Programs that insist on one are told that it went well, as all that they would do after it works. */
+/* No login is needed. Programs that insist on one are told that it went well, as all that they would do after it
+ * works. */
 static CK_RV login(struct ks_session *session, CK_USER_TYPE user_type)
 {
 	switch (user_type) {

@@ -2,8 +2,8 @@
 /*
  * session: from a handle to the session and its token.
  *
- * A session outlives the absence of its token, and the agent: calls answer CKR_DEVICE_REMOVED meanwhile and go on when it
- * is back, as there is no login in it that could be lost.
+ * A session outlives the absence of its token, and the agent: calls answer CKR_DEVICE_REMOVED meanwhile and go on
+ * when it is back, as there is no login in it that could be lost.
  *
  * Runs in: any program, in all of its threads.
  */

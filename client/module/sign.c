@@ -5,8 +5,8 @@
  *	C_SignInit ── operation ──┬─ C_Sign ───────────────────┐
  *	                          └─ C_SignUpdate … C_SignFinal ┴─ taken out of the session, the agent asked, freed
  *
- * How long a signature will be is known from the key, so a program that asks for the size, or has too little room, costs
- * no signature. While the agent is asked the session has no operation and says so; no lock is held.
+ * How long a signature will be is known from the key, so a program that asks for the size, or has too little room,
+ * costs no signature. While the agent is asked the session has no operation and says so; no lock is held.
  *
  * Runs in: any program, in all of its threads.
  */
@@ -43,23 +43,17 @@ KS_DEFINE_CLEANUP(struct ks_operation *, ks_operation_free)
 /* --- beginning --------------------------------------------------------------------------------------------------- */
 
 /* All that the operation needs when the key is gone from the list. */
-static CK_RV make_operation(const struct ks_front *front, const struct ks_key *key, const CK_MECHANISM *mechanism,
-			    struct ks_operation **ret_operation)
+static CK_RV fill_operation(const struct ks_front *front, const struct ks_key *key, const CK_MECHANISM *mechanism,
+			    struct ks_operation *operation)
 {
-	KS_CLEANUP(ks_operation_freep) struct ks_operation *operation = calloc(1, sizeof(*operation));
-	if (!operation)
-		return CKR_HOST_MEMORY;
 	CK_RV rv = ks_mechanism_read(mechanism, &key->spki, &operation->mechanism);
 	if (rv != CKR_OK)
 		return rv;
 	memcpy(operation->spki_der, key->spki.der.data, key->spki.der.size);
 	if (ks_spki_read(ks_bytes(operation->spki_der, key->spki.der.size), &operation->spki) < 0)
 		return CKR_GENERAL_ERROR;
-	if (ks_ask_key_copy(front, key, &operation->key) < 0)
-		return CKR_HOST_MEMORY;
 	ks_buffer_init(&operation->input, KS_SIGN_INPUT_MAX);
-	*ret_operation = KS_STEAL(operation);
-	return CKR_OK;
+	return ks_ask_key_copy(front, key, &operation->key) < 0 ? CKR_HOST_MEMORY : CKR_OK;
 }
 
 /* A raw mechanism on a key without `digest`: the agent is asked all the same, for nothing, so that it says who wanted
@@ -93,13 +87,14 @@ static CK_RV find_key(const struct ks_front *front, const struct ks_session *ses
 	return CKR_OK;
 }
 
-/* 3.0: without a mechanism whatever is active ends (section 5.13.1). */
+/* 3.0: without a mechanism whatever is active ends (section 5.13.1). operation is empty. */
 static CK_RV begin(struct ks_front *front, struct ks_session *session, const CK_MECHANISM *mechanism,
-		   CK_OBJECT_HANDLE key_handle, struct ks_operation **ret_operation, bool *ret_allowed)
+		   CK_OBJECT_HANDLE key_handle, struct ks_operation *operation, bool *ret_allowed)
 {
 	const struct ks_key *key;
 
-	*ret_operation = NULL;
+	if (!session->slot->present)
+		return CKR_DEVICE_REMOVED;
 	if (!mechanism) {
 		ks_operation_free(session->operation);
 		session->operation = NULL;
@@ -109,35 +104,51 @@ static CK_RV begin(struct ks_front *front, struct ks_session *session, const CK_
 		return CKR_OPERATION_ACTIVE;
 	CK_RV rv = find_key(front, session, key_handle, &key);
 	if (rv == CKR_OK)
-		rv = make_operation(front, key, mechanism, ret_operation);
+		rv = fill_operation(front, key, mechanism, operation);
 	if (rv == CKR_OK)
-		*ret_allowed = !(*ret_operation)->mechanism.raw || key->digest;
+		*ret_allowed = !operation->mechanism.raw || key->digest;
+	return rv;
+}
+
+/* Without the lock, which is held again on CKR_OK alone. */
+static CK_RV ask_and_return(const struct ks_operation *operation, CK_SESSION_HANDLE handle,
+			    struct ks_session **ret_session)
+{
+	struct ks_front *front;
+
+	CK_RV rv = ask_for_digests(operation);
+	if (rv == CKR_OK)
+		rv = ks_front_return(operation->key.epoch, &front);
+	if (rv != CKR_OK)
+		return rv;
+	rv = ks_session_find(front, handle, ret_session);
+	if (rv == CKR_OK && ((*ret_session)->operation || (*ret_session)->signing))
+		rv = CKR_OPERATION_ACTIVE;
+	if (rv != CKR_OK)
+		ks_front_leave();
 	return rv;
 }
 
 CK_RV ks_SignInit(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key)
 {
-	KS_CLEANUP(ks_operation_freep) struct ks_operation *operation = NULL;
+	KS_CLEANUP(ks_operation_freep) struct ks_operation *operation = calloc(1, sizeof(*operation));
 	struct ks_front *front;
 	struct ks_session *session;
 	bool allowed = true;
 
+	if (!operation)
+		return CKR_HOST_MEMORY;
 	CK_RV rv = ks_session_enter(handle, &front, &session);
 	if (rv != CKR_OK)
 		return rv;
-	rv = session->slot->present ? begin(front, session, mechanism, key, &operation, &allowed) : CKR_DEVICE_REMOVED;
+	rv = begin(front, session, mechanism, key, operation, &allowed);
 	if (!allowed) {
 		ks_front_leave();
-		rv = ask_for_digests(operation);
-		if (rv == CKR_OK)
-			rv = ks_front_return(operation->key.epoch);
+		rv = ask_and_return(operation, handle, &session);
 		if (rv != CKR_OK)
 			return rv;
-		rv = ks_session_find(front, handle, &session);
-		if (rv == CKR_OK && (session->operation || session->signing))
-			rv = CKR_OPERATION_ACTIVE;
 	}
-	if (rv == CKR_OK && operation)
+	if (rv == CKR_OK && mechanism)
 		session->operation = KS_STEAL(operation);
 	ks_front_leave();
 	return rv;

@@ -4,8 +4,8 @@
  *
  * One slot for each token of the agent (docs/adr/0012-one-slot-for-each-token.md). A slot stays when its token goes.
  *
- * Runs in: any program, in all of its threads. Has no thread of its own: who waits for events compares the generation of
- * the agent's list once a second, in the thread that the program gave it.
+ * Runs in: any program, in all of its threads. Has no thread of its own: who waits for events compares the
+ * generation of the agent's list once a second, in the thread that the program gave it.
  */
 #include "client/module/cryptoki.h"
 
@@ -19,8 +19,8 @@
 #define MANUFACTURER "keystay"
 #define MODEL "keystay"
 
-/* The agent asks for PINs itself, so a program that insists on a login has none to ask for: PROTECTED_AUTHENTICATION_PATH
- * without LOGIN_REQUIRED. */
+/* The agent asks for PINs itself, so a program that insists on a login has none to ask for:
+ * PROTECTED_AUTHENTICATION_PATH without LOGIN_REQUIRED. */
 #define TOKEN_FLAGS (CKF_TOKEN_INITIALIZED | CKF_WRITE_PROTECTED | CKF_PROTECTED_AUTHENTICATION_PATH)
 
 static CK_VERSION version(void)

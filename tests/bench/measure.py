@@ -8,7 +8,8 @@ usage: measure.py PLAN ROUNDS BATCHES FIGURES [--memory NAME PID]...   adds to F
 A line of PLAN is a JSON list: comparison, name of the way, unit, command (which may begin with variables). Unit "ms":
 the time from start to end of the command is the figure, ROUNDS times. Units "us" and "per_second": the command does a
 batch and prints the figures, BATCHES times; "mb_per_second" is such a one as well. Unit "instructions": those that
-valgrind counts in the command, a few times. The first way of a comparison is what its others are divided by.
+valgrind counts in the command, a few times. Unit "round_trips": how often it waits for an answer on a socket, as strace
+sees it. The first way of a comparison is what its others are divided by.
 """
 import json
 import os
@@ -26,6 +27,8 @@ def one_figure(unit, command):
     command = command[n_variables:]
     if unit == "instructions":
         command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]
+    if unit == "round_trips":
+        command = ["strace", "-f", "-y", *command]
     start = time.perf_counter()
     result = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True)
     took = time.perf_counter() - start
@@ -35,13 +38,27 @@ def one_figure(unit, command):
         return took * 1000
     if unit == "instructions":
         return int(re.search(r"Collected : (\d+)", result.stderr.decode())[1]) / 1e6
+    if unit == "round_trips":
+        return round_trips(result.stderr.decode(errors="replace"))
     figures = json.loads(result.stdout)
     return figures["median_us"] if unit == "us" else figures["per_second"]
 
 
+def round_trips(trace):
+    """How often something was sent on a socket and then something received on it."""
+    asked, count = set(), 0
+    for call, socket in re.findall(r"^(?:\[pid +\d+\] )?(\w+)\(\d+<(socket:\[\d+\])>", trace, re.M):
+        if call in ("write", "writev", "send", "sendto", "sendmsg"):
+            asked.add(socket)
+        elif call in ("read", "readv", "recvfrom", "recvmsg") and socket in asked:
+            asked.remove(socket)
+            count += 1
+    return count
+
+
 def compare(name, ways, rounds, batches):
     figures = [[] for _ in ways]
-    turns = {"ms": rounds, "instructions": min(3, rounds // 2)}.get(ways[0][1], batches)
+    turns = {"ms": rounds, "instructions": min(3, rounds // 2), "round_trips": min(3, rounds // 2)}.get(ways[0][1], batches)
     for number in range(1 + turns):
         for step in range(len(ways)):
             index = (number + step) % len(ways)
@@ -98,7 +115,7 @@ def measure(plan, rounds, batches, path, memory):
 
 
 UNITS = {"ms": "ms", "us": "µs", "per_second": "per second", "mb_per_second": "MB per second",
-         "instructions": "millions of instructions"}
+         "instructions": "millions of instructions", "round_trips": "round trips"}
 
 
 def table(path):

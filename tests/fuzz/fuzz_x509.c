@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_x509: any bytes as a certificate that the PKCS#11 module shows, as a DigestInfo and as an ECDSA signature: all that
- * module reads of what others wrote.
+ * fuzz_x509: any bytes as a certificate that the PKCS#11 module shows, as a DigestInfo and as an ECDSA signature:
+ * all that module reads of what others wrote.
  *
- * Checks beside memory errors: what was found lies inside the input, where lib/protocol finds the key as well; dates are
- * digits, the label is text; a signature that was taken apart is the same when put together.
+ * Checks beside memory errors: what was found lies inside the input, where lib/protocol finds the key as well; dates
+ * are digits, the label is text; a signature that was taken apart is the same when put together.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -139,6 +139,12 @@ run env "${RIG_PRELOAD[@]}" OPENSSL_CONF="$T/openssl.cnf" curl -q --silent --sho
 expect_status 0 "curl gets its page with the installed provider"
 expect_out "client=CN=alice" "curl gets its page with the installed provider"
 
+process_start_until tunnel 'listening on' "$KEYSTAY" tunnel alice --listen "unix:$T/tunnel.sock" \
+	--target "localhost:$port" --ca "$T/ca/root.pem" || fail "keystay tunnel: $(cat "$T/tunnel.log")"
+run curl -q --silent --show-error --max-time "$DEADLINE_S" --unix-socket "$T/tunnel.sock" http://localhost/
+expect_out "client=CN=alice" "the installed keystay tunnel finds its program and its provider"
+process_stop "$started"
+
 agent_stop
 expect_equal "$agent_code" 0 "SIGTERM stops it with exit code 0"
 wait_until "STOPPING=1" notified STOPPING=1

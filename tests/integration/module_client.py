@@ -3,12 +3,14 @@
 """One process that has a PKCS#11 module loaded, as a browser has: it knows the standard and nothing of keystay.
 
 Signs a digest of zeros (CKM_ECDSA) for each line of its input and prints "signed" or the name of what went wrong. It
-looks for the token each time, and keeps session and key for as long as they work.
+looks for the token each time, and keeps session and key for as long as they work. After a line "pending" it signs in
+another thread, with what it has, and ends at the next line whatever that thread is at.
 
 usage: module_client.py MODULE TOKEN KEY
 """
 import ctypes
 import sys
+import threading
 
 ULONG = ctypes.c_ulong
 # Places in CK_FUNCTION_LIST, after its version.
@@ -83,6 +85,9 @@ class Client:
         slot = self.find_slot()
         if self.session is None:
             self.find_key(slot)
+        self.sign_now()
+
+    def sign_now(self):
         mechanism = Mechanism(CKM_ECDSA, None, 0)
         self.call(SIGN_INIT, self.session, ctypes.pointer(mechanism), self.handle)
         signature, size = ctypes.create_string_buffer(64), ULONG(64)
@@ -91,7 +96,11 @@ class Client:
 
 def main():
     client = Client(*sys.argv[1:4])
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        if line == "pending\n":
+            threading.Thread(target=client.sign_now, daemon=True).start()
+            sys.stdin.readline()
+            return
         try:
             client.sign()
             print("signed", flush=True)

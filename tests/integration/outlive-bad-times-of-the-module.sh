@@ -119,10 +119,19 @@ find_token() {
 wait_until "unlock finds the token" find_token
 works "the token is back"
 
-fd=${running[1]}
-exec {fd}>&-
+# Its end, in the middle of a signature that never comes.
+has_asked() {
+	[[ $(ls -l "/proc/$running_pid/fd") == *socket:* ]]
+}
+kill -STOP "$agent_pid"
+echo pending >&"${running[1]}"
+wait_until "a signature is wanted" has_asked
+began=$SECONDS
+echo >&"${running[1]}"
 wait "$running_pid" || fail "the running program did not end well: $(cat "$T/running.log")"
-ok "the running program ends well"
+[ $((SECONDS - began)) -lt 10 ] || fail "its end took $((SECONDS - began)) s"
+ok "a running program may end while a signature is pending"
+kill -CONT "$agent_pid"
 
 # --- what valgrind finds ---------------------------------------------------------------------------------------------
 

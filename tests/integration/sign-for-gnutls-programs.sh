@@ -110,3 +110,22 @@ for version in 1.3 1.2; do
 	signs $version
 	refuses $version
 done
+
+# What GnuTLS does when a program loads a key: SHA-256("test text"). p11-kit shows it; the last server speaks TLS 1.2.
+# loads KEY: wget; what it wanted signed is in $T/digests, how often it asked the agent in $T/asked.
+loads() {
+	local before
+	before=$(wc -l <"$T/agent.log")
+	run wget_page "$1" 1.2
+	grep -a 'IN: pData' "$T/err" | uniq >"$T/digests" || true
+	tail -n +$((before + 1)) "$T/agent.log" | grep -c "igned for wget" >"$T/asked" || true
+}
+echo 'log-calls: yes' >>"$XDG_CONFIG_HOME/pkcs11/modules/keystay-pkcs11.module"
+loads p256
+expect_status 0 "wget with p256"
+grep -qF 'pData = (32) "\x0FFs\x8E\xBE\xD3p\xC5\xC5.\xE0\xAD\x96\xDE\xC8\xF4Y\xFB\x90\x1C,' "$T/digests" ||
+	fail "GnuTLS does not sign the digest of \"test text\": $(cat "$T/digests")"
+expect_equal "$(cat "$T/asked")" 2 "GnuTLS first signs the digest of \"test text\", then that of the handshake"
+loads closed
+expect_status 4 "wget with closed"
+expect_equal "$(cat "$T/asked")" 2 "refused the first, it fails at the second"

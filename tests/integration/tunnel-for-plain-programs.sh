@@ -71,6 +71,15 @@ for version in 1.3 1.2; do
 	run through "$where" cut 100000
 	expect_out "a reset" "what is cut off has no good end over TCP, TLS $version"
 done
+# A server that knows no ALPN speaks what the client expects only where that is HTTP/1.1.
+tunnel_start no-alpn 127.0.0.1:0 --alpn h2
+run through "$where" hash 1
+expect_fail "a server without ALPN speaks no HTTP/2"
+wait_until "a sentence about it" tunnel_said no-alpn "the server speaks none of the protocols of --alpn"
+tunnel_start any-alpn 127.0.0.1:0 --alpn h2,http/1.1
+run through "$where" hash 1
+expect_status 0 "a server without ALPN may speak HTTP/1.1"
+ok "a server without ALPN"
 run through "$where" crowd 50 200000
 expect_out "50 at once, and one that was held" "50 at once, one held open"
 

@@ -85,11 +85,15 @@ second=$started
 waiting=$!
 process_started $waiting
 prompt_wait $((shown + 1))
+began=$SECONDS
 kill -INT "$second"
+wait_until "its socket to go" test ! -e "$T/t.sock" # the first one is taken: two of a kind would count as one
 kill -INT "$second"
 code=0
 wait "$second" || code=$?
-expect_equal "$code" 0 "a second signal ends it although a dialog is open"
+expect_equal "$code" 0 "SIGINT ends it"
+[ $((SECONDS - began)) -lt 4 ] || fail "a second signal did not hurry it: $((SECONDS - began)) s"
+ok "a second signal ends it at once although a dialog is open"
 wait $waiting && fail "a client was served by nobody"
 wait_until "the dialog to be closed" prompt_is_gone
 [ ! -e "$T/t.sock" ] || fail "its socket is still there"

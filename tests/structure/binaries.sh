@@ -108,6 +108,11 @@ exports_exactly "$tap" OSSL_provider_init keystay_tap_find
 holds is_hardened "$tap" "keystay-tap.so is hardened"
 holds stays_in_memory "$tap" "keystay-tap.so stays in memory"
 breaks stays_in_memory "$provider"
+module=$build/lib/pkcs11/keystay-pkcs11.so
+holds needs_libc_only "$module" "the PKCS#11 module needs the C library only"
+holds loads_nothing "$module" "the PKCS#11 module imports no dlopen"
+exports_exactly "$module" C_GetFunctionList C_GetInterface C_GetInterfaceList
+holds is_hardened "$module" "keystay-pkcs11.so is hardened"
 
 for name in keystay keystay-agent keystay-token keystay-prompt keystay-tunnel; do
 	holds is_hardened "$build/bin/$name" "$name is hardened"

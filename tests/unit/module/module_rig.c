@@ -169,6 +169,25 @@ static void serve(struct fake_agent *agent, int fd)
 
 /* --- the rig ----------------------------------------------------------------------------------------------------- */
 
+void module_rig_load(struct module_rig *rig)
+{
+	rig->library = dlopen(KEYSTAY_MODULE, RTLD_NOW | RTLD_LOCAL);
+	if (!rig->library)
+		(void)fprintf(stderr, "%s\n", dlerror());
+	MUST(rig->library);
+	union {
+		void *pointer;
+		CK_RV (*call)(CK_FUNCTION_LIST **list);
+	} get = { .pointer = dlsym(rig->library, "C_GetFunctionList") };
+	MUST(get.pointer && get.call(&rig->calls) == CKR_OK);
+}
+
+void module_rig_unload(struct module_rig *rig)
+{
+	MUST(dlclose(rig->library) == 0);
+	rig->library = NULL;
+}
+
 void module_rig_start(struct module_rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));
@@ -179,15 +198,7 @@ void module_rig_start(struct module_rig *rig)
 	software_token_start(&rig->token);
 	rig->software = rig->token.agent.serve;
 	rig->token.agent.serve = serve;
-	rig->library = dlopen(KEYSTAY_MODULE, RTLD_NOW | RTLD_LOCAL);
-	if (!rig->library)
-		(void)fprintf(stderr, "%s\n", dlerror());
-	MUST(rig->library);
-	union {
-		void *pointer;
-		CK_RV (*call)(CK_FUNCTION_LIST **list);
-	} get = { .pointer = dlsym(rig->library, "C_GetFunctionList") };
-	MUST(get.pointer && get.call(&rig->calls) == CKR_OK);
+	module_rig_load(rig);
 }
 
 void module_rig_stop(struct module_rig *rig)

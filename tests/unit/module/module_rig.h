@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * module_rig: keystay-pkcs11.so of this build, loaded as a program loads it, and a fake agent with six software keys on a
- * token "corp" that lists them, signs digests where they are allowed, and serves all its connections at once.
+ * module_rig: keystay-pkcs11.so of this build, loaded as a program loads it, and a fake agent with six software keys
+ * on a token "corp" that lists them, signs digests where they are allowed, and serves all its connections at once.
  */
 #pragma once
 
@@ -35,6 +35,10 @@ struct module_rig {
 /* Starts the agent and loads the module; nothing is initialised. */
 void module_rig_start(struct module_rig *rig);
 void module_rig_stop(struct module_rig *rig);
+
+/* As often as one likes, in between. */
+void module_rig_load(struct module_rig *rig);
+void module_rig_unload(struct module_rig *rig);
 
 /* Another list from now on. */
 void module_rig_tell(struct module_rig *rig, bool gone, bool digest);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_module: keystay-pkcs11.so from outside: slots, tokens, objects, attributes, and the rules of Cryptoki around them.
+ * test_module: keystay-pkcs11.so from outside: slots, tokens, objects, attributes, and the rules of Cryptoki around
+ * them.
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_module_parts: the readers inside keystay-pkcs11.so by themselves: DigestInfo, certificates, signatures; the table
- * of errors.
+ * test_module_parts: the readers inside keystay-pkcs11.so by themselves: DigestInfo, certificates, signatures; the
+ * table of errors.
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_module_threads: threads, children of fork(), C_Finalize at bad times, loading and unloading.
+ * test_module_threads: threads, children of fork(), C_Finalize at bad times.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -278,31 +277,6 @@ static void test_a_child_of_a_busy_parent_begins_anew(void **state)
 	assert_int_equal(waiter.rv, CKR_CRYPTOKI_NOT_INITIALIZED);
 }
 
-/* --- loading ----------------------------------------------------------------------------------------------------- */
-
-static void test_it_can_be_unloaded_and_loaded_again(void **state)
-{
-	struct module_rig *rig = *state;
-
-	for (unsigned i = 0; i < 10; i++) {
-		CK_SESSION_HANDLE session = module_rig_open(rig);
-		struct signer signer = { .rig = rig, .session = session };
-		signer.key = module_rig_find(rig, session, CKO_PRIVATE_KEY, "p256");
-		assert_int_not_equal(module_rig_find(rig, session, CKO_CERTIFICATE, "p256"), CK_INVALID_HANDLE);
-		(void)sign(&signer);
-		assert_int_equal(signer.rv, CKR_OK);
-		assert_int_equal(rig->calls->C_Finalize(NULL), CKR_OK);
-		assert_int_equal(dlclose(rig->library), 0);
-		rig->library = dlopen(KEYSTAY_MODULE, RTLD_NOW | RTLD_LOCAL);
-		assert_non_null(rig->library);
-		union {
-			void *pointer;
-			CK_RV (*call)(CK_FUNCTION_LIST **list);
-		} get = { .pointer = dlsym(rig->library, "C_GetFunctionList") };
-		assert_int_equal(get.call(&rig->calls), CKR_OK);
-	}
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -315,7 +289,6 @@ int main(void)
 		TEST(test_waiting_ends_with_an_event_or_with_finalize),
 		TEST(test_a_child_begins_anew),
 		TEST(test_a_child_of_a_busy_parent_begins_anew),
-		TEST(test_it_can_be_unloaded_and_loaded_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -123,6 +124,21 @@ static void test_door_removes_only_its_own_socket(void **state)
 	ks_door_close(&second);
 }
 
+/* Two that start at once over one leftover would each remove the other's. */
+static void test_door_waits_for_another_one_that_opens(void **state)
+{
+	struct ks_door door;
+	int other = open(folder, O_RDONLY | O_DIRECTORY);
+
+	(void)state;
+	assert_int_equal(flock(other, LOCK_EX), 0);
+	assert_int_equal(ks_door_open(where, &door, why, sizeof(why)), KS_ERR_BUSY);
+	assert_int_equal(access(path, F_OK), -1);
+	(void)close(other);
+	assert_int_equal(ks_door_open(where, &door, why, sizeof(why)), 0);
+	ks_door_close(&door);
+}
+
 static void test_door_leaves_files_alone(void **state)
 {
 	struct ks_door door;
@@ -173,6 +189,7 @@ int main(void)
 		TEST(test_door_takes_no_live_socket),
 		TEST(test_door_replaces_what_was_left_behind),
 		TEST(test_door_removes_only_its_own_socket),
+		TEST(test_door_waits_for_another_one_that_opens),
 		TEST(test_door_leaves_files_alone),
 		TEST(test_door_needs_a_folder_that_others_cannot_change),
 		TEST(test_door_listens_on_loopback_only),

@@ -282,7 +282,10 @@ static void test_relay_has_its_time_when_it_is_stopped(void **state)
 {
 	(void)state;
 	start(false, 60000);
+	send_plain("before");
+	expect_tls("before");
 	assert_int_equal(eventfd_write(rig.stop_fd, 1), 0);
+	(void)poll(NULL, 0, 100); /* it has seen that; nothing tells us so */
 	send_plain("still");
 	expect_tls("still");
 	assert_int_equal(ended(), KS_RELAY_STOPPED);
