@@ -29,6 +29,7 @@ struct ks_asking {
 	unsigned n_dialogs;
 	uint32_t told_flags;                  /* what the last dialog told of the token */
 	bool at_reader;                       /* the PIN is typed there; the dialog only says so */
+	bool consents;                        /* ... once the person has said yes to a dialog */
 	struct ks_asking_words words;         /* of the first asker */
 	struct ks_prompt_place place;         /* of the same */
 	char problem[KS_PROMPT_PROBLEM_SIZE]; /* of the last answer */
@@ -121,12 +122,35 @@ static void end_well(struct ks_asking *asking)
 	asking_free(asking);
 }
 
+static void put_pin(struct ks_asker *asker, struct ks_secret *pin, struct ks_unlock_entry *entry)
+{
+	ks_secret_free(asker->pin);
+	asker->pin = pin;
+	if (entry)
+		ks_unlock_hold(entry);
+	if (asker->pin_of)
+		ks_unlock_release(asker->pin_of);
+	asker->pin_of = entry;
+}
+
+bool ks_asking_is_for(const struct ks_asker *asker, const struct ks_unlock_entry *entry)
+{
+	return (asker->asking && asker->asking->entry == entry) || (asker->pin && asker->pin_of == entry);
+}
+
+struct ks_secret *ks_asking_take_pin(struct ks_asker *asker, const struct ks_unlock_entry *entry)
+{
+	struct ks_secret *pin = asker->pin_of == entry ? KS_STEAL(asker->pin) : NULL;
+
+	put_pin(asker, NULL, NULL);
+	return pin;
+}
+
 void ks_asking_leave(struct ks_asker *asker)
 {
 	struct ks_asking *asking = asker->asking;
 
-	ks_secret_free(asker->pin);
-	asker->pin = NULL;
+	put_pin(asker, NULL, NULL);
 	if (!asking) {
 		unlink_asker(asker);
 		return;
@@ -162,6 +186,7 @@ static void fail_absent(struct ks_asking *asking)
 /* --- the login --------------------------------------------------------------------------------------------------- */
 
 static void show_dialog(struct ks_asking *asking);
+static int start_prompt(struct ks_asking *asking, const struct ks_token *token);
 
 static void give_pin(struct ks_asking *asking, const struct ks_secret *pin)
 {
@@ -169,8 +194,15 @@ static void give_pin(struct ks_asking *asking, const struct ks_secret *pin)
 
 	while (asker != &asking->askers && !asker->wants_pin)
 		asker = asker->next;
-	if (asker != &asking->askers && pin && ks_secret_copy(pin, &asker->pin) < 0)
+	struct ks_secret *copy = NULL;
+	if (asker == &asking->askers || !pin)
+		return;
+	if (ks_secret_copy(pin, &copy) < 0) {
 		ks_log_warning("the PIN is asked for once more: locked memory ran out");
+		return;
+	}
+	put_pin(asker, copy, asking->entry);
+	asker->told_flags = asking->told_flags;
 }
 
 /* Worth another dialog: the person may know better now. */
@@ -261,8 +293,7 @@ static void hand_over(struct ks_asking *asking, struct ks_secret *pin)
 {
 	struct ks_asker *asker = asking->askers.next;
 
-	ks_secret_free(asker->pin);
-	asker->pin = pin;
+	put_pin(asker, pin, asking->entry);
 	asker->told_flags = asking->told_flags;
 	ks_state_wake(asking->state);
 	end_well(asking);
@@ -301,6 +332,47 @@ static void on_shown(int error, const char *text, struct ks_secret *pin, void *u
 	fail_dialog(asking, KS_ERR_CANCELLED, "");
 }
 
+/* told: what a dialog has told of the token; without trouble there is nothing to tell. */
+static int log_in_at_reader(struct ks_asking *asking, const struct ks_token *token, uint32_t told, char *why)
+{
+	struct ks_secret *empty = NULL;
+
+	int error = ks_secret_new(&empty);
+	if (error < 0)
+		return error;
+	const struct ks_login_request request = { .pin = empty, .by_dialog = true, .told_flags = told };
+	error = ks_login_start(asking->state, token, &request, on_login, asking, &asking->login, why);
+	if (error == 0 && start_prompt(asking, token) < 0)
+		ks_log_notice("type the PIN of token \"%s\" at its reader", token->inventory->label);
+	return error;
+}
+
+/* Now the reader may wait for a PIN. */
+static void on_consent(int error, const char *text, struct ks_secret *pin, void *userdata)
+{
+	struct ks_asking *asking = userdata;
+	struct ks_token token;
+	struct ks_secret *empty = NULL;
+	char why[KS_TEXT_MAX] = "";
+
+	ks_secret_free(pin);
+	asking->prompt = NULL;
+	asking->consents = false;
+	if (error == 0 && asking->for_signature)
+		error = ks_secret_new(&empty);
+	if (error < 0) {
+		fail_dialog(asking, error, text);
+	} else if (asking->for_signature) {
+		hand_over(asking, empty); /* the signature itself is what the reader waits for */
+	} else if (!find_token(asking, &token)) {
+		fail_absent(asking);
+	} else {
+		error = log_in_at_reader(asking, &token, asking->told_flags, why);
+		if (error < 0)
+			fail_all(asking, error, why[0] ? why : ks_error_text(error));
+	}
+}
+
 static int start_prompt(struct ks_asking *asking, const struct ks_token *token)
 {
 	struct ks_state *state = asking->state;
@@ -311,7 +383,9 @@ static int start_prompt(struct ks_asking *asking, const struct ks_token *token)
 	ks_asking_words_describe(&asking->words, token, ks_tries_count(state->tries, &id), asking->at_reader,
 				 description, sizeof(description));
 	const struct ks_prompt_question question = {
-		.kind = asking->at_reader ? KS_PROMPT_SHOW : KS_PROMPT_PIN,
+		.kind = !asking->at_reader ? KS_PROMPT_PIN :
+			asking->consents   ? KS_PROMPT_CONFIRM :
+					     KS_PROMPT_SHOW,
 		.pinentry = state->settings->pinentry,
 		.title = "keystay",
 		.description = description,
@@ -322,8 +396,11 @@ static int start_prompt(struct ks_asking *asking, const struct ks_token *token)
 		.timeout_ms = (uint32_t)state->settings->prompt_timeout_ms,
 		.place = asking->place,
 	};
-	return ks_prompt_start(state->prompts, &question, asking->at_reader ? on_shown : on_answer, asking,
-			       &asking->prompt);
+	return ks_prompt_start(state->prompts, &question,
+			       !asking->at_reader ? on_answer :
+			       asking->consents   ? on_consent :
+						    on_shown,
+			       asking, &asking->prompt);
 }
 
 static void show_dialog(struct ks_asking *asking)
@@ -430,22 +507,6 @@ static int log_in_from_file(struct ks_asking *asking, const struct ks_token *tok
 	return error;
 }
 
-static int log_in_at_reader(struct ks_asking *asking, const struct ks_token *token, char *why)
-{
-	struct ks_secret *empty = NULL;
-
-	int error = ks_secret_new(&empty);
-	if (error < 0)
-		return error;
-	const struct ks_login_request request = { .pin = empty,
-						  .by_dialog = true,
-						  .told_flags = token->inventory->pin_flags };
-	error = ks_login_start(asking->state, token, &request, on_login, asking, &asking->login, why);
-	if (error == 0 && start_prompt(asking, token) < 0)
-		ks_log_notice("type the PIN of token \"%s\" at its reader", token->inventory->label);
-	return error;
-}
-
 static int begin(struct ks_asking *asking, const struct ks_token *token, const struct ks_asking_reason *reason,
 		 const struct ks_settings_token *source, char *why)
 {
@@ -454,8 +515,11 @@ static int begin(struct ks_asking *asking, const struct ks_token *token, const s
 		if (error == 0 || !reason->may_prompt || is_cooling(token->lock))
 			return error;
 	}
-	if (asking->at_reader)
-		return log_in_at_reader(asking, token, why);
+	/* At a reader with keys the login itself asks; one that may cost the last try begins with a yes. */
+	asking->consents = asking->at_reader && ks_login_may_try(asking->state, token, false, why) < 0;
+	why[0] = '\0';
+	if (asking->at_reader && !asking->consents)
+		return log_in_at_reader(asking, token, 0, why);
 	asking->n_dialogs = 1;
 	return start_prompt(asking, token);
 }
@@ -511,14 +575,8 @@ int ks_asking_join_for_signature(struct ks_state *state, const struct ks_token *
 	asking->for_signature = true;
 	asking->words.for_signature = true;
 	add_asker(asking, asker);
-	if (asking->at_reader) {
-		/* The signature itself is what the reader waits for. */
-		error = ks_secret_new(&asker->pin);
-		if (error == 0)
-			ks_state_wake(state);
-		end_well(asking);
-		return error;
-	}
+	/* Nobody types a PIN at a reader who does not know for whom. */
+	asking->consents = asking->at_reader;
 	error = start_prompt(asking, token);
 	if (error < 0) {
 		end_well(asking);

@@ -47,8 +47,15 @@ struct ks_asker {
 	 * then serves both. Given to one asker at most; owned by the asker. */
 	bool wants_pin;
 	struct ks_secret *pin;
-	uint32_t told_flags; /* what the dialog that took pin told of the token (enum ks_pin_flag) */
+	struct ks_unlock_entry *pin_of; /* the token that pin was typed for; held */
+	uint32_t told_flags;            /* what the dialog that took pin told of the token (enum ks_pin_flag) */
 };
+
+/* Is it this token that the asker waits for, or has a PIN of? */
+bool ks_asking_is_for(const struct ks_asker *asker, const struct ks_unlock_entry *entry);
+
+/* The PIN that was typed for this token, given; one of another token is wiped. NULL: there is none. */
+struct ks_secret *ks_asking_take_pin(struct ks_asker *asker, const struct ks_unlock_entry *entry) KS_WARN_UNUSED;
 
 /* The token's PIN is needed. 0: it is being asked for, the asker waits. Else nothing is asked: TOKEN_LOCKED, CANCELLED
  * (a person said no a moment ago), PIN_BLOCKED, QUOTA …, with a sentence in why (KS_TEXT_MAX bytes). Who waits for it

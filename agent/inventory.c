@@ -362,6 +362,51 @@ static int merge_news(struct ks_inventory *inventory)
 	return 0;
 }
 
+/* --- twins ------------------------------------------------------------------------------------------------------- */
+
+bool ks_inventory_are_twins(const struct ks_inventory_token *a, const struct ks_inventory_token *b)
+{
+	return strcmp(a->serial, b->serial) == 0 && strcmp(a->label, b->label) == 0 &&
+	       strcmp(a->model, b->model) == 0 && strcmp(a->manufacturer, b->manufacturer) == 0 &&
+	       memcmp(a->digest, b->digest, sizeof(a->digest)) == 0;
+}
+
+static bool is_taken(const struct ks_inventory *inventory, const struct ks_inventory_token *token, uint32_t twin)
+{
+	for (size_t i = 0; i < inventory->n_tokens; i++) {
+		const struct ks_inventory_token *other = &inventory->tokens[i];
+		if (other != token && other->has_place && other->twin == twin && ks_inventory_are_twins(other, token))
+			return true;
+	}
+	return false;
+}
+
+/* A token keeps its number among twins from report to report: when one is taken out, no other takes its place, and with
+ * it its PIN. */
+static void keep_places(struct ks_inventory *inventory)
+{
+	for (size_t i = 0; i < inventory->n_news; i++) {
+		const struct ks_inventory_token *old = ks_inventory_token(inventory, inventory->news[i].number);
+		if (!old || !old->has_place || !ks_inventory_are_twins(old, &inventory->news[i]))
+			continue;
+		inventory->news[i].twin = old->twin;
+		inventory->news[i].has_place = true;
+	}
+}
+
+static void choose_places(struct ks_inventory *inventory)
+{
+	for (size_t i = 0; i < inventory->n_tokens; i++) {
+		struct ks_inventory_token *token = &inventory->tokens[i];
+		if (token->has_place)
+			continue;
+		token->twin = 0;
+		while (is_taken(inventory, token, token->twin))
+			token->twin++;
+		token->has_place = true;
+	}
+}
+
 static int take_end(struct ks_inventory *inventory, struct ks_bytes body)
 {
 	struct ks_msg_worker_inventory message;
@@ -372,6 +417,7 @@ static int take_end(struct ks_inventory *inventory, struct ks_bytes body)
 		return r;
 
 	log_left_out(inventory);
+	keep_places(inventory);
 	if (message.all) {
 		tokens_free(inventory->tokens, inventory->n_tokens);
 		inventory->tokens = inventory->news;
@@ -387,6 +433,7 @@ static int take_end(struct ks_inventory *inventory, struct ks_bytes body)
 	inventory->news = NULL;
 	inventory->n_news = 0;
 	inventory->news_cut = false;
+	choose_places(inventory);
 	return 0;
 }
 

@@ -45,6 +45,8 @@ struct ks_inventory_token {
 	uint32_t pin_flags; /* enum ks_pin_flag */
 	uint32_t pin_min, pin_max;
 	bool logged_in;
+	uint32_t twin; /* 0; 1, 2 … of tokens that say the same of everything: each keeps its own while it is there */
+	bool has_place;     /* twin was chosen */
 	uint8_t digest[32]; /* of its public objects, as seen while logged out */
 	struct ks_inventory_key *keys;
 	size_t n_keys;
@@ -72,6 +74,9 @@ void ks_inventory_deinit(struct ks_inventory *inventory);
  * then does inventory change. */
 int ks_inventory_take(struct ks_inventory *inventory, uint8_t type, struct ks_bytes body, bool *ret_complete)
 	KS_WARN_UNUSED;
+
+/* Do both say the same of themselves, and show the same objects? */
+bool ks_inventory_are_twins(const struct ks_inventory_token *a, const struct ks_inventory_token *b);
 
 /* The token was taken out: forgets it and its objects. */
 void ks_inventory_drop(struct ks_inventory *inventory, uint32_t number);

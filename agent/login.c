@@ -37,22 +37,15 @@ static void login_free(struct ks_token_login *login)
 
 /* --- the count (invariant I6) ------------------------------------------------------------------------------------ */
 
-/* The token never saw the PIN: what the worker looks at before C_Login. All else counts as a wrong one, also an answer
- * that never came. */
-static bool was_not_submitted(int error)
-{
-	return error == KS_ERR_PIN_BLOCKED || error == KS_ERR_PIN_FINAL_TRY || error == KS_ERR_CHANGED ||
-	       error == KS_ERR_BUSY;
-}
-
-static void count_outcome(struct ks_state *state, const struct ks_unlock_entry *entry, int error)
+/* Unless it is known that the token was not given the PIN, it counts as a wrong one, also when no answer ever came. */
+static void count_outcome(struct ks_state *state, const struct ks_unlock_entry *entry, int error, bool given)
 {
 	const struct ks_token_id id = ks_unlock_id(entry);
 	int r = 0;
 
 	if (error == 0)
 		r = ks_tries_succeeded(state->tries, &id);
-	else if (was_not_submitted(error))
+	else if (!given)
 		r = ks_tries_not_submitted(state->tries, &id);
 	if (r < 0)
 		ks_log_warning("the count of PINs in %s was not brought up to date: %s", ks_tries_file(state->tries),
@@ -130,7 +123,7 @@ static void on_login(int error, const char *text, struct ks_bytes reply, void *u
 	struct ks_token_login *login = userdata;
 	struct ks_state *state = login->state;
 
-	count_outcome(state, login->entry, error);
+	count_outcome(state, login->entry, error, ks_worker_call_gave_pin(login->call));
 	if (error == 0) {
 		error = accept_login(login);
 		if (error < 0)
@@ -172,7 +165,7 @@ static int send_login(struct ks_state *state, const struct ks_token *token, stru
 	}
 	error = ks_worker_login(token->worker, request, on_login, login, &login->call);
 	if (error < 0)
-		count_outcome(state, token->lock, KS_ERR_BUSY);
+		count_outcome(state, token->lock, error, false);
 	return error;
 }
 
@@ -219,7 +212,7 @@ int ks_login_start(struct ks_state *state, const struct ks_token *token, const s
 		   ks_login_done *done, void *userdata, struct ks_token_login **ret_login, char *why)
 {
 	KS_CLEANUP(ks_secret_freep) struct ks_secret *taken = request->pin;
-	struct ks_worker_login call = { .final_try = request->by_dialog && (request->told_flags & KS_PIN_TROUBLE),
+	struct ks_worker_login call = { .told = request->by_dialog ? request->told_flags & KS_PIN_TROUBLE : 0,
 					.unattended = request->unattended,
 					.pin = taken };
 	struct ks_token_login *login;
@@ -250,6 +243,14 @@ int ks_login_again(struct ks_state *state, const struct ks_token *token)
 	if (ks_login_is_under_way(state, token->lock))
 		return 0;
 	int error = ks_login_may_try(state, token, true, why);
+	if (error == 0 && token->lock->has_twin) {
+		(void)ks_text_print(
+			why, sizeof(why),
+			"token \"%s\": another one says the same of itself, so the kept PIN is not given to "
+			"either; a person says which",
+			token->inventory->label);
+		error = KS_ERR_NEEDS_DIALOG;
+	}
 	if (error < 0) {
 		/* Somebody gave wrong PINs meanwhile: a kept one is not worth a try. */
 		ks_log_notice("%s", why);

@@ -71,8 +71,13 @@ static const struct ks_inventory_token *find_same(const struct ks_inventory *inv
 /* The old one may see more, since it is logged in: only what the new one sees is looked for in the old. */
 static bool knows_more(const struct ks_inventory *fresh, const struct ks_inventory *old)
 {
-	if (fresh->n_tokens != old->n_tokens)
+	if (fresh->n_tokens > old->n_tokens)
 		return true;
+	/* One that is in use and was not seen may be a hiccup of a call; its next use tells. */
+	for (size_t i = 0; i < old->n_tokens; i++) {
+		if (!old->tokens[i].logged_in && !find_same(fresh, &old->tokens[i]))
+			return true;
+	}
 	for (size_t i = 0; i < fresh->n_tokens; i++) {
 		const struct ks_inventory_token *token = &fresh->tokens[i];
 		const struct ks_inventory_token *same = find_same(old, token);

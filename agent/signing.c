@@ -79,8 +79,7 @@ static void signing_free(struct signing *signing)
 	set_state(signing, LOOKING);
 	signing->timer = sd_event_source_disable_unref(signing->timer);
 	ks_asking_leave(&signing->asker);
-	ks_signing_pin_end(&signing->pin, signing->request->state);
-	ks_worker_call_cancel(signing->call);
+	ks_signing_pin_leave(&signing->pin, signing->request->state, signing->call);
 	free(signing);
 }
 
@@ -331,8 +330,9 @@ static enum next_step ask(struct signing *signing, const struct finding *finding
  * PIN can be asked for. */
 static enum token_use choose_token(struct signing *signing, struct finding *finding)
 {
-	enum token_use best = TOKEN_USE_NO;
+	enum token_use best = TOKEN_USE_NO, asked_use = TOKEN_USE_NO;
 	bool chosen = false;
+	struct finding asked = *finding;
 
 	for (size_t i = 0; i < finding->identity->n_locations; i++) {
 		struct ks_token token;
@@ -342,6 +342,11 @@ static enum token_use choose_token(struct signing *signing, struct finding *find
 		/* It has just logged in and told of its private key; the keyring that knows of it comes with the news. */
 		if (use == TOKEN_USE_NOW && finding->identity->locations[i].key == KS_LOCATION_NO_KEY)
 			use = TOKEN_USE_SOON;
+		if (ks_asking_is_for(&signing->asker, token.lock)) {
+			asked_use = use;
+			asked.location = finding->identity->locations[i];
+			asked.token = token;
+		}
 		if (chosen && use <= best)
 			continue;
 		chosen = true;
@@ -349,7 +354,12 @@ static enum token_use choose_token(struct signing *signing, struct finding *find
 		finding->location = finding->identity->locations[i];
 		finding->token = token;
 	}
-	return best;
+	/* A PIN is for the token that its dialog named; only one that needs none is better. */
+	if (asked_use == TOKEN_USE_NO ||
+	    (best == TOKEN_USE_NOW && !ks_signing_pin_is_wanted(&finding->token, finding->location.key)))
+		return best;
+	*finding = asked;
+	return asked_use;
 }
 
 /* The kept PIN was given and taken, and still nobody is logged in: it is not given again at each request, a person
@@ -509,9 +519,11 @@ static void on_signed(int error, const char *text, struct ks_bytes reply, void *
 	struct signing *signing = userdata;
 	struct finding finding = { 0 };
 
+	bool gave_pin = ks_worker_call_gave_pin(signing->call);
+
 	signing->call = NULL;
 	set_state(signing, LOOKING);
-	ks_signing_pin_count(&signing->pin, signing->request->state, error);
+	ks_signing_pin_count(&signing->pin, signing->request->state, error, gave_pin);
 	if (error == KS_ERR_TOKEN_ABSENT &&
 	    !ks_keyring_by_hash(signing->request->state->keyring, signing->message.spki_hash.data)) {
 		refuse(signing, NULL, error, TAKEN_OUT);

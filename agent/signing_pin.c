@@ -2,6 +2,8 @@
 /* signing_pin: see signing_pin.h. Runs in: keystay-agent. */
 #include "agent/signing_pin.h"
 
+#include <stdlib.h>
+
 #include "agent/login.h"
 #include "lib/base/log.h"
 #include "lib/protocol/limits.h"
@@ -52,12 +54,12 @@ static bool may_use_kept(struct ks_state *state, const struct ks_token *token)
 enum ks_signing_pin_source ks_signing_pin_find(struct ks_signing_pin *pin, struct ks_state *state,
 					       const struct ks_token *token, struct ks_asker *asker)
 {
-	if (asker->pin) {
+	struct ks_secret *typed = ks_asking_take_pin(asker, token->lock);
+	if (typed) {
 		ks_secret_free(pin->pin);
-		pin->pin = asker->pin;
+		pin->pin = typed;
 		pin->by_dialog = true;
 		pin->told_flags = asker->told_flags;
-		asker->pin = NULL;
 	}
 	if (pin->turn && pin->turn != token->lock)
 		ks_signing_pin_end(pin, state);
@@ -84,24 +86,25 @@ int ks_signing_pin_give(struct ks_signing_pin *pin, struct ks_state *state, cons
 		return error;
 	pin->submitted = true;
 	sign->authenticate = true;
-	sign->final_try = pin->by_dialog && (pin->told_flags & KS_PIN_TROUBLE);
+	sign->told = pin->by_dialog ? pin->told_flags & KS_PIN_TROUBLE : 0;
 	sign->unattended = !pin->by_dialog;
 	sign->pin = pin->pin;
 	pin->pin = NULL;
 	return 0;
 }
 
-void ks_signing_pin_count(struct ks_signing_pin *pin, struct ks_state *state, int error)
+void ks_signing_pin_count(struct ks_signing_pin *pin, struct ks_state *state, int error, bool given)
 {
-	if (!pin->submitted || !pin->turn)
+	if (!pin->submitted || pin->counted || !pin->turn)
 		return;
+	pin->counted = true;
 	const struct ks_token_id id = ks_unlock_id(pin->turn);
 	int r = 0;
 
 	if (error == 0)
 		r = ks_tries_succeeded(state->tries, &id);
-	else if (error == KS_ERR_BUSY || error == KS_ERR_PIN_BLOCKED || error == KS_ERR_PIN_FINAL_TRY)
-		r = ks_tries_not_submitted(state->tries, &id); /* the token never saw it */
+	else if (!given)
+		r = ks_tries_not_submitted(state->tries, &id);
 	else
 		ks_unlock_forget_pin(pin->turn);
 	if (r < 0)
@@ -119,4 +122,40 @@ void ks_signing_pin_end(struct ks_signing_pin *pin, struct ks_state *state)
 	ks_unlock_release(pin->turn);
 	pin->turn = NULL;
 	ks_state_wake(state);
+}
+
+/* --- a client that leaves ---------------------------------------------------------------------------------------- */
+
+/* A PIN that is on its way, and nobody who waits for the signature. */
+struct orphan {
+	struct ks_signing_pin pin;
+	struct ks_state *state;
+	struct ks_worker_call *call;
+};
+
+static void on_orphan(int error, const char *text, struct ks_bytes reply, void *userdata)
+{
+	struct orphan *orphan = userdata;
+
+	(void)text;
+	(void)reply;
+	ks_signing_pin_count(&orphan->pin, orphan->state, error, ks_worker_call_gave_pin(orphan->call));
+	ks_signing_pin_end(&orphan->pin, orphan->state);
+	free(orphan);
+}
+
+void ks_signing_pin_leave(struct ks_signing_pin *pin, struct ks_state *state, struct ks_worker_call *call)
+{
+	struct orphan *orphan = pin->submitted && ks_worker_call_gave_pin(call) ? calloc(1, sizeof(*orphan)) : NULL;
+
+	if (orphan) {
+		*orphan = (struct orphan){ .pin = *pin, .state = state, .call = call };
+		ks_worker_call_hand_over(call, on_orphan, orphan);
+		*pin = (struct ks_signing_pin){ 0 };
+		return;
+	}
+	if (!ks_worker_call_gave_pin(call))
+		ks_signing_pin_count(pin, state, KS_ERR_CANCELLED, false); /* it was never sent */
+	ks_worker_call_cancel(call);
+	ks_signing_pin_end(pin, state);
 }

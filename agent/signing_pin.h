@@ -18,6 +18,7 @@ struct ks_signing_pin {
 	bool by_dialog;
 	uint32_t told_flags;
 	bool submitted;
+	bool counted; /* what became of that */
 };
 
 enum ks_signing_pin_source {
@@ -40,8 +41,12 @@ enum ks_signing_pin_source ks_signing_pin_find(struct ks_signing_pin *pin, struc
 int ks_signing_pin_give(struct ks_signing_pin *pin, struct ks_state *state, const struct ks_token *token,
 			struct ks_worker_sign *sign) KS_WARN_UNUSED;
 
-/* The outcome of the signature. A PIN that was wrong is not kept any longer. */
-void ks_signing_pin_count(struct ks_signing_pin *pin, struct ks_state *state, int error);
+/* The outcome of the signature; given: the token may have seen the PIN. One that was wrong is not kept any longer. */
+void ks_signing_pin_count(struct ks_signing_pin *pin, struct ks_state *state, int error, bool given);
+
+/* The client has gone, or was refused. A PIN that is on its way is counted when its outcome is known; else call (or NULL)
+ * is cancelled. */
+void ks_signing_pin_leave(struct ks_signing_pin *pin, struct ks_state *state, struct ks_worker_call *call);
 
 /* The end of the signature, however it came: the next one's turn. */
 void ks_signing_pin_end(struct ks_signing_pin *pin, struct ks_state *state);

@@ -427,9 +427,8 @@ static int open_tries(struct ks_state *state)
 	error = ks_path_runtime(&runtime);
 	if (error < 0)
 		return error;
-	free(folder);
-	folder = ks_path_join(runtime, "state");
-	return folder ? ks_tries_open(folder, &state->tries) : KS_ERR_NO_MEMORY;
+	KS_AUTO_FREE char *instead = ks_path_join(runtime, "state");
+	return instead ? ks_tries_open_instead(folder ? folder : instead, instead, &state->tries) : KS_ERR_NO_MEMORY;
 }
 
 int ks_state_init(struct ks_state *state, sd_event *event, const char *configuration, struct ks_settings *settings)

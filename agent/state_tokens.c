@@ -12,17 +12,13 @@
 #include "lib/base/text.h"
 #include "lib/protocol/uri.h"
 
-/* Two cards of one batch may say the same of everything: their order in the inventory tells them apart. */
-static uint32_t twin_of(const struct ks_inventory *inventory, const struct ks_inventory_token *token)
+static bool has_twin(const struct ks_inventory *inventory, const struct ks_inventory_token *token)
 {
-	uint32_t n = 0;
-
-	for (const struct ks_inventory_token *other = inventory->tokens; other < token; other++) {
-		n += strcmp(other->serial, token->serial) == 0 && strcmp(other->label, token->label) == 0 &&
-		     strcmp(other->model, token->model) == 0 && strcmp(other->manufacturer, token->manufacturer) == 0 &&
-		     memcmp(other->digest, token->digest, sizeof(token->digest)) == 0;
+	for (size_t i = 0; i < inventory->n_tokens; i++) {
+		if (&inventory->tokens[i] != token && ks_inventory_are_twins(&inventory->tokens[i], token))
+			return true;
 	}
-	return n;
+	return false;
 }
 
 static bool fill_token(struct ks_state *state, struct ks_worker *worker, struct ks_inventory_token *inventory,
@@ -34,11 +30,12 @@ static bool fill_token(struct ks_state *state, struct ks_worker *worker, struct 
 					.serial = inventory->serial,
 					.label = inventory->label,
 					.digest = inventory->digest,
-					.twin = twin_of(ks_worker_inventory(worker), inventory) };
+					.twin = inventory->twin };
 	struct ks_unlock_entry *entry = ks_unlock_entry(&state->unlock, &id);
 
 	if (!entry)
 		return false;
+	entry->has_twin = entry->has_twin || has_twin(ks_worker_inventory(worker), inventory);
 	*ret_token = (struct ks_token){ .worker = worker, .inventory = inventory, .lock = entry };
 	return true;
 }

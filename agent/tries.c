@@ -50,6 +50,8 @@ struct memory {
 struct ks_tries {
 	char *folder;
 	char *file;
+	struct ks_tries_list older; /* of a folder that cannot be written to any more */
+	bool older_is_unreadable;
 	struct memory *memory; /* of its own, since looking a count up may have to read again */
 };
 
@@ -227,6 +229,7 @@ void ks_tries_close(struct ks_tries *tries)
 		return;
 	if (tries->memory)
 		ks_tries_list_deinit(&tries->memory->list);
+	ks_tries_list_deinit(&tries->older);
 	free(tries->memory);
 	free(tries->folder);
 	free(tries->file);
@@ -266,6 +269,28 @@ int ks_tries_open(const char *folder, struct ks_tries **ret_tries)
 	return 0;
 }
 
+int ks_tries_open_instead(const char *unwritable, const char *folder, struct ks_tries **ret_tries)
+{
+	KS_AUTO_CLOSE int fd = open(unwritable, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	KS_AUTO_FREE char *text = NULL;
+	struct ks_tries *tries;
+	struct stat info;
+	size_t size = 0;
+	bool is_missing = fd < 0 && errno == ENOENT;
+
+	int r = ks_tries_open(folder, &tries);
+	if (r < 0 || is_missing)
+		goto end;
+	int old = fd < 0 ? KS_ERR_DENIED : read_text(fd, &text, &size, &info);
+	if (old == 0 && text)
+		old = ks_tries_file_read(ks_bytes(text, size), &tries->older);
+	tries->older_is_unreadable = old < 0;
+end:
+	if (r == 0)
+		*ret_tries = tries;
+	return r;
+}
+
 const char *ks_tries_file(const struct ks_tries *tries)
 {
 	return tries->file;
@@ -273,13 +298,15 @@ const char *ks_tries_file(const struct ks_tries *tries)
 
 /* --- counting ---------------------------------------------------------------------------------------------------- */
 
-static unsigned count_of(const struct memory *memory, const uint8_t hash[32])
+static unsigned count_of(const struct ks_tries *tries, const uint8_t hash[32])
 {
-	const struct ks_tries_line *line = ks_tries_list_find(&memory->list, hash);
+	const struct ks_tries_line *line = ks_tries_list_find(&tries->memory->list, hash);
 
+	if (!line)
+		line = ks_tries_list_find(&tries->older, hash);
 	if (line)
 		return line->count;
-	return memory->unreadable ? KS_TRIES_UNKNOWN : 0;
+	return tries->memory->unreadable || tries->older_is_unreadable ? KS_TRIES_UNKNOWN : 0;
 }
 
 unsigned ks_tries_count(const struct ks_tries *tries, const struct ks_token_id *id)
@@ -292,7 +319,7 @@ unsigned ks_tries_count(const struct ks_tries *tries, const struct ks_token_id *
 	/* Another agent may have counted since. */
 	if (!is_up_to_date(tries) && (open_folder(tries, &folder_fd) < 0 || load(tries, folder_fd) < 0))
 		return KS_TRIES_UNKNOWN;
-	return count_of(tries->memory, hash);
+	return count_of(tries, hash);
 }
 
 enum change { MORE, LESS, NONE };
@@ -324,8 +351,7 @@ static int count(const struct ks_tries *tries, const struct ks_token_id *id, enu
 	if (r == 0)
 		r = load_or_set_aside(tries, folder_fd);
 	if (r == 0)
-		r = ks_tries_list_set(&tries->memory->list, hash, changed(count_of(tries->memory, hash), change),
-				      id->label);
+		r = ks_tries_list_set(&tries->memory->list, hash, changed(count_of(tries, hash), change), id->label);
 	if (r == 0)
 		r = write_file(tries, folder_fd);
 	tries->memory->known = false; /* what holds is what stands in the file */

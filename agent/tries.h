@@ -18,6 +18,9 @@ struct ks_tries;
  * (renamed to *.unreadable) with a log line; as long as it is there, every token without a line counts as
  * KS_TRIES_UNKNOWN until its next good login. DENIED, UNTRUSTED_PATH or SYSTEM when the folder cannot be used. */
 int ks_tries_open(const char *folder, struct ks_tries **ret_tries) KS_WARN_UNUSED;
+/* The same, when unwritable cannot be written to (a file system that has become read-only): what stands there still
+ * counts for tokens that folder knows nothing of. */
+int ks_tries_open_instead(const char *unwritable, const char *folder, struct ks_tries **ret_tries) KS_WARN_UNUSED;
 void ks_tries_close(struct ks_tries *tries);
 
 /* Two: from here on only a dialog that says so may submit. */

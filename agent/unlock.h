@@ -31,6 +31,7 @@ struct ks_unlock_entry {
 	char *module, *manufacturer, *model, *serial, *label; /* owned */
 	uint8_t digest[KS_TOKEN_DIGEST_SIZE];
 	uint32_t twin;
+	bool has_twin;          /* once there was another like it: a new process may take the one for the other */
 	unsigned n_users;       /* ks_unlock_hold(): somebody keeps a pointer over a wait */
 	bool held;              /* a person locked it: only a person unlocks it, no PIN from a file */
 	uint64_t cool_until_ms; /* monotonic: a person said no to its dialog, it is not shown again by itself */

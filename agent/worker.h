@@ -46,6 +46,13 @@ struct ks_worker_watcher {
  * TOKEN_ABSENT also when its token was taken out while the call was under way. */
 typedef void ks_worker_done(int error, const char *text, struct ks_bytes reply, void *userdata);
 
+/* Of a login or a signature with a PIN: may the token have been given it? Inside done(), or before. false when the call was
+ * never sent, or when its worker says that it failed before that. */
+bool ks_worker_call_gave_pin(const struct ks_worker_call *call);
+
+/* Whoever started the call is gone, but its outcome is still wanted. */
+void ks_worker_call_hand_over(struct ks_worker_call *call, ks_worker_done *done, void *userdata);
+
 /* program: the path of keystay-token, borrowed for ever. Starts nothing yet. */
 int ks_worker_new(sd_event *event, const char *program, const struct ks_settings_module *module,
 		  const struct ks_worker_watcher *watcher, struct ks_worker **ret_worker) KS_WARN_UNUSED;
@@ -100,7 +107,7 @@ struct ks_worker_sign {
 	/* A context-specific login for this one signature (CKA_ALWAYS_AUTHENTICATE). pin is taken, whatever the outcome;
 	 * an empty one is typed at the reader. */
 	bool authenticate;
-	bool final_try;
+	uint32_t told; /* KS_PIN_COUNT_LOW, KS_PIN_FINAL_TRY: what a dialog told of */
 	bool unattended;
 	struct ks_secret *pin;
 };
@@ -111,9 +118,9 @@ int ks_worker_sign(struct ks_worker *worker, const struct ks_worker_sign *sign, 
 
 struct ks_worker_login {
 	uint32_t token;
-	const char *serial;    /* of the token that the PIN was given for */
-	const uint8_t *digest; /* of the same, KS_TOKEN_DIGEST_SIZE bytes */
-	bool final_try;
+	const char *serial;          /* of the token that the PIN was given for */
+	const uint8_t *digest;       /* of the same, KS_TOKEN_DIGEST_SIZE bytes */
+	uint32_t told;               /* as above */
 	bool unattended;             /* a kept PIN or one from a file */
 	const struct ks_secret *pin; /* borrowed during the call of ks_worker_login() only */
 };

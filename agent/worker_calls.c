@@ -102,6 +102,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 static void mark_sent(struct ks_worker *worker, struct ks_worker_call *call)
 {
 	call->state = CALL_SENT;
+	call->gave_pin = call->with_pin || call->reply_type == KS_MSG_WORKER_LOGIN_REPLY;
 	call->deadline_ms = ks_clock_monotonic_ms() + call->deadline_after_ms;
 	append(&worker->sent, call);
 	worker->n_sent++;
@@ -163,9 +164,9 @@ static void send_with_pin(struct ks_worker *worker, struct ks_worker_call *call)
 	const struct ks_msg_worker_sign *sign = &call->sign;
 	KS_CLEANUP(ks_secret_freep) struct ks_secret *pin = KS_STEAL(call->pin);
 	struct ks_msg_worker_sign_with_pin message = {
-		KS_MESSAGE_HEAD(call->id), .token = sign->token,         .key = sign->key,
-		.scheme = sign->scheme,    .final_try = call->final_try, .unattended = call->unattended,
-		.input = sign->input,      .pin = ks_secret_bytes(pin),  .is_digest = sign->is_digest
+		KS_MESSAGE_HEAD(call->id), .token = sign->token,        .key = sign->key,
+		.scheme = sign->scheme,    .told = call->told,          .unattended = call->unattended,
+		.input = sign->input,      .pin = ks_secret_bytes(pin), .is_digest = sign->is_digest
 	};
 
 	ks_channel_send(&worker->channel, KS_MSG_WORKER_SIGN_WITH_PIN, &message);
@@ -241,7 +242,7 @@ int ks_worker_sign(struct ks_worker *worker, const struct ks_worker_sign *sign, 
 	call->owner = sign->owner;
 	call->token = sign->token;
 	call->with_pin = sign->authenticate;
-	call->final_try = sign->final_try;
+	call->told = sign->told;
 	call->unattended = sign->unattended;
 	call->pin = KS_STEAL(pin);
 	call->sign = (struct ks_msg_worker_sign){ KS_MESSAGE_HEAD(call->id),
@@ -287,7 +288,7 @@ int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *logi
 		return KS_ERR_NO_MEMORY;
 	call->token = login->token;
 	struct ks_msg_worker_login message = { .token = login->token,
-					       .final_try = login->final_try,
+					       .told = login->told,
 					       .unattended = login->unattended,
 					       .serial = ks_bytes_text(login->serial),
 					       .digest = ks_bytes(login->digest, KS_TOKEN_DIGEST_SIZE),
@@ -467,6 +468,17 @@ static void look_whether_idle(struct ks_worker *worker)
 		worker->watcher.idle(worker, worker->watcher.userdata);
 }
 
+static int read_error(const struct ks_frame *frame, struct ks_msg_error *ret_message)
+{
+	struct ks_msg_worker_not_given not_given;
+
+	if (frame->type == KS_MSG_ERROR)
+		return ks_message_read(frame->type, frame->body, ret_message, sizeof(*ret_message));
+	int r = ks_message_read(frame->type, frame->body, &not_given, sizeof(not_given));
+	*ret_message = (struct ks_msg_error){ .code = not_given.code, .text = not_given.text };
+	return r;
+}
+
 int ks_worker_take_reply(struct ks_worker *worker, const struct ks_frame *frame)
 {
 	uint32_t version, id;
@@ -475,16 +487,18 @@ int ks_worker_take_reply(struct ks_worker *worker, const struct ks_frame *frame)
 	struct ks_worker_call *call = worker->sent;
 	while (call && call->id != id)
 		call = call->next;
-	if (!call || (frame->type != call->reply_type && frame->type != KS_MSG_ERROR))
+	bool not_given = frame->type == KS_MSG_WORKER_NOT_GIVEN;
+	if (!call || (frame->type != call->reply_type && frame->type != KS_MSG_ERROR && !(not_given && call->gave_pin)))
 		return KS_ERR_MALFORMED; /* an answer to nothing, or of the wrong kind */
 
 	int error = 0;
 	char text[KS_TEXT_MAX] = "";
-	if (frame->type == KS_MSG_ERROR) {
+	if (frame->type != call->reply_type) {
 		struct ks_msg_error message;
-		int result = ks_message_read(frame->type, frame->body, &message, sizeof(message));
+		int result = read_error(frame, &message);
 		if (result < 0)
 			return result;
+		call->gave_pin = call->gave_pin && !not_given;
 		error = read_code(message.code);
 		ks_text_escape(message.text, text, sizeof(text));
 	}
@@ -564,4 +578,15 @@ void ks_worker_call_cancel(struct ks_worker_call *call)
 	} else {
 		call->state = CALL_CANCELLED; /* sent or failed: freed when its answer or its turn comes */
 	}
+}
+
+bool ks_worker_call_gave_pin(const struct ks_worker_call *call)
+{
+	return call && call->gave_pin;
+}
+
+void ks_worker_call_hand_over(struct ks_worker_call *call, ks_worker_done *done, void *userdata)
+{
+	call->done = done;
+	call->userdata = userdata;
 }

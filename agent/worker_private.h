@@ -34,8 +34,10 @@ struct ks_worker_call {
 	uint8_t *input;
 	/* With a PIN of its own: it leaves us when it is sent. */
 	bool with_pin;
-	bool final_try, unattended;
+	uint32_t told;
+	bool unattended;
 	struct ks_secret *pin;
+	bool gave_pin; /* sent, and the worker has not said otherwise */
 };
 
 /* The owners that were served last, so that all have their turn. */

@@ -2,6 +2,7 @@
 /* pin: see pin.h. Runs in: keystay-token. */
 #include "pkcs11/pin.h"
 
+#include "lib/protocol/message.h"
 #include "pkcs11/ckr.h"
 
 static int refuse_blocked(const struct ks_token *token, struct ks_problem *problem)
@@ -23,13 +24,14 @@ static int refuse_expired(const struct ks_token *token, struct ks_problem *probl
 static int check_flags(const struct ks_token *token, struct ks_pin_terms terms, struct ks_problem *problem)
 {
 	CK_FLAGS flags = token->info.flags;
-	bool told = terms.final_try && !terms.unattended;
+	uint32_t told = terms.unattended ? 0 : terms.told;
 
 	if (flags & CKF_USER_PIN_LOCKED)
 		return refuse_blocked(token, problem);
 	if (flags & CKF_USER_PIN_TO_BE_CHANGED)
 		return refuse_expired(token, problem);
-	if (told || !(flags & (CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_COUNT_LOW)))
+	if (flags & CKF_USER_PIN_FINAL_TRY ? (told & KS_PIN_FINAL_TRY) != 0 :
+					     !(flags & CKF_USER_PIN_COUNT_LOW) || (told & KS_PIN_TROUBLE) != 0)
 		return 0;
 	if (flags & CKF_USER_PIN_FINAL_TRY)
 		return ks_problem_set(problem, KS_ERR_PIN_FINAL_TRY,

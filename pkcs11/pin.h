@@ -13,7 +13,7 @@
 
 /* What the agent says of a PIN. */
 struct ks_pin_terms {
-	bool final_try;  /* a dialog told the person what is at stake */
+	uint32_t told;   /* KS_PIN_COUNT_LOW, KS_PIN_FINAL_TRY: what a dialog told the person */
 	bool unattended; /* a kept PIN or one from a file: nobody was asked */
 };
 

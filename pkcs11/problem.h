@@ -6,11 +6,14 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "lib/base/error.h"
 
 struct ks_problem {
 	int error; /* KS_ERR_*, 0 before anything was said */
 	char text[640];
+	bool not_given; /* of a request with a PIN: it failed before the token was given it */
 };
 
 /* Returns error, so that "return ks_problem_set(…)" ends a function. problem may be NULL: nobody wants to know. */

@@ -240,12 +240,13 @@ static int login(struct ks_serve *serve, const struct ks_msg_worker_login *messa
 					    .digests = serve->digests,
 					    .serial = message->serial,
 					    .digest = message->digest,
-					    .terms = { .final_try = message->final_try,
-						       .unattended = message->unattended } };
+					    .terms = { .told = message->told, .unattended = message->unattended } };
 	int r = ks_user_login(token, &user, &submitted, problem);
 	ks_secret_free(KS_STEAL(taken));
 	r = explain_failure(serve, token->number, r, problem);
-	return submitted || r == KS_ERR_CHANGED || !token->present ? report_after(serve, token, r) : r;
+	problem->not_given = !submitted;
+	/* Also when nothing was tried: what the token shows now is why. */
+	return submitted || r < 0 ? report_after(serve, token, r) : r;
 }
 
 static int take_login(struct ks_serve *serve, const void *message, struct ks_problem *problem)
@@ -254,6 +255,7 @@ static int take_login(struct ks_serve *serve, const void *message, struct ks_pro
 	KS_CLEANUP(ks_secret_freep) struct ks_secret *pin = NULL;
 	const struct ks_msg_worker_login_reply reply = { KS_MESSAGE_HEAD(request->id) };
 
+	problem->not_given = true;
 	int r = take_pin(serve, request->pin, &pin, problem);
 	if (r < 0)
 		return r;
@@ -267,7 +269,7 @@ static int take_login(struct ks_serve *serve, const void *message, struct ks_pro
 static int sign_with_pin(struct ks_serve *serve, const struct ks_msg_worker_sign_with_pin *message,
 			 struct ks_sign_pin *pin, struct ks_buffer *signature, struct ks_problem *problem)
 {
-	const struct ks_pin_terms terms = { .final_try = message->final_try, .unattended = message->unattended };
+	const struct ks_pin_terms terms = { .told = message->told, .unattended = message->unattended };
 	const struct sign_what what = { .key = message->key,
 					.scheme = message->scheme,
 					.input = message->input,
@@ -282,8 +284,9 @@ static int sign_with_pin(struct ks_serve *serve, const struct ks_msg_worker_sign
 		r = sign(serve, token, &what, signature, problem);
 	if (pin->submitted && pin->rv != CKR_OK)
 		r = explain_failure(serve, token->number, ks_pin_explain(token, pin->rv, problem), problem);
+	problem->not_given = !pin->submitted;
 	/* After a good signature nothing is told: it would cost an inventory each time. */
-	return r < 0 && (pin->submitted || !token->present) ? report_after(serve, token, r) : r;
+	return r < 0 ? report_after(serve, token, r) : r;
 }
 
 static int take_sign_with_pin(struct ks_serve *serve, const void *message, struct ks_problem *problem)
@@ -292,6 +295,7 @@ static int take_sign_with_pin(struct ks_serve *serve, const void *message, struc
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer signature = { 0 };
 	struct ks_sign_pin pin = { 0 };
 
+	problem->not_given = true;
 	int r = take_pin(serve, request->pin, &pin.secret, problem);
 	if (r < 0)
 		return r;

@@ -282,6 +282,13 @@ static bool is_of_use(const CK_TOKEN_INFO *info)
 	return (info->flags & CKF_TOKEN_INITIALIZED) && strcmp(model, OWN_MODEL) != 0;
 }
 
+/* A hiccup of a call is no removal: the token that was there is still there, and its next use will tell. */
+static void keep_known(const struct ks_tokens *tokens, CK_SLOT_ID slot, bool seen[KS_TOKENS_PER_MODULE])
+{
+	for (size_t i = 0; i < tokens->n; i++)
+		seen[i] = seen[i] || (tokens->list[i]->present && tokens->list[i]->sessions.slot == slot);
+}
+
 /* A slot that has a token, or had one a moment ago. */
 static int look_into(struct ks_tokens *tokens, CK_SLOT_ID slot, bool seen[KS_TOKENS_PER_MODULE])
 {
@@ -292,8 +299,11 @@ static int look_into(struct ks_tokens *tokens, CK_SLOT_ID slot, bool seen[KS_TOK
 	if (!ks_slot_is_listed(tokens->slots, slot, description))
 		return 0;
 	memset(&info, 0, sizeof(info));
+	CK_RV rv = tokens->module->calls->C_GetTokenInfo(slot, &info);
+	if (rv != CKR_OK && ks_ckr_kind(rv) != KS_CKR_ABSENT)
+		keep_known(tokens, slot, seen);
 	/* Gone again, or a card of a kind that the module does not know: as good as an empty reader. */
-	if (tokens->module->calls->C_GetTokenInfo(slot, &info) != CKR_OK || !is_of_use(&info))
+	if (rv != CKR_OK || !is_of_use(&info))
 		return 0;
 	return add_token(tokens, slot, description, &info, seen);
 }

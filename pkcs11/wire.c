@@ -150,5 +150,7 @@ int ks_wire_send_problem(struct ks_wire *wire, uint32_t id, const struct ks_prob
 	}
 	int error = problem->error < 0 ? problem->error : KS_ERR_INTERNAL;
 	const struct ks_msg_error message = { KS_MESSAGE_HEAD(id), .code = (uint32_t)-error, .text = said };
-	return ks_wire_send(wire, KS_MSG_ERROR, &message);
+	const struct ks_msg_worker_not_given not_given = { KS_MESSAGE_HEAD(id), .code = message.code, .text = said };
+	return problem->not_given ? ks_wire_send(wire, KS_MSG_WORKER_NOT_GIVEN, &not_given) :
+				    ks_wire_send(wire, KS_MSG_ERROR, &message);
 }

@@ -11,8 +11,10 @@
 #include "client/module/cryptoki.h"
 #include "client/module/unsupported.h"
 
-CK_RV C_GetInterfaceList(struct ks_interface *interfaces, CK_ULONG_PTR count);
-CK_RV C_GetInterface(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version, struct ks_interface **ret_interface, CK_FLAGS flags);
+/* By these names for the linker alone: p11-kit's header declares them since 0.25, with types that 0.24 does not have. */
+CK_RV ks_GetInterfaceList(struct ks_interface *given, CK_ULONG_PTR count) __asm__("C_GetInterfaceList");
+CK_RV ks_GetInterface(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version, struct ks_interface **ret_interface,
+		      CK_FLAGS flags) __asm__("C_GetInterface");
 
 /* What both versions have alike. Named one by one: a hole is a crash in whoever calls into it. */
 #define COMMON                                                                                                         \
@@ -51,8 +53,8 @@ static CK_FUNCTION_LIST list_2_40 = { .version = { .major = 2, .minor = 40 }, .C
 
 static struct ks_function_list_3_0 list_3_0 = {
 	.base = { .version = { .major = 3, .minor = 0 }, .C_GetInfo = ks_GetInfo_3_0, COMMON },
-	.get_interface_list = C_GetInterfaceList,
-	.get_interface = C_GetInterface,
+	.get_interface_list = ks_GetInterfaceList,
+	.get_interface = ks_GetInterface,
 	.login_user = ks_LoginUser,
 	.session_cancel = ks_SessionCancel,
 	.crypt = { CRYPT, CRYPT },
@@ -87,7 +89,7 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST_
 	return CKR_OK;
 }
 
-__attribute__((visibility("default"))) CK_RV C_GetInterfaceList(struct ks_interface *given, CK_ULONG_PTR count)
+__attribute__((visibility("default"))) CK_RV ks_GetInterfaceList(struct ks_interface *given, CK_ULONG_PTR count)
 {
 	if (!count)
 		return CKR_ARGUMENTS_BAD;
@@ -113,8 +115,8 @@ static bool is_wanted(const struct ks_interface *interface, const CK_UTF8CHAR *n
 	       (flags & ~interface->flags) == 0;
 }
 
-__attribute__((visibility("default"))) CK_RV C_GetInterface(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version,
-							    struct ks_interface **ret_interface, CK_FLAGS flags)
+__attribute__((visibility("default"))) CK_RV ks_GetInterface(CK_UTF8CHAR_PTR name, CK_VERSION_PTR version,
+							     struct ks_interface **ret_interface, CK_FLAGS flags)
 {
 	if (!ret_interface)
 		return CKR_ARGUMENTS_BAD;

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ static struct {
 	const char *program; /* borrowed */
 	enum ks_log_level level;
 	bool journal;
+	unsigned n_lost; /* lines that standard error did not take */
 } state = { .program = "keystay", .level = KS_LOG_NOTICE };
 
 /* JOURNAL_STREAM is inherited by everything a service starts, also where standard error leads elsewhere by then. */
@@ -58,9 +60,36 @@ static void keep_one_line(char *line, size_t size)
 	}
 }
 
+/* A pipe that nobody reads must not stop who writes (invariant I8): what polls writable takes a whole line. Files and
+ * terminals always do, or block for reasons of their own. */
+static bool is_writable(void)
+{
+	struct pollfd standard_error = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&standard_error, 1, 0) != 0;
+}
+
 static void write_line(const char *line, size_t size)
 {
+	char lost[128];
 	ssize_t n;
+
+	if (!is_writable()) {
+		state.n_lost++;
+		return;
+	}
+	if (state.n_lost > 0) {
+		int length = snprintf(lost, sizeof(lost), "%s%.64s%s%u lines were lost: nobody read them\n",
+				      state.journal ? "<4>" : "", state.journal ? "" : state.program,
+				      state.journal ? "" : ": ", state.n_lost);
+		state.n_lost = 0;
+		if (length > 0 && write(STDERR_FILENO, lost, (size_t)length) < 0)
+			return;
+		if (!is_writable()) {
+			state.n_lost = 1;
+			return;
+		}
+	}
 	do {
 		n = write(STDERR_FILENO, line, size);
 	} while (n < 0 && errno == EINTR);

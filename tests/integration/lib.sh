@@ -23,6 +23,7 @@ PYTHON=/usr/bin/python3
 SOFTHSM=${KEYSTAY_TEST_SOFTHSM:-/usr/lib/softhsm/libsofthsm2.so}
 PIN=314159
 DEADLINE_S=30
+[ -z "${KEYSTAY_TEST_WRAP:-}" ] || DEADLINE_S=120
 
 rig_pids=()
 
@@ -44,7 +45,7 @@ rig_begin() {
 	for name in $(compgen -e); do
 		case $name in
 		PATH | TMPDIR | LANG | LC_* | TERM | ASAN_OPTIONS | UBSAN_OPTIONS | LSAN_OPTIONS | TSAN_OPTIONS) ;;
-		KEYSTAY_TEST_KEEP) ;;
+		KEYSTAY_TEST_KEEP | KEYSTAY_TEST_WRAP) ;;
 		*) unset "$name" 2>/dev/null || true ;;
 		esac
 	done

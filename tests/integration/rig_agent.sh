@@ -18,11 +18,14 @@ agent_configure() {
 }
 
 # agent_start [OPTION...]: starts it and returns when its sockets accept. Pid in $agent_pid, log in $T/agent.log.
+# KEYSTAY_TEST_WRAP in the environment is a command that it is started by, for a look under valgrind.
 agent_start() {
 	local line status=0
 	[ -e "$T/keystay.conf" ] || agent_configure
 	[ -p "$T/ready" ] || mkfifo "$T/ready"
-	"$AGENT" --config "$T/keystay.conf" --ready-fd 3 "$@" </dev/null >>"$T/agent.log" 2>&1 3>"$T/ready" &
+	# shellcheck disable=SC2086 # words
+	${KEYSTAY_TEST_WRAP:-} "$AGENT" --config "$T/keystay.conf" --ready-fd 3 "$@" </dev/null >>"$T/agent.log" 2>&1 \
+		3>"$T/ready" &
 	agent_pid=$!
 	process_started "$agent_pid"
 	read -r -t "$DEADLINE_S" line <"$T/ready" || status=$?

@@ -114,7 +114,7 @@ prompt_is_gone() {
 rig_running_program() {
 	local pid
 	for pid in $(rig_running); do
-		if tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -- "$1"; then
+		if { tr '\0' '\n' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qxF -- "$1"; then
 			return 0
 		fi
 	done

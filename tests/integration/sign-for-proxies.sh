@@ -112,7 +112,8 @@ done
 keystay lock >/dev/null
 run curl -q --silent --max-time "$DEADLINE_S" --write-out '%{http_code}' --output /dev/null "http://127.0.0.1:$port/"
 expect_out 502 "nginx answers 502 while the token is locked"
-grep -q 'token "corp" is locked; run: keystay unlock corp' "$T/proxy-1.2.log" || fail "nginx's log does not have the agent's words"
+wait_until "nginx's log to have the agent's words" \
+	grep -q 'token "corp" is locked; run: keystay unlock corp' "$T/proxy-1.2.log"
 unlock corp >/dev/null
 through nginx 1.2
 
@@ -123,7 +124,7 @@ expect_out 502 "nginx answers 502 without an agent"
 # The watcher of "tapped" is there all the same, and just closes the connection.
 words='keystay-agent is not running'
 [ -z "${tapped:-}" ] || words=keystay-agent
-grep -q "$words" "$T/proxy-1.2.log" || fail "nginx's log does not say that there is no agent"
+wait_until "nginx's log to say that there is no agent" grep -q "$words" "$T/proxy-1.2.log"
 agent_start
 unlock corp >/dev/null
 through nginx 1.2

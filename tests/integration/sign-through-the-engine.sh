@@ -44,7 +44,7 @@ done
 key_make corp p256 server-only 40
 certificate_issue intermediate server "$T/server-only.pub" "/O=Example/CN=server-only" "$T/certs/server-only.pem"
 keystay reload >/dev/null
-run "${RIG_PRELOAD[@]}" timeout "$DEADLINE_S" openssl s_client -connect "localhost:$port" -CAfile "$T/ca/root.pem" \
+run env "${RIG_PRELOAD[@]}" timeout "$DEADLINE_S" openssl s_client -connect "localhost:$port" -CAfile "$T/ca/root.pem" \
 	-verify_return_error -ssl_client_engine keystay -quiet <<<$'GET / HTTP/1.0\r\nHost: localhost\r\n\r'
 expect_out "verified=SUCCESS client=CN=" "s_client sends a certificate that the engine chose"
 case $(cat "$T/out") in
@@ -54,11 +54,12 @@ ok "it chose one for clients"
 
 # Only whole handshakes: a digest has no meaning that could be checked.
 head -c 32 /dev/zero >"$T/digest"
-run "${RIG_PRELOAD[@]}" openssl pkeyutl -engine keystay -keyform engine -inkey p256 -sign -in "$T/digest" -out "$T/signature"
+run env "${RIG_PRELOAD[@]}" openssl pkeyutl -engine keystay -keyform engine -inkey p256 -sign -in "$T/digest" \
+	-out "$T/signature"
 expect_fail "a digest is not signed"
 expect_err "keystay signs only TLS handshakes; this program handed over a digest" "it says why"
 printf 'hello' >"$T/text"
-run "${RIG_PRELOAD[@]}" openssl pkeyutl -engine keystay -keyform engine -inkey ed25519 -sign -rawin -in "$T/text" \
+run env "${RIG_PRELOAD[@]}" openssl pkeyutl -engine keystay -keyform engine -inkey ed25519 -sign -rawin -in "$T/text" \
 	-out "$T/signature"
 expect_fail "a text is not signed"
 expect_err "signs only TLS client authentication" "the agent says why"

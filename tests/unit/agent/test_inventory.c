@@ -430,6 +430,35 @@ static void test_inventory_drop_forgets_one_token_and_leaves_the_others(void **s
 	assert_int_equal(inventory.n_tokens, 0);
 }
 
+/* The one that is left must not inherit what the other was given (its unlock, its PIN). */
+static void test_inventory_twins_keep_their_places(void **state)
+{
+	(void)state;
+	AUTO_INVENTORY inventory = { 0 };
+
+	for (uint32_t i = 1; i <= 3; i++)
+		assert_int_equal(report_token(&inventory, &(struct test_token){ .number = i }), 0);
+	assert_int_equal(report_token(&inventory, &(struct test_token){ .number = 4, .serial = "0002" }), 0);
+	assert_int_equal(report_end(&inventory, true), 0);
+	assert_int_equal(ks_inventory_token(&inventory, 1)->twin, 0);
+	assert_int_equal(ks_inventory_token(&inventory, 2)->twin, 1);
+	assert_int_equal(ks_inventory_token(&inventory, 3)->twin, 2);
+	assert_int_equal(ks_inventory_token(&inventory, 4)->twin, 0);
+	ks_inventory_drop(&inventory, 1);
+	assert_int_equal(ks_inventory_token(&inventory, 2)->twin, 1);
+	/* A report of all, without the first; the second is read anew. */
+	assert_int_equal(report_token(&inventory, &(struct test_token){ .number = 3 }), 0);
+	assert_int_equal(report_token(&inventory, &(struct test_token){ .number = 2, .logged_in = true }), 0);
+	assert_int_equal(report_end(&inventory, true), 0);
+	assert_int_equal(ks_inventory_token(&inventory, 2)->twin, 1);
+	assert_int_equal(ks_inventory_token(&inventory, 3)->twin, 2);
+	/* Who comes takes what is free. */
+	assert_int_equal(report_token(&inventory, &(struct test_token){ .number = 9 }), 0);
+	assert_int_equal(report_end(&inventory, false), 0);
+	assert_int_equal(ks_inventory_token(&inventory, 9)->twin, 0);
+	assert_int_equal(ks_inventory_token(&inventory, 2)->twin, 1);
+}
+
 /* The objects of a token that is gone count against no limit. */
 static void test_inventory_drop_gives_room_back(void **state)
 {
@@ -480,6 +509,7 @@ int main(void)
 		cmocka_unit_test(test_inventory_keeps_the_digest_and_refuses_one_of_another_size),
 		cmocka_unit_test(test_inventory_keeps_how_a_worker_learns_of_tokens),
 		cmocka_unit_test(test_inventory_drop_forgets_one_token_and_leaves_the_others),
+		cmocka_unit_test(test_inventory_twins_keep_their_places),
 		cmocka_unit_test(test_inventory_drop_gives_room_back),
 		cmocka_unit_test(test_inventory_refuses_other_messages),
 	};

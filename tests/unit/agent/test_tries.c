@@ -105,6 +105,27 @@ static void test_tries_counts_until_a_good_login(void **state)
 	assert_int_equal(ks_tries_count(tries, &corp), 0);
 }
 
+/* A file system that has become read-only must not make anybody forget. */
+static void test_tries_elsewhere_knows_what_was_counted_before(void **state)
+{
+	(void)state;
+	AUTO_TRIES before = open_tries();
+	AUTO_TRIES instead = NULL;
+	char folder_before[512], elsewhere[512];
+
+	assert_int_equal(ks_tries_submitting(before, &corp), 0);
+	assert_int_equal(ks_tries_submitting(before, &corp), 0);
+	(void)snprintf(folder_before, sizeof(folder_before), "%s", test_folder_path(&folder, "state/keystay"));
+	(void)snprintf(elsewhere, sizeof(elsewhere), "%s", test_folder_path(&folder, "elsewhere"));
+	assert_int_equal(ks_tries_open_instead(folder_before, elsewhere, &instead), 0);
+	assert_int_equal(ks_tries_count(instead, &corp), 2);
+	assert_int_equal(ks_tries_submitting(instead, &corp), 0);
+	assert_int_equal(ks_tries_count(instead, &corp), 3);
+	assert_int_equal(ks_tries_succeeded(instead, &corp), 0);
+	assert_int_equal(ks_tries_count(instead, &corp), 0);
+	assert_int_equal(ks_tries_count(before, &corp), 2);
+}
+
 static void test_tries_tells_tokens_apart_by_what_they_say_of_themselves(void **state)
 {
 	(void)state;
@@ -500,6 +521,7 @@ static void test_tries_file_refuses_what_it_would_not_write(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(test_tries_elsewhere_knows_what_was_counted_before),
 		CASE(test_tries_counts_until_a_good_login),
 		CASE(test_tries_tells_tokens_apart_by_what_they_say_of_themselves),
 		CASE(test_tries_holds_no_more_than_two_digits),

@@ -75,7 +75,7 @@ static void sign_with(const char *pin, struct outcome *outcome)
 					     .key = 1,
 					     .scheme = 0x0403,
 					     .authenticate = true,
-					     .final_try = true,
+					     .told = KS_PIN_FINAL_TRY,
 					     .pin = pin_of(pin),
 					     .owner = 1,
 					     .input = ks_bytes_text("p") };
@@ -106,7 +106,7 @@ static uint32_t read_login(void)
 	assert_int_equal(login.digest.data[0], 7);
 	assert_true(ks_bytes_equal(login.serial, ks_bytes_text("1")));
 	assert_true(login.unattended);
-	assert_false(login.final_try);
+	assert_int_equal(login.told, 0);
 	return login.id;
 }
 
@@ -302,7 +302,7 @@ static void test_signature_with_a_pin_goes_alone_and_never_twice(void **state)
 	puppet_say_signature(&puppet, id, "signed");
 	puppet_read(&puppet, KS_MSG_WORKER_SIGN_WITH_PIN, &message, sizeof(message));
 	assert_true(ks_bytes_equal(message.pin, ks_bytes_text("4711")));
-	assert_true(message.final_try);
+	assert_int_equal(message.told, KS_PIN_FINAL_TRY);
 	assert_false(message.unattended);
 	assert_true(puppet_is_silent(&puppet)); /* a person may type at the reader for long */
 	puppet_order(&puppet, 'a');

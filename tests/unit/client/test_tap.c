@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "client/tap/tap.h"
+#include "lib/base/error.h"
 #include "lib/protocol/limits.h"
 
 #define TAP KEYSTAY_MODULES "/keystay-tap.so"
@@ -452,7 +453,8 @@ static void core_set_debug(const OSSL_CORE_HANDLE *handle, const char *file, int
 	(void)function;
 }
 
-static void core_vset_error(const OSSL_CORE_HANDLE *handle, uint32_t reason, const char *format, va_list arguments)
+static void KS_PRINTF(3, 0) core_vset_error(const OSSL_CORE_HANDLE *handle, uint32_t reason, const char *format,
+					    va_list arguments)
 {
 	(void)handle;
 	(void)reason;

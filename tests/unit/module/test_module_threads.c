@@ -181,6 +181,7 @@ static void test_waiting_ends_with_an_event_or_with_finalize(void **state)
 	uint64_t took_ms = UINT64_MAX;
 	for (unsigned i = 0; i < 5 && took_ms >= 500; i++) {
 		start_waiter(&waiter, rig);
+		(void)usleep(100000); /* nothing tells that a thread sleeps; by now it does */
 		uint64_t begun_ms = ks_clock_monotonic_ms();
 		assert_int_equal(rig->calls->C_Finalize(NULL), CKR_OK);
 		assert_int_equal(pthread_join(waiter.thread, NULL), 0);

@@ -126,6 +126,7 @@ struct rig_worker {
 	uint32_t events;                      /* enum ks_token_events, of the last WORKER_INVENTORY */
 	struct ks_msg_worker_event heard[64]; /* WORKER_EVENTs, in their order */
 	size_t n_heard;
+	bool not_given;   /* the last error said that the token was not given the PIN */
 	char error[1024]; /* the sentence of the last KS_MSG_ERROR */
 };
 
@@ -174,7 +175,8 @@ int rig_await(struct rig_worker *worker, uint32_t id, uint8_t type, struct ks_fr
 struct rig_login {
 	const char *serial;    /* NULL: the token's */
 	const uint8_t *digest; /* NULL: the token's */
-	bool final_try;
+	bool final_try;        /* a dialog told of all that there is */
+	bool count_low;        /* ... of wrong PINs alone */
 	bool unattended;
 };
 

@@ -357,6 +357,14 @@ int rig_await(struct rig_worker *worker, uint32_t id, uint8_t type, struct ks_fr
 	assert_int_equal(version, KS_PROTOCOL_VERSION);
 	assert_int_equal(their_id, id);
 	worker->error[0] = '\0';
+	worker->not_given = frame.type == KS_MSG_WORKER_NOT_GIVEN;
+	if (worker->not_given) {
+		struct ks_msg_worker_not_given not_given;
+		READ(&frame, not_given);
+		assert_true(not_given.text.size > 0);
+		copy_text(worker->error, sizeof(worker->error), not_given.text);
+		return -(int)not_given.code;
+	}
 	if (frame.type == KS_MSG_ERROR) {
 		struct ks_msg_error error;
 		READ(&frame, error);
@@ -390,7 +398,9 @@ int rig_login(struct rig_worker *worker, uint32_t token, const char *pin, const 
 	digest = how->digest ? how->digest : digest;
 	const struct ks_msg_worker_login message = { KS_MESSAGE_HEAD(++worker->last_id),
 						     .token = token,
-						     .final_try = how->final_try,
+						     .told = how->final_try ? KS_PIN_TROUBLE :
+							     how->count_low ? KS_PIN_COUNT_LOW :
+									      0,
 						     .unattended = how->unattended,
 						     .serial = ks_bytes_text(how->serial ? how->serial : serial),
 						     .digest = ks_bytes(digest, sizeof(none)),
@@ -492,7 +502,7 @@ int rig_sign_with_pin(struct rig_worker *worker, const struct rig_found_key *key
 							     .token = key->token,
 							     .key = key->number,
 							     .scheme = scheme,
-							     .final_try = how && how->final_try,
+							     .told = how && how->final_try ? KS_PIN_TROUBLE : 0,
 							     .unattended = how && how->unattended,
 							     .input = ks_bytes(signed_input, sizeof(signed_input)),
 							     .pin = ks_bytes_text(pin) };

@@ -76,6 +76,7 @@ static void test_login_gives_a_wrong_pin_once(void **state)
 	start(NULL);
 	assert_int_equal(log_in("654321", NULL), KS_ERR_PIN_WRONG);
 	assert_string_equal(worker.error, "token \"corp\": the PIN is wrong");
+	assert_false(worker.not_given);
 	assert_int_equal(rig_count(&rig, "C_Login"), 1);
 	assert_false(worker.tokens[0].logged_in);
 	/* What it has cost is told: SoftHSM has a flag for it. */
@@ -111,6 +112,11 @@ static void test_login_leaves_a_token_alone_that_has_one_try_left(void **state)
 	assert_string_equal(worker.error, "token \"corp\": one more wrong PIN would block it; nothing was tried; run: "
 					  "keystay unlock corp, which asks by a dialog");
 	assert_int_equal(log_in(RIG_PIN, &kept), KS_ERR_PIN_FINAL_TRY);
+	assert_int_equal(rig_count(&rig, "C_Login"), 0);
+	assert_true(worker.not_given);
+	/* Told of less than that. */
+	const struct rig_login low = { .count_low = true };
+	assert_int_equal(log_in(RIG_PIN, &low), KS_ERR_PIN_FINAL_TRY);
 	assert_int_equal(rig_count(&rig, "C_Login"), 0);
 	assert_int_equal(log_in(RIG_PIN, &last), 0);
 	assert_int_equal(rig_count(&rig, "C_Login"), 1);

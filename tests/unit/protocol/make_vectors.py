@@ -207,7 +207,7 @@ def worker_channel(w):
     w.good("worker-rescan", "only what has come", "worker_rescan", {"all": False})
     w.good("worker-rescan-reply", "no fields", "worker_rescan_reply", {})
     w.good("worker-login", "a kept PIN", "worker_login", {
-        "token": 1, "final_try": False, "unattended": True, "serial": "0123456789abcdef",
+        "token": 1, "told": 0, "unattended": True, "serial": "0123456789abcdef",
         "digest": bytes_of("objects", 32), "pin": b"1234"})
     w.good("worker-login-reply", "no fields", "worker_login_reply", {})
     w.good("worker-logout", "token 1", "worker_logout", {"token": 1})
@@ -215,11 +215,12 @@ def worker_channel(w):
     w.good("worker-sign", "an Ed25519 signature", "worker_sign",
            {"token": 1, "key": 2, "scheme": 0x0807, "input": TLS13, "is_digest": False})
     w.good("worker-sign-with-pin", "a key that asks at each signature", "worker_sign_with_pin",
-           {"token": 1, "key": 2, "scheme": 0x0403, "final_try": True, "unattended": False, "input": TLS13,
+           {"token": 1, "key": 2, "scheme": 0x0403, "told": 8, "unattended": False, "input": TLS13,
             "pin": b"1234", "is_digest": False})
     w.good("worker-sign-digest", "a digest as it came", "worker_sign",
            {"token": 1, "key": 2, "scheme": 0x0403, "input": bytes_of("digest", 32), "is_digest": True})
     w.good("worker-sign-reply", "64 bytes", "worker_sign_reply", {"signature": bytes_of("signature", 64)})
+    w.good("worker-not-given", "the length said enough", "worker_not_given", {"code": 55, "text": "the PIN was not tried"})
     w.good("worker-event", "the card of token 1 was taken out", "worker_event", {"kind": 2, "token": 1}, id=0)
 
 
