@@ -86,6 +86,7 @@ port=$nginx
 # Eight threads of one program: no thread hands over another one's handshake. The watcher counts what matches.
 run "${tapped[@]}" "$PYTHON" "$RIG_FOLDER/python_client.py" threads-and-forks "$port" "$T/ca/root.pem" "$T/alice.pem"
 expect_out "80 handshakes in 8 forked children" "threads and forked children with the tap"
+wait_until "the watcher's lines" watcher_said $((seen + 321))
 expect_equal "$(grep -c 'matches=yes' <(tail -n "+$((seen + 1))" "$T/watcher.log"))" 321 \
 	"each of them has its own transcript"
 seen=$((seen + 321))

@@ -13,11 +13,17 @@ tap_begin() {
 	seen=1 # the line "listening"
 }
 
+# watcher_said N: so many lines. It writes one before it hands the frame on; who copies them to the log may be later.
+watcher_said() {
+	[ "$(grep -c . "$T/watcher.log")" -ge "$1" ]
+}
+
 # expect_transcript 1.3|1.2|none SENTENCE: there was one more SIGN; in TLS 1.3 with a handshake whose hash is the one
-# in its input. In TLS 1.2 the input is the handshake. The watcher writes its line before it hands the frame on.
+# in its input. In TLS 1.2 the input is the handshake.
 expect_transcript() {
 	local wanted=no
 	[ "$1" != 1.3 ] || wanted=yes
+	wait_until "the watcher's line" watcher_said $((seen + 1))
 	expect_equal "$(grep -c . "$T/watcher.log")" "$((seen += 1))" "one signature: $2"
 	expect_equal "$(tail -n 1 "$T/watcher.log" | sed 's/.*matches=//')" "$wanted" "the transcript: $2"
 }

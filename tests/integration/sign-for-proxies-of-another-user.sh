@@ -152,7 +152,7 @@ passes nginx 1.2
 sockets '[socket "web"]' "path = $T/web/sign.sock" 'groups = www-data' 'keys = web-*'
 answer
 expect_out status=502 "a socket that does not have alice's key: 502"
-grep -q 'no token here has this key' "$T/nginx-1.2.log" || fail "nginx's log does not have the agent's words"
+wait_until "nginx's log to have the agent's words" grep -q 'no token here has this key' "$T/nginx-1.2.log"
 ok "nginx's log has the agent's words"
 process_stop "$started"
 
