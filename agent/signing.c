@@ -544,6 +544,9 @@ static void on_signed(int error, const char *text, struct ks_bytes reply, void *
 			refuse_token(signing, &finding);
 		return;
 	}
+	/* It may be back already: then not as what it was. An unlock meanwhile must give it the PIN. */
+	if (error == KS_ERR_TOKEN_ABSENT)
+		finding.token.inventory->logged_in = false;
 	if (error < 0 && may_try_again(signing, &finding, error)) {
 		if (error == KS_ERR_TOKEN_LOCKED)
 			finding.token.inventory->logged_in = false;

@@ -17,6 +17,7 @@
 #define LIBRARY "/libpcsclite.so"
 #define NAMED_MAX 4 /* more names make no better sentence */
 #define GNUPG "scdaemon"
+#define OWN_NAME "keystay-token" /* of other modules and agents: it never takes a card for itself */
 
 static FILE *open_of(const char *pid, const char *name)
 {
@@ -86,6 +87,8 @@ static void list_holders(char *text, size_t size, bool *ret_gnupg)
 		if (!is_ours(entry->d_name) || !uses_smart_cards(entry->d_name))
 			continue;
 		read_name(entry->d_name, name);
+		if (strcmp(name, OWN_NAME) == 0)
+			continue;
 		*ret_gnupg = *ret_gnupg || strcmp(name, GNUPG) == 0;
 		(void)ks_text_print(one, sizeof(one), "%s%s (process %s)", n > 0 ? ", " : "", name, entry->d_name);
 		used = append(text, size, used, one);

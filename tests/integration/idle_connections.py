@@ -5,6 +5,7 @@ usage: idle_connections.py                     from many processes, then from on
        idle_connections.py hold PROCESSES EACH opens them, says so, and holds them until it is ended
 """
 import multiprocessing
+import resource
 import signal
 import struct
 import sys
@@ -73,6 +74,9 @@ def from_many_processes():
 
 
 def from_one_process():
+    # A login begins with 1,024 files, which is too few for this.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     holders, check, done = hold(1, 10)
     connections = [wire.Connection() for _ in range(2000)]
     list_once(connections[-1])
