@@ -6,32 +6,11 @@
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
-bin=$(ls -d /usr/lib/postgresql/*/bin /usr/bin 2>/dev/null | while read -r folder; do
-	[ -x "$folder/initdb" ] && echo "$folder" && break
-done)
-[ -n "$bin" ] || skip "no PostgreSQL server is installed"
 rig_alice
-
-# initdb and postgres refuse to be root; a user of their own needs a folder they can enter.
-as=()
-data=$T/postgres
-if [ "$(id -u)" -eq 0 ]; then
-	id postgres >/dev/null 2>&1 || skip "PostgreSQL does not run as root, and there is no user postgres"
-	as=(setpriv --reuid=postgres --regid=postgres --clear-groups env -u XDG_RUNTIME_DIR HOME=/)
-	chmod 711 "$T"
-fi
-mkdir -p "$data"
-[ ${#as[@]} -eq 0 ] || chown postgres "$data"
-"${as[@]}" "$bin/initdb" -D "$data/db" -U alice -A trust -N --locale=C.UTF-8 >"$T/initdb.log" 2>&1 ||
-	fail "initdb: $(tail -n 3 "$T/initdb.log")"
-install -m 600 "$T/ca/server.key" "$T/ca/server.pem" "$T/ca/root.pem" "$data/"
-[ ${#as[@]} -eq 0 ] || chown postgres "$data"/*.pem "$data"/*.key
-echo 'hostssl all all 127.0.0.1/32 cert clientcert=verify-full' >"$data/db/pg_hba.conf"
-port=$(port_free)
-process_start_until postgres 'ready to accept connections' \
-	"${as[@]}" "$bin/postgres" -D "$data/db" -p "$port" -h 127.0.0.1 -k "$data" -c ssl=on -c "ssl_cert_file=$data/server.pem" \
-	-c "ssl_key_file=$data/server.key" -c "ssl_ca_file=$data/root.pem" ||
-	fail "PostgreSQL did not start: $(tail -n 3 "$T/postgres.log")"
+# shellcheck source=rig_postgres.sh
+. "$RIG_FOLDER/rig_postgres.sh"
+postgres_make
+postgres_start postgres "${postgres_tls[@]}"
 
 for version in 1.3 1.2; do
 	run client psql --no-psqlrc --tuples-only --no-align --command \

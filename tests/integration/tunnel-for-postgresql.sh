@@ -9,39 +9,11 @@
 rig_begin
 # shellcheck source=rig_tunnel.sh
 . "$RIG_FOLDER/rig_tunnel.sh"
-bin=$(ls -d /usr/lib/postgresql/*/bin /usr/bin 2>/dev/null | while read -r folder; do
-	[ -x "$folder/initdb" ] && echo "$folder" && break
-done)
-[ -n "$bin" ] || skip "no PostgreSQL server is installed"
 rig_alice
-
-# initdb and postgres refuse to be root; a user of their own needs a folder they can enter.
-as=()
-data=$T/postgres
-if [ "$(id -u)" -eq 0 ]; then
-	id postgres >/dev/null 2>&1 || skip "PostgreSQL does not run as root, and there is no user postgres"
-	as=(setpriv --reuid=postgres --regid=postgres --clear-groups env -u XDG_RUNTIME_DIR HOME=/)
-	chmod 711 "$T"
-fi
-mkdir -p "$data"
-[ ${#as[@]} -eq 0 ] || chown postgres "$data"
-"${as[@]}" "$bin/initdb" -D "$data/db" -U alice -A trust -N --locale=C.UTF-8 >"$T/initdb.log" 2>&1 ||
-	fail "initdb: $(tail -n 3 "$T/initdb.log")"
-install -m 600 "$T/ca/server.key" "$T/ca/server.pem" "$T/ca/root.pem" "$data/"
-[ ${#as[@]} -eq 0 ] || chown postgres "$data"/*.pem "$data"/*.key
-echo 'hostssl all all 127.0.0.1/32 cert clientcert=verify-full' >"$data/db/pg_hba.conf"
-
-# server_start NAME OPTION...: sets $port and $started.
-server_start() {
-	local name=$1
-	shift
-	port=$(port_free)
-	process_start_until "$name" 'ready to accept connections' \
-		"${as[@]}" "$bin/postgres" -D "$data/db" -p "$port" -h 127.0.0.1 -k "$data" "$@" ||
-		fail "PostgreSQL did not start: $(tail -n 3 "$T/$name.log")"
-}
-server_start postgres -c ssl=on -c "ssl_cert_file=$data/server.pem" -c "ssl_key_file=$data/server.key" \
-	-c "ssl_ca_file=$data/root.pem"
+# shellcheck source=rig_postgres.sh
+. "$RIG_FOLDER/rig_postgres.sh"
+postgres_make
+postgres_start postgres "${postgres_tls[@]}"
 server=$started
 
 # ask CONNECTION...: who the database thinks this is.
@@ -77,7 +49,7 @@ expect_err 'token "corp" is locked; run: keystay unlock corp' "it prints the age
 unlock corp >/dev/null
 
 process_stop "$server" INT
-server_start plain -c ssl=off
+postgres_start plain -c ssl=off
 tunnel_start plain-tunnel 127.0.0.1:0 --starttls postgres
 ask "host=127.0.0.1 port=${where##*:}"
 expect_err "the PostgreSQL server does no TLS" "a server without TLS gets nothing"
