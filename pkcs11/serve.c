@@ -75,7 +75,7 @@ static int explain_failure(struct ks_serve *serve, uint32_t token, int r, struct
 		return r;
 	if (ks_readers_is_exclusive(serve->events.readers, token))
 		ks_holder_explain(problem);
-	else if (r == KS_ERR_TOKEN_FAILED && ks_readers_is_taken_out(serve->events.readers, token))
+	else if (ks_readers_is_taken_out(serve->events.readers, token))
 		return ks_problem_set(problem, KS_ERR_TOKEN_ABSENT, "the card was taken out");
 	return r;
 }

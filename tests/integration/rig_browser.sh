@@ -4,18 +4,18 @@
 # rig_browser: browsers without a screen, with keystay-pkcs11.so in their NSS database, in a network that ends at the
 # loopback interface: nothing of what a browser sends home of itself leaves. Sourced after lib.sh and rig_module.sh.
 
-# browser_alone SCRIPT [ARGUMENT]: call it first of all, with "$0" "$@". Starts the story again in namespaces of its own;
-# without root as the root of a user namespace. /etc/chromium is an empty folder in them.
+# browser_alone ARGUMENT...: call it first of all, with "$@". Starts the story again in namespaces of its own; without root
+# as the root of a user namespace. /etc/chromium is an empty folder in them.
 browser_alone() {
 	local as=()
-	if [ "${2:-}" = alone ]; then
+	if [ "${BROWSER_ALONE:-}" = yes ]; then
 		ip link set lo up
 		[ ! -d /etc/chromium ] || mount -t tmpfs -o mode=755 keystay /etc/chromium
 		return 0
 	fi
 	[ "$(id -u)" -eq 0 ] || as=(--user --map-root-user)
 	unshare "${as[@]}" --net --mount true 2>/dev/null || skip "no network namespace of its own can be had"
-	exec unshare "${as[@]}" --net --mount -- "$BASH" "$1" alone
+	BROWSER_ALONE=yes exec unshare "${as[@]}" --net --mount -- "$BASH" "$0" "$@"
 }
 
 # browser_database FOLDER: an NSS database without a password that knows our module and trusts our root.
