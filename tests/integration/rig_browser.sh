@@ -4,9 +4,9 @@
 # rig_browser: browsers without a screen, with keystay-pkcs11.so in their NSS database, in a network that ends at the
 # loopback interface: nothing of what a browser sends home of itself leaves. Sourced after lib.sh and rig_module.sh.
 
-# browser_alone ARGUMENT...: call it first of all, with "$@". Starts the story again in a network and a mount namespace of
-# its own, where /etc/chromium is an empty folder. Not in a user namespace: / belongs to nobody there, and the agent takes
-# no configuration below such a folder.
+# browser_alone ARGUMENT...: call it first of all, with "$@". Starts the story again in a network and a mount namespace
+# of its own; /etc/chromium is an empty folder there. Not in a user namespace: / belongs to nobody in one, and the
+# agent takes no configuration below such a folder.
 browser_alone() {
 	if [ "${BROWSER_ALONE:-}" = yes ]; then
 		ip link set lo up

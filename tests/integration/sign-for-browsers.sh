@@ -89,6 +89,13 @@ stays_out() {
 		fail "${!#}: it shows: $page"
 	ok "${!#}"
 }
+# finds_token: NSS remembers for a second that a token is not there; Firefox asks for new slots when a server wants a
+# certificate, but not each time within a few seconds.
+# shellcheck disable=SC2317 # called by wait_until
+finds_token() {
+	browser_open "${ports[0]}"
+	[[ $page == 'page CN=p256,O=Example '* ]]
+}
 port_of() {
 	[ "$1" = 1.2 ] && echo "${ports[1]}" || echo "${ports[0]}"
 }
@@ -142,6 +149,7 @@ rmdir "$T/tokens"
 mv "$T/tokens.away" "$T/tokens"
 agent_start
 unlock corp >/dev/null
+wait_until "the token's return" finds_token
 signs_in 1.3 p256
 browser_quit "$kind"
 ok "it ends as it should"
@@ -151,14 +159,8 @@ browser_start "$kind" "$folder"
 stays_out "without an agent it starts, and sends no certificate"
 agent_start
 unlock corp >/dev/null
-# finds_later: Firefox asks for new slots when a server wants a certificate, but not each time within a few seconds.
-# shellcheck disable=SC2317 # called by wait_until
-finds_later() {
-	browser_open "${ports[0]}"
-	[[ $page == 'page CN=p256,O=Example '* ]]
-}
 if [ "$kind" = firefox ]; then
-	wait_until "the token that came later" finds_later
+	wait_until "the token that came later" finds_token
 	ok "a token that came later is found"
 fi
 browser_quit "$kind"
