@@ -139,11 +139,11 @@ shows_error 1.3 "the person said no: an error page"
 expect_equal "$(prompt_count)" 2 "the agent asked for that too, once"
 
 agent_stop
-stays_out "$refused" "the agent is gone: an error page"
+stays_out "$refused" "the agent is gone: it does not sign in"
 mv "$T/tokens" "$T/tokens.away"
 mkdir "$T/tokens"
 agent_start
-stays_out "$refused" "the agent is back, the token is not: an error page"
+stays_out "$refused" "the agent is back, the token is not: it does not sign in"
 agent_stop
 rmdir "$T/tokens"
 mv "$T/tokens.away" "$T/tokens"
