@@ -33,7 +33,6 @@ struct ks_settings_module {
 	char *path;         /* absolute, or NULL when p11_kit is set; looked at before each start: may it be loaded? */
 	char *p11_kit;      /* name of a p11-kit module, or NULL */
 	char *init_args;    /* for C_Initialize: NSS's LibraryParameters, p11-kit's pReserved; or NULL */
-	bool init_args_nss; /* they go where NSS wants them, in its larger CK_C_INITIALIZE_ARGS */
 	char **environment; /* "NAME=VALUE", NULL-terminated, never NULL; added to the worker's environment */
 	char *slots;        /* which slots alone are used: "0, 4" (ids) and patterns over slot descriptions; or NULL */
 	unsigned sessions;  /* max-sessions: at most this many at once on one token; 0 = KS_WORKER_SESSIONS */

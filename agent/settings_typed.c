@@ -82,7 +82,6 @@ static int type_module(const struct ks_settings_section *section, struct ks_sett
 	const char *deadline = section->values[KS_MODULE_DEADLINE].text;
 	if (r == 0 && deadline && ks_settings_duration(deadline, &module->deadline_ms) < 0)
 		r = KS_ERR_INTERNAL;
-	module->init_args_nss = module->profile && strcmp(module->profile, "nss") == 0;
 	module->login_per_signature = strcmp(ks_settings_effective(section, KS_MODULE_CARD_LOGIN), "per-signature") ==
 				      0;
 	return r;

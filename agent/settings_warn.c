@@ -68,7 +68,9 @@ static size_t warn_of_file(const struct ks_settings_module *module, const struct
 /* softokn refuses to start without parameters, and crashes on a text that is none. */
 static size_t warn_of_nss(const struct ks_settings_module *module, const struct ks_settings_value *init_args, FILE *out)
 {
-	if (!module->init_args_nss || (module->init_args && strchr(module->init_args, '=')))
+	bool is_nss = module->profile && strcmp(module->profile, "nss") == 0;
+
+	if (!is_nss || (module->init_args && strchr(module->init_args, '=')))
 		return 0;
 	put_origin(module->init_args ? &init_args->origin : &module->origin, out);
 	(void)fprintf(

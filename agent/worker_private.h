@@ -53,7 +53,6 @@ struct ks_worker {
 	unsigned sessions;
 	char sessions_word[16]; /* the same, for the command line */
 	char *init_args;        /* or NULL */
-	bool init_args_nss;
 	char *slots;          /* or NULL */
 	char **environment;   /* NULL-terminated */
 	uint32_t deadline_ms; /* 0 = the built-in ones */

@@ -36,7 +36,6 @@ static int copy_environment(char *const *from, char ***ret_copy)
 int ks_worker_copy_words(struct ks_worker *worker, const char *program, const struct ks_settings_module *module)
 {
 	worker->sessions = module->sessions ? module->sessions : KS_WORKER_SESSIONS;
-	worker->init_args_nss = module->init_args_nss;
 	worker->deadline_ms = (uint32_t)module->deadline_ms;
 	int r = copy_text(program, &worker->program);
 	if (r == 0)
@@ -86,14 +85,14 @@ bool ks_worker_is_for(const struct ks_worker *worker, const struct ks_settings_m
 	return strcmp(worker->name, module->name) == 0 && sessions == worker->sessions &&
 	       is_same_text(worker->path, module->path) && is_same_text(worker->p11_kit, module->p11_kit) &&
 	       is_same_text(worker->init_args, module->init_args) && is_same_text(worker->slots, module->slots) &&
-	       worker->init_args_nss == module->init_args_nss && worker->deadline_ms == module->deadline_ms &&
+	       worker->deadline_ms == module->deadline_ms &&
 	       is_same_environment(worker->environment, module->environment);
 }
 
 char **ks_worker_words(struct ks_worker *worker)
 {
 	static char module[] = "--module", path[] = "--path", p11_kit[] = "--p11-kit", sessions[] = "--sessions";
-	static char init_args[] = "--init-args", init_args_nss[] = "--init-args-nss", slots[] = "--slots";
+	static char init_args[] = "--init-args", slots[] = "--slots";
 	static char no_slot_events[] = "--no-slot-events";
 	char **words = calloc(WORDS_MAX, sizeof(*words));
 	size_t n = 0;
@@ -112,8 +111,6 @@ char **ks_worker_words(struct ks_worker *worker)
 		words[n++] = init_args;
 		words[n++] = worker->init_args;
 	}
-	if (worker->init_args && worker->init_args_nss)
-		words[n++] = init_args_nss;
 	if (worker->slots) {
 		words[n++] = slots;
 		words[n++] = worker->slots;

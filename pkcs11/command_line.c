@@ -11,8 +11,8 @@
 #include "pkcs11/slot.h"
 
 static const char usage_text[] =
-	"Usage: keystay-token --module NAME (--path FILE | --p11-kit NAME) [--sessions N] [--init-args TEXT\n"
-	"                     [--init-args-nss]] [--slots LIST] [--no-slot-events]\n"
+	"Usage: keystay-token --module NAME (--path FILE | --p11-kit NAME) [--sessions N] [--init-args TEXT]\n"
+	"                     [--slots LIST] [--no-slot-events]\n"
 	"Loads one PKCS#11 module for keystay-agent, which starts it; not for people to start.\n"
 	"\n"
 	"  --module NAME     the module's name in keystay.conf\n"
@@ -20,7 +20,6 @@ static const char usage_text[] =
 	"  --p11-kit NAME    the module's name in p11-kit's configuration\n"
 	"  --sessions N      at most so many signatures at once on one token (1 to 64)\n"
 	"  --init-args TEXT  what the module is told when it is initialised\n"
-	"  --init-args-nss   it is for NSS\n"
 	"  --slots LIST      numbers of slots, and patterns over their descriptions, with commas between; the others\n"
 	"                    are not touched\n"
 	"  --no-slot-events  the module is not asked to wait for tokens that come and go\n"
@@ -65,7 +64,7 @@ static bool is_complete(const struct ks_command_line *command_line)
 	return true;
 }
 
-enum { MODULE = 256, PATH, P11_KIT, SESSIONS, INIT_ARGS, INIT_ARGS_NSS, SLOTS, NO_SLOT_EVENTS, VERSION, HELP };
+enum { MODULE = 256, PATH, P11_KIT, SESSIONS, INIT_ARGS, SLOTS, NO_SLOT_EVENTS, VERSION, HELP };
 
 static bool take_option(struct ks_command_line *command_line, int option, const char *value)
 {
@@ -83,8 +82,6 @@ static bool take_option(struct ks_command_line *command_line, int option, const 
 		return read_sessions(value, &command_line->n_sessions);
 	case INIT_ARGS:
 		command_line->init_args = value;
-		return true;
-	case INIT_ARGS_NSS: /* one form does for all modules (module.c), so this is nothing but a word to readers of ps(1) */
 		return true;
 	case SLOTS:
 		return read_slots(value, &command_line->slots);
@@ -111,7 +108,6 @@ bool ks_command_line_read(int argc, char **argv, struct ks_command_line *ret_com
 		{ "p11-kit", required_argument, NULL, P11_KIT },
 		{ "sessions", required_argument, NULL, SESSIONS },
 		{ "init-args", required_argument, NULL, INIT_ARGS },
-		{ "init-args-nss", no_argument, NULL, INIT_ARGS_NSS },
 		{ "slots", required_argument, NULL, SLOTS },
 		{ "no-slot-events", no_argument, NULL, NO_SLOT_EVENTS },
 		{ "version", no_argument, NULL, VERSION },

@@ -79,7 +79,6 @@ static void check_module_again(const struct ks_settings_module *module, const st
 	must(is_same_text(module->path, again->path) && is_same_text(module->p11_kit, again->p11_kit) &&
 		     is_same_text(module->profile, again->profile) && is_same_text(module->slots, again->slots) &&
 		     is_same_text(module->init_args, again->init_args) &&
-		     module->init_args_nss == again->init_args_nss &&
 		     module->login_per_signature == again->login_per_signature,
 	     "modules are printed as they are");
 	size_t i = 0;

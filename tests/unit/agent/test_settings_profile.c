@@ -79,7 +79,6 @@ static void test_profile_needs_nothing_but_the_name_of_a_section(void **state)
 		assert_null(strchr(module->path, '*'));
 		assert_non_null(strstr(module->path, known[i].file));
 		assert_int_equal(module->sessions, known[i].sessions);
-		assert_int_equal(module->init_args_nss, strcmp(known[i].name, "nss") == 0);
 		assert_null(module->p11_kit);
 	}
 }
@@ -150,7 +149,6 @@ static void test_profile_is_taken_by_the_file_of_a_path(void **state)
 	assert_int_equal(settings->modules[0].sessions, 1);
 	/* The file knows better than the section's name. */
 	assert_string_equal(settings->modules[1].profile, "softhsm");
-	assert_false(settings->modules[1].init_args_nss);
 	assert_null(settings->modules[2].profile);
 	assert_int_equal(settings->modules[2].sessions, 0);
 	assert_string_equal(settings->modules[3].profile, "opensc");

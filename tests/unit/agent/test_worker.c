@@ -50,7 +50,6 @@ static void test_process_is_started_with_the_words_of_its_module(void **state)
 	static char init_args[] = "configdir='sql:/x' flags=readOnly", slots[] = "0, *Yubi*";
 
 	puppet.module.init_args = init_args;
-	puppet.module.init_args_nss = true;
 	puppet.module.slots = slots;
 	puppet.module.sessions = 7;
 	begin(); /* it found us by its environment */
@@ -58,7 +57,6 @@ static void test_process_is_started_with_the_words_of_its_module(void **state)
 	assert_true(puppet_has_word(&puppet, "--path", puppet.module.path));
 	assert_true(puppet_has_word(&puppet, "--sessions", "7"));
 	assert_true(puppet_has_word(&puppet, "--init-args", init_args));
-	assert_true(puppet_has_word(&puppet, "--init-args-nss", NULL));
 	assert_true(puppet_has_word(&puppet, "--slots", slots));
 	assert_false(puppet_has_word(&puppet, "--no-slot-events", NULL));
 	assert_int_equal(ks_worker_events(puppet.worker), KS_EVENTS_SLOTS);
@@ -70,21 +68,20 @@ static void test_worker_is_kept_for_the_same_words_only(void **state)
 	char word[] = "x";
 	char *environment[] = { puppet.variable, NULL };
 	const struct ks_settings_module *same = &puppet.module;
-	struct ks_settings_module other[8];
+	struct ks_settings_module other[7];
 
 	puppet_make_worker(&puppet);
 	assert_true(ks_worker_is_for(puppet.worker, same));
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < 7; i++)
 		other[i] = *same;
 	other[0].name = word;
 	other[1].path = word;
 	other[2].init_args = word;
-	other[3].init_args_nss = true;
-	other[4].slots = word;
-	other[5].environment = environment;
-	other[6].deadline_ms = 1;
-	other[7].sessions = KS_WORKER_SESSIONS + 1;
-	for (size_t i = 0; i < 8; i++)
+	other[3].slots = word;
+	other[4].environment = environment;
+	other[5].deadline_ms = 1;
+	other[6].sessions = KS_WORKER_SESSIONS + 1;
+	for (size_t i = 0; i < 7; i++)
 		assert_false(ks_worker_is_for(puppet.worker, &other[i]));
 }
 
