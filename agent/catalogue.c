@@ -18,6 +18,13 @@ static const struct ks_settings_socket *socket_of(const struct ks_request *reque
 	return ks_settings_socket_of(request->state->settings, request->socket);
 }
 
+/* The order of [key] sections is what the person prefers. */
+static uint32_t rank_of(const struct ks_settings *settings, const struct ks_settings_key *section)
+{
+	return (uint32_t)(section && section != settings->others ? (size_t)(section - settings->keys) :
+								   settings->n_keys);
+}
+
 static struct ks_msg_identity describe(struct ks_state *state, const struct ks_settings_socket *socket,
 				       struct ks_identity *identity, char token_label[65])
 {
@@ -53,8 +60,11 @@ static struct ks_msg_identity describe(struct ks_state *state, const struct ks_s
 		.issuer = ks_bytes_text(leaf ? ks_certificate_issuer(leaf) : ""),
 		.not_before = leaf ? (uint64_t)ks_certificate_not_before(leaf) : 0,
 		.not_after = leaf ? (uint64_t)ks_certificate_not_after(leaf) : 0,
-		.rules = ks_bytes_text(identity->rules ? identity->rules->rules : ""),
+		.rules = ks_bytes_text(identity->rules ? identity->rules->words : ""),
 		.digest = ks_policy_allows_digest(identity->rules, socket),
+		.bound = ks_policy_looks_at_servers(identity->rules, socket),
+		.client_auth = leaf && ks_certificate_allows(leaf, "clientAuth"),
+		.rank = rank_of(state->settings, identity->rules),
 	};
 }
 

@@ -2,7 +2,7 @@
 # ks_agent_data: what the agent knows (configuration, tokens, identities, rules), without an event loop. From the top:
 # each file uses those below it.
 keystay_room(ks_agent_data
-	policy.c
+	policy.c rate.c
 	keyring.c keyring_build.c keyring_items.c keyring_names.c names.c
 	chain.c
 	overlay.c
@@ -10,7 +10,7 @@ keystay_room(ks_agent_data
 	tries_file.c tries.c pin_file.c
 	settings_warn.c settings_files.c settings_print.c settings.c
 	settings_merge.c settings_check.c settings_profile.c settings_enforce.c settings_typed.c settings_socket.c settings_rules.c
-	settings_table.c settings_variables.c
+	rules.c settings_table.c settings_variables.c
 	LINK ks_tls)
 # Where Debian and its kin have libraries of this kind of machine; empty elsewhere.
 set_source_files_properties(settings_profile.c PROPERTIES

@@ -6,6 +6,7 @@
 
 #include "agent/catalogue.h"
 #include "agent/control.h"
+#include "agent/explaining.h"
 #include "agent/signing.h"
 #include "agent/unlocking.h"
 
@@ -14,10 +15,11 @@ static const struct handler {
 	enum ks_message_where where;
 	void (*handle)(struct ks_request *request);
 } handlers[] = {
-	{ KS_MSG_LIST, KS_ON_SIGN, ks_catalogue_list },      { KS_MSG_GET, KS_ON_SIGN, ks_catalogue_get },
-	{ KS_MSG_SIGN, KS_ON_SIGN, ks_signing_begin },       { KS_MSG_SIGN_DIGEST, KS_ON_SIGN, ks_signing_begin },
-	{ KS_MSG_STATUS, KS_ON_CONTROL, ks_control_status }, { KS_MSG_UNLOCK, KS_ON_CONTROL, ks_unlocking_begin },
-	{ KS_MSG_LOCK, KS_ON_CONTROL, ks_control_lock },     { KS_MSG_RELOAD, KS_ON_CONTROL, ks_control_reload },
+	{ KS_MSG_LIST, KS_ON_SIGN, ks_catalogue_list },       { KS_MSG_GET, KS_ON_SIGN, ks_catalogue_get },
+	{ KS_MSG_SIGN, KS_ON_SIGN, ks_signing_begin },        { KS_MSG_SIGN_DIGEST, KS_ON_SIGN, ks_signing_begin },
+	{ KS_MSG_EXPLAIN, KS_ON_SIGN, ks_explaining_begin },  { KS_MSG_STATUS, KS_ON_CONTROL, ks_control_status },
+	{ KS_MSG_UNLOCK, KS_ON_CONTROL, ks_unlocking_begin }, { KS_MSG_LOCK, KS_ON_CONTROL, ks_control_lock },
+	{ KS_MSG_RELOAD, KS_ON_CONTROL, ks_control_reload },
 };
 
 static const struct handler *find(uint8_t type)

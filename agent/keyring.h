@@ -83,8 +83,7 @@ struct ks_identity *ks_keyring_at(struct ks_keyring *keyring, size_t index);
 struct ks_identity *ks_keyring_by_hash(struct ks_keyring *keyring, const uint8_t spki_hash[32]);
 
 /* name: short name, fingerprint prefix (8 or more hex digits of the SPKI hash), PKCS#11 URI (its type is not looked
- * at), "" for the only one, or for the only one that can be used: with a certificate for clients that is valid now, and
- * without a rule that refuses.
+ * at), "" for the only one, or for the only one that can be used: with a certificate for clients that is valid now.
  * UNKNOWN_KEY or AMBIGUOUS with one sentence in why (KS_TEXT_MAX bytes): which names and URIs there are. */
 int ks_keyring_by_name(struct ks_keyring *keyring, struct ks_bytes name, struct ks_identity **ret_identity, char *why,
 		       size_t why_size) KS_WARN_UNUSED;

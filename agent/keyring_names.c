@@ -293,7 +293,7 @@ bool ks_keyring_is_usable(const struct ks_identity *identity, int64_t now_s)
 {
 	const struct ks_certificate *leaf = identity->certificate;
 	return leaf && ks_certificate_not_before(leaf) <= now_s && now_s <= ks_certificate_not_after(leaf) &&
-	       ks_certificate_allows(leaf, "clientAuth") && !(identity->rules && identity->rules->unprovable);
+	       ks_certificate_allows(leaf, "clientAuth");
 }
 
 static bool usable(const struct ks_keyring_entry *entry, const void *userdata)

@@ -2,25 +2,166 @@
 /* policy: see policy.h. Runs in: keystay-agent. */
 #include "agent/policy.h"
 
+#include <string.h>
+
 #include "lib/base/text.h"
 
-/* Of a rule or a path, as much as a sentence bears. */
+/* Of a rule, a path or a reason, as much as a sentence bears. */
 #define SHOWN_MAX 128u
 
-static int refuse_unprovable(const struct ks_policy_question *question, struct ks_policy_answer *answer)
-{
-	const struct ks_settings_key *rules = question->rules;
-	char rule[SHOWN_MAX];
-	char file[SHOWN_MAX];
+/* The rules of one side: the key's or the socket's. */
+struct side {
+	const struct ks_rules *rules;
+	const char *kind;    /* "key" */
+	const char *section; /* its name in keystay.conf */
+	const char *shown;   /* its name for a person */
+	bool is_spent;
+};
 
-	/* Shortened at whole characters: the answer goes over the wire as text. */
-	ks_text_escape(ks_bytes_text(rules->unprovable), rule, sizeof(rule));
-	ks_text_escape(ks_bytes_text(rules->unprovable_origin.file), file, sizeof(file));
-	(void)ks_text_print(answer->text, sizeof(answer->text),
-			    "key \"%s\" is refused: this version of keystay cannot prove its rule \"%s\" yet (%s:%u); "
-			    "take the rule out there and run: keystay reload",
-			    question->key_name, rule, file, rules->unprovable_origin.line);
-	return KS_ERR_RULE_UNPROVABLE;
+/* --- words ------------------------------------------------------------------------------------------------------- */
+
+/* Shortened at whole characters: the answer goes over the wire as text. */
+static const char *shown(const char *text, char out[SHOWN_MAX])
+{
+	ks_text_escape(ks_bytes_text(text), out, SHOWN_MAX);
+	return out;
+}
+
+static void name_rule(const struct side *side, enum ks_rule rule, struct ks_policy_answer *answer)
+{
+	char value[SHOWN_MAX], file[SHOWN_MAX], head[SHOWN_MAX];
+
+	if (side->section[0])
+		(void)ks_text_print(head, sizeof(head), "[%s \"%s\"]", side->kind, side->section);
+	else
+		(void)ks_text_print(head, sizeof(head), "[enforce]");
+	(void)ks_text_print(answer->rule, sizeof(answer->rule), "%s %s = %s (%s:%u)", head, ks_rule_name(rule),
+			    shown(side->rules->at[rule].value, value), shown(side->rules->at[rule].origin.file, file),
+			    side->rules->at[rule].origin.line);
+}
+
+static bool deny(struct ks_policy_answer *answer, int error)
+{
+	answer->verdict = KS_VERDICT_DENY;
+	answer->error = error;
+	return true;
+}
+
+/* "key "alice" WORDS VALUE, AND_YET; the rule stands in FILE:LINE" */
+static bool deny_by(const struct side *side, enum ks_rule rule, int error, const char *words, const char *and_yet,
+		    struct ks_policy_answer *answer)
+{
+	char value[SHOWN_MAX], file[SHOWN_MAX], why[SHOWN_MAX * 2];
+
+	name_rule(side, rule, answer);
+	ks_text_escape(ks_bytes_text(and_yet), why, sizeof(why));
+	const char *rule_value = side->rules->at[rule].value;
+	(void)ks_text_print(answer->text, sizeof(answer->text), "%s \"%s\" is %s %s; %s (rule %s, %s:%u)", side->kind,
+			    side->shown, words, rule_value[0] ? shown(rule_value, value) : "none", why,
+			    ks_rule_name(rule), shown(side->rules->at[rule].origin.file, file),
+			    side->rules->at[rule].origin.line);
+	return deny(answer, error);
+}
+
+/* --- who and when ------------------------------------------------------------------------------------------------ */
+
+static bool refuses_peer(const struct side *side, const struct ks_policy_question *question,
+			 struct ks_policy_answer *answer)
+{
+	const struct ks_rules *rules = side->rules;
+	char why[64];
+
+	(void)ks_text_print(why, sizeof(why), "this is the user with the number %u", (unsigned)question->uid);
+	if (rules->at[KS_RULE_USERS].value && !ks_rules_name_user(rules, question->uid))
+		return deny_by(side, KS_RULE_USERS, KS_ERR_RULE, "for the users", why, answer);
+	if (rules->at[KS_RULE_GROUPS].value &&
+	    !ks_rules_name_group(rules, question->gid, question->groups, question->n_groups))
+		return deny_by(side, KS_RULE_GROUPS, KS_ERR_RULE, "for the groups", why, answer);
+	return false;
+}
+
+static bool refuses_time(const struct side *side, const struct ks_policy_question *question,
+			 struct ks_policy_answer *answer)
+{
+	static const char days[7][4] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
+	char why[64];
+
+	if (!side->rules->at[KS_RULE_HOURS].value ||
+	    ks_rules_contain_time(side->rules, question->day, question->minute))
+		return false;
+	(void)ks_text_print(why, sizeof(why), "it is %s %02u:%02u now", days[question->day % 7], question->minute / 60,
+			    question->minute % 60);
+	return deny_by(side, KS_RULE_HOURS, KS_ERR_RULE, "for the hours", why, answer);
+}
+
+static bool refuses_rate(const struct side *side, struct ks_policy_answer *answer)
+{
+	if (!side->rules->at[KS_RULE_MAX_RATE].value || !side->is_spent)
+		return false;
+	return deny_by(side, KS_RULE_MAX_RATE, KS_ERR_RULE, "to be used at most", "that many were made, wait a moment",
+		       answer);
+}
+
+/* --- which server ------------------------------------------------------------------------------------------------ */
+
+static bool refuses_unproven(const struct side *side, const struct ks_policy_question *question,
+			     struct ks_policy_answer *answer)
+{
+	static const char *const words[] = {
+		[KS_RULE_SERVERS] = "for the servers",
+		[KS_RULE_SERVER_CA] = "for servers with a certificate by",
+		[KS_RULE_SERVER_SPKI] = "for servers with the public key",
+	};
+	enum ks_rule rule = KS_RULE_SERVERS;
+	char why[SHOWN_MAX * 2];
+
+	while (!side->rules->at[rule].value)
+		rule++;
+	(void)ks_text_print(why, sizeof(why), "which one this is could not be proven: %s",
+			    question->purpose == KS_PURPOSE_DIGEST ? "a digest says nothing of what it is for" :
+								     question->server.why);
+	return deny_by(side, rule, KS_ERR_RULE_UNPROVABLE, words[rule], why, answer);
+}
+
+static bool refuses_server(const struct side *side, const struct ks_policy_question *question,
+			   struct ks_policy_answer *answer)
+{
+	const struct ks_policy_server *server = &question->server;
+	char why[SHOWN_MAX * 2 + 128], name[SHOWN_MAX * 2];
+
+	if (!ks_rules_want_a_server(side->rules))
+		return false;
+	if (question->purpose == KS_PURPOSE_DIGEST || server->knowledge == KS_SERVER_UNPROVEN)
+		return refuses_unproven(side, question, answer);
+	if (server->knowledge == KS_SERVER_NOT_LOOKED_AT)
+		return false;
+	ks_text_escape(ks_bytes_text(server->name), name, sizeof(name));
+	(void)ks_text_print(why, sizeof(why), "this one was proven to be %s", name);
+	if (side->rules->at[KS_RULE_SERVERS].value && !ks_rules_name_server(side->rules, server->name))
+		return deny_by(side, KS_RULE_SERVERS, KS_ERR_RULE, "for the servers", why, answer);
+	(void)ks_text_print(why, sizeof(why), "%s has another one now", name);
+	if (side->rules->at[KS_RULE_SERVER_SPKI].value && server->spki_hash &&
+	    !ks_rules_name_spki(side->rules, server->spki_hash))
+		return deny_by(side, KS_RULE_SERVER_SPKI, KS_ERR_RULE, "for servers with the public key", why, answer);
+	return false;
+}
+
+/* --- what -------------------------------------------------------------------------------------------------------- */
+
+bool ks_policy_allows_digest(const struct ks_settings_key *rules, const struct ks_settings_socket *socket)
+{
+	return rules && rules->allow_digest && socket && socket->allow_digest;
+}
+
+bool ks_policy_wants_a_server(const struct ks_settings_key *rules, const struct ks_settings_socket *socket)
+{
+	return (rules && ks_rules_want_a_server(&rules->rules)) || (socket && ks_rules_want_a_server(&socket->rules));
+}
+
+bool ks_policy_looks_at_servers(const struct ks_settings_key *rules, const struct ks_settings_socket *socket)
+{
+	return ks_policy_wants_a_server(rules, socket) || (rules && rules->rules.confirm == KS_CONFIRM_FIRST_USE) ||
+	       (socket && socket->rules.confirm == KS_CONFIRM_FIRST_USE);
 }
 
 static bool is_tls(const struct ks_signable *signable)
@@ -28,13 +169,8 @@ static bool is_tls(const struct ks_signable *signable)
 	return signable && (signable->kind == KS_SIGNABLE_TLS13_CLIENT || signable->kind == KS_SIGNABLE_TLS12_CLIENT);
 }
 
-bool ks_policy_allows_digest(const struct ks_settings_key *rules, const struct ks_settings_socket *socket)
-{
-	return rules && rules->allow_digest && socket && socket->allow_digest;
-}
-
 /* A key without a section of its own has to get one. */
-static int refuse_digest(const struct ks_policy_question *question, struct ks_policy_answer *answer)
+static bool refuse_digest(const struct ks_policy_question *question, struct ks_policy_answer *answer)
 {
 	bool key_allows = question->rules && question->rules->allow_digest;
 	bool socket_allows = question->socket->allow_digest;
@@ -49,29 +185,70 @@ static int refuse_digest(const struct ks_policy_question *question, struct ks_po
 			    key_allows ? "" : section, key_allows || socket_allows ? "" : " and ",
 			    socket_allows ? "" : "[socket \"", socket_allows ? "" : question->socket->name,
 			    socket_allows ? "" : "\"]");
-	return KS_ERR_INPUT_DIGEST;
+	return deny(answer, KS_ERR_INPUT_DIGEST);
 }
 
-static int refuse(const struct ks_policy_question *question, struct ks_policy_answer *answer, const char *why)
+static bool refuse(const struct ks_policy_question *question, const char *why, struct ks_policy_answer *answer)
 {
 	(void)ks_text_print(answer->text, sizeof(answer->text), "key \"%s\" %s", question->key_name, why);
-	return KS_ERR_RULE;
+	return deny(answer, KS_ERR_RULE);
 }
 
-int ks_policy_decide(const struct ks_policy_question *question, struct ks_policy_answer *ret_answer)
+static bool refuses_purpose(const struct ks_policy_question *question, struct ks_policy_answer *answer)
 {
 	bool is_digest = question->signable && question->signable->kind == KS_SIGNABLE_DIGEST;
 
-	ret_answer->text[0] = '\0';
-	if (!question->socket)
-		return refuse(question, ret_answer,
-			      "is refused: the socket of this connection is not configured any more");
 	if (question->purpose != (is_digest ? KS_PURPOSE_DIGEST : KS_PURPOSE_TLS_CLIENT) ||
 	    (!is_digest && !is_tls(question->signable)))
-		return refuse(question, ret_answer, "signs TLS client authentication only, and this is something else");
-	if (question->rules && question->rules->unprovable)
-		return refuse_unprovable(question, ret_answer);
+		return refuse(question, "signs TLS client authentication only, and this is something else", answer);
 	if (is_digest && !ks_policy_allows_digest(question->rules, question->socket))
-		return refuse_digest(question, ret_answer);
-	return 0;
+		return refuse_digest(question, answer);
+	return false;
+}
+
+/* --- all of it --------------------------------------------------------------------------------------------------- */
+
+static void ask(const struct side *side, struct ks_policy_answer *answer)
+{
+	if (side->rules->confirm <= answer->confirm)
+		return;
+	answer->verdict = KS_VERDICT_ASK;
+	answer->confirm = side->rules->confirm;
+	name_rule(side, KS_RULE_CONFIRM, answer);
+}
+
+void ks_policy_decide(const struct ks_policy_question *question, struct ks_policy_answer *ret_answer)
+{
+	struct side sides[2];
+	size_t n = 0;
+
+	*ret_answer = (struct ks_policy_answer){ .verdict = KS_VERDICT_ALLOW };
+	if (!question->socket) {
+		(void)refuse(question, "is refused: the socket of this connection is not configured any more",
+			     ret_answer);
+		return;
+	}
+	if (refuses_purpose(question, ret_answer))
+		return;
+	if (question->rules)
+		sides[n++] = (struct side){ &question->rules->rules, "key", question->rules->name, question->key_name,
+					    question->key_is_spent };
+	sides[n++] = (struct side){ &question->socket->rules, "socket", question->socket->name, question->socket->name,
+				    question->socket_is_spent };
+	for (size_t i = 0; i < n; i++) {
+		if (refuses_peer(&sides[i], question, ret_answer) || refuses_time(&sides[i], question, ret_answer) ||
+		    refuses_server(&sides[i], question, ret_answer))
+			return;
+	}
+	if (question->server.knowledge == KS_SERVER_NOT_LOOKED_AT &&
+	    ks_policy_looks_at_servers(question->rules, question->socket)) {
+		ret_answer->verdict = KS_VERDICT_PROVE;
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (refuses_rate(&sides[i], ret_answer))
+			return;
+	}
+	for (size_t i = 0; i < n && !question->consented; i++)
+		ask(&sides[i], ret_answer);
 }

@@ -88,8 +88,8 @@ static void key_deinit(struct ks_settings_key *key)
 	free(key->issuer);
 	free(key->eku);
 	free(key->template);
-	free(key->unprovable);
-	free(key->rules);
+	ks_rules_deinit(&key->rules);
+	free(key->words);
 }
 
 static void module_deinit(struct ks_settings_module *module)

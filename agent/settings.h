@@ -17,14 +17,10 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "agent/rules.h"
+#include "agent/settings_origin.h"
 #include "lib/base/error.h"
 #include "lib/protocol/uri.h"
-
-/* Where a value came from; file NULL = built in. */
-struct ks_settings_origin {
-	const char *file; /* borrowed from the settings */
-	unsigned line;
-};
 
 /* All of it is what holds: where keystay.conf says nothing, the profile's (settings_profile.c) counts. */
 struct ks_settings_module {
@@ -69,9 +65,8 @@ struct ks_settings_key {
 	char *eku;               /* "clientAuth" or a dotted OID that the certificate must name, or NULL */
 	char *template;          /* or NULL */
 	bool allow_digest;
-	char *unprovable; /* the first rule that this build cannot prove ("confirm = always"): refuses; or NULL */
-	struct ks_settings_origin unprovable_origin;
-	char *rules; /* all rules in plain words, for show and list; "" when there are none */
+	struct ks_rules rules;
+	char *words; /* all rules in plain words, for show and list; "" when there are none */
 	struct ks_settings_origin origin;
 };
 
@@ -86,6 +81,9 @@ struct ks_settings_socket {
 	size_t n_groups; /* neither users nor groups: the agent's own uid alone */
 	bool prompt;     /* may its clients cause a dialog? */
 	bool allow_digest;
+	uint64_t deadline_ms; /* of one signature, all waits together; 0 = the agent's own */
+	struct ks_rules rules;
+	char *words; /* its rules in plain words, or "" */
 	struct ks_settings_origin origin;
 };
 
@@ -150,6 +148,6 @@ bool ks_settings_socket_has(const struct ks_settings_socket *socket, const char 
 bool ks_settings_socket_admits(const struct ks_settings_socket *socket, uid_t uid, const gid_t *groups,
 			       size_t n_groups);
 
-/* For --check-config: warnings that are no errors (a value narrowed by [enforce], a key that refuses because of a rule
- * that this build cannot prove, a module file that must not be loaded), one per line, to out. Returns how many. */
+/* For --check-config: warnings that are no errors (a value narrowed by [enforce], a module file that must not be
+ * loaded), one per line, to out. Returns how many. */
 size_t ks_settings_warn(const struct ks_settings *settings, FILE *out);

@@ -85,23 +85,7 @@ static void check_key(const struct ks_settings_section *section, const struct ks
 				       "expected match, module, spki, issuer, eku or template, found none of them");
 	if (section->values[KS_RULED_MODULE].text)
 		check_module_name(&section->values[KS_RULED_MODULE], modules, report);
-
-	/* A digest says nothing of the server that it is for (DESIGN section 6). */
-	static const size_t server_rules[] = { KS_RULED_SERVERS, KS_RULED_SERVER_CA, KS_RULED_SERVER_SPKI };
-	const struct ks_settings_value *allow = &section->values[KS_RULED_ALLOW];
-	if (!allow->text || !ks_settings_allows_digest(allow->text))
-		return;
-	for (size_t i = 0; i < sizeof(server_rules) / sizeof(server_rules[0]); i++) {
-		const struct ks_settings_value *rule = &section->values[server_rules[i]];
-		if (!rule->text)
-			continue;
-		ks_settings_report_add(
-			report, &allow->origin, "allow",
-			"expected tls, since %s (%s:%u) cannot be proven for a bare digest, found \"%s\"",
-			ks_settings_tables[KS_SETTINGS_KEY].rows[server_rules[i]].key, rule->origin.file,
-			rule->origin.line, allow->text);
-		return;
-	}
+	ks_settings_check_rules(section, report);
 }
 
 void ks_settings_check(const struct ks_settings *settings, struct ks_settings_report *report)

@@ -89,8 +89,20 @@ int ks_settings_enforce(struct ks_settings *settings) KS_WARN_UNUSED;
 /* Fills in the typed values. NO_MEMORY. */
 int ks_settings_type(struct ks_settings *settings) KS_WARN_UNUSED;
 
-/* Fills in the rules of one key from its section: allow_digest, unprovable, rules. NO_MEMORY. */
-int ks_settings_type_rules(struct ks_settings_key *key, const struct ks_settings_section *section) KS_WARN_UNUSED;
+/* Fills in the rules of one [key] or [socket]. NO_MEMORY. */
+int ks_settings_type_rules(struct ks_rules *rules, const struct ks_settings_section *section) KS_WARN_UNUSED;
+
+/* All of them in one line for a person, given; "" when there are none, NULL without memory. */
+char *ks_settings_rules_words(const struct ks_rules *rules, bool allow_digest);
+
+/* Reports rules that do not go together, and accounts that do not exist. */
+void ks_settings_check_rules(const struct ks_settings_section *section, struct ks_settings_report *report);
+void ks_settings_check_accounts(const struct ks_settings_section *section, size_t row, bool is_group,
+				struct ks_settings_report *report);
+
+/* The numbers of "alice, 1000", given, at most KS_SOCKET_ACCOUNTS_MAX; those that do not exist were reported by the
+ * check and are left out. Nothing for NULL. NO_MEMORY. */
+int ks_settings_find_accounts(const char *value, bool is_group, uint32_t **ret_numbers, size_t *ret_n) KS_WARN_UNUSED;
 
 /* Reports what is wrong with a [socket], and types it. NO_MEMORY. */
 void ks_settings_socket_check(const struct ks_settings_section *section, struct ks_settings_report *report);

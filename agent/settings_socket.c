@@ -2,12 +2,9 @@
 /*
  * settings_socket: one [socket]: whom it admits, which keys it has, and what it may ask of people.
  *
- * Runs in: keystay-agent. Names of users and groups become numbers here, once, when the configuration is read: nothing
- * that a client does asks a directory server.
+ * Runs in: keystay-agent.
  */
 #include <fnmatch.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,79 +13,6 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
-
-/* --- accounts ---------------------------------------------------------------------------------------------------- */
-
-static bool find_user(const char *name, uint32_t *ret_number)
-{
-	const struct passwd *entry = getpwnam(name);
-	if (entry)
-		*ret_number = entry->pw_uid;
-	return entry != NULL;
-}
-
-static bool find_group(const char *name, uint32_t *ret_number)
-{
-	const struct group *entry = getgrnam(name);
-	if (entry)
-		*ret_number = entry->gr_gid;
-	return entry != NULL;
-}
-
-/* A name, else a number: a user may be called "1000". */
-static bool find_account(struct ks_bytes item, bool is_group, uint32_t *ret_number)
-{
-	KS_AUTO_FREE char *name = ks_text_copy(item);
-	uint64_t number;
-
-	if (!name)
-		return false;
-	if (is_group ? find_group(name, ret_number) : find_user(name, ret_number))
-		return true;
-	if (ks_text_number(name, UINT32_MAX - 1, &number) < 0)
-		return false;
-	*ret_number = (uint32_t)number;
-	return true;
-}
-
-/* At most KS_SOCKET_ACCOUNTS_MAX; those that do not exist were reported by the check and are left out. */
-static int find_accounts(const char *value, bool is_group, uint32_t **ret_numbers, size_t *ret_n)
-{
-	struct ks_bytes item;
-	size_t n = 0;
-
-	if (!value)
-		return 0;
-	uint32_t *numbers = calloc(KS_SOCKET_ACCOUNTS_MAX, sizeof(*numbers));
-	if (!numbers)
-		return KS_ERR_NO_MEMORY;
-	while (n < KS_SOCKET_ACCOUNTS_MAX && ks_settings_next_item(&value, &item))
-		n += find_account(item, is_group, &numbers[n]) ? 1 : 0;
-	*ret_numbers = numbers;
-	*ret_n = n;
-	return 0;
-}
-
-static void check_accounts(const struct ks_settings_section *section, size_t row, struct ks_settings_report *report)
-{
-	const struct ks_settings_value *value = &section->values[row];
-	const char *cursor = value->text, *kind = row == KS_SOCKET_GROUPS ? "group" : "user";
-	struct ks_bytes item;
-	uint32_t number;
-	size_t n = 0;
-
-	while (cursor && ks_settings_next_item(&cursor, &item)) {
-		if (++n > KS_SOCKET_ACCOUNTS_MAX) {
-			ks_settings_report_add(report, &value->origin, ks_settings_tables[section->kind].rows[row].key,
-					       "expected at most %u of them, found more", KS_SOCKET_ACCOUNTS_MAX);
-			return;
-		}
-		if (!find_account(item, row == KS_SOCKET_GROUPS, &number))
-			ks_settings_report_add(report, &value->origin, ks_settings_tables[section->kind].rows[row].key,
-					       "expected %ss of this machine, found \"%.*s\", which is none", kind,
-					       (int)item.size, (const char *)item.data);
-	}
-}
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
@@ -116,8 +40,9 @@ void ks_settings_socket_check(const struct ks_settings_section *section, struct 
 		ks_settings_report_add(report, &section->origin, what,
 				       "expected a path outside of the private folder of the sockets, since users or "
 				       "groups are admitted, found none");
-	check_accounts(section, KS_SOCKET_USERS, report);
-	check_accounts(section, KS_SOCKET_GROUPS, report);
+	ks_settings_check_accounts(section, KS_SOCKET_USERS, false, report);
+	ks_settings_check_accounts(section, KS_SOCKET_GROUPS, true, report);
+	ks_settings_check_rules(section, report);
 }
 
 int ks_settings_socket_type(const struct ks_settings_section *section, struct ks_settings_socket *ret_socket)
@@ -134,9 +59,20 @@ int ks_settings_socket_type(const struct ks_settings_section *section, struct ks
 		return KS_ERR_NO_MEMORY;
 	if (values[KS_SOCKET_KEYS].text && !(ret_socket->keys = strdup(values[KS_SOCKET_KEYS].text)))
 		return KS_ERR_NO_MEMORY;
-	int r = find_accounts(values[KS_SOCKET_USERS].text, false, &ret_socket->users, &ret_socket->n_users);
-	return r < 0 ? r :
-		       find_accounts(values[KS_SOCKET_GROUPS].text, true, &ret_socket->groups, &ret_socket->n_groups);
+	const char *deadline = values[KS_SOCKET_DEADLINE].text;
+	if (deadline && ks_settings_duration(deadline, &ret_socket->deadline_ms) < 0)
+		return KS_ERR_INTERNAL;
+	int r = ks_settings_find_accounts(values[KS_SOCKET_USERS].text, false, &ret_socket->users,
+					  &ret_socket->n_users);
+	if (r == 0)
+		r = ks_settings_find_accounts(values[KS_SOCKET_GROUPS].text, true, &ret_socket->groups,
+					      &ret_socket->n_groups);
+	if (r == 0)
+		r = ks_settings_type_rules(&ret_socket->rules, section);
+	if (r < 0)
+		return r;
+	ret_socket->words = ks_settings_rules_words(&ret_socket->rules, false);
+	return ret_socket->words ? 0 : KS_ERR_NO_MEMORY;
 }
 
 void ks_settings_socket_deinit(struct ks_settings_socket *socket)
@@ -146,6 +82,8 @@ void ks_settings_socket_deinit(struct ks_settings_socket *socket)
 	free(socket->keys);
 	free(socket->users);
 	free(socket->groups);
+	ks_rules_deinit(&socket->rules);
+	free(socket->words);
 }
 
 /* --- asking ------------------------------------------------------------------------------------------------------ */

@@ -350,24 +350,44 @@ static bool good_enforced_confirm(const char *value, const char **ret_why)
 	return ks_settings_confirm_level(value) > 0;
 }
 
-/* N/UNIT: "10/m". */
-static bool good_rate(const char *value, const char **ret_why)
+bool ks_settings_rate(const char *value, uint32_t *ret_number, uint64_t *ret_window_ms)
 {
-	(void)ret_why;
+	static const struct {
+		char letter;
+		uint64_t ms;
+	} units[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 } };
 	char digits[16];
+	uint64_t number;
 	size_t size = strcspn(value, "/");
+
 	if (size == 0 || size >= sizeof(digits) || value[size] == '\0')
 		return false;
 	memcpy(digits, value, size);
 	digits[size] = '\0';
 	const char *unit = value + size + 1;
-	uint64_t number;
-	return unit[0] != '\0' && unit[1] == '\0' && strchr("smhd", unit[0]) &&
-	       ks_text_number(digits, RATE_MAX, &number) == 0 && number > 0;
+	if (unit[0] == '\0' || unit[1] != '\0' || ks_text_number(digits, RATE_MAX, &number) < 0 || number == 0)
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (units[i].letter != unit[0])
+			continue;
+		*ret_number = (uint32_t)number;
+		*ret_window_ms = units[i].ms;
+		return true;
+	}
+	return false;
 }
 
-/* "HH:MM", at most 24:00. */
-static bool is_time(const char *text)
+static bool good_rate(const char *value, const char **ret_why)
+{
+	uint32_t number;
+	uint64_t window_ms;
+
+	(void)ret_why;
+	return ks_settings_rate(value, &number, &window_ms);
+}
+
+/* "HH:MM", at most 24:00, as minutes. */
+static bool read_time(const char *text, uint16_t *ret_minutes)
 {
 	for (size_t i = 0; i < 5; i++) {
 		if (i == 2 ? text[i] != ':' : !isdigit((unsigned char)text[i]))
@@ -375,38 +395,55 @@ static bool is_time(const char *text)
 	}
 	int hours = (text[0] - '0') * 10 + (text[1] - '0');
 	int minutes = (text[3] - '0') * 10 + (text[4] - '0');
-	return minutes < 60 && (hours < 24 || (hours == 24 && minutes == 0));
+	if (minutes >= 60 || hours > 24 || (hours == 24 && minutes > 0))
+		return false;
+	*ret_minutes = (uint16_t)(hours * 60 + minutes);
+	return true;
 }
 
-static bool is_day(const char *text)
+static bool read_day(const char *text, uint8_t *ret_day)
 {
 	static const char days[] = "Mon Tue Wed Thu Fri Sat Sun ";
-	for (size_t i = 0; i + 4 < sizeof(days); i += 4) {
-		if (strncmp(days + i, text, 3) == 0)
+	for (uint8_t day = 0; day < 7; day++) {
+		if (strncmp(days + (size_t)day * 4, text, 3) == 0) {
+			*ret_day = day;
 			return true;
+		}
 	}
 	return false;
 }
 
-/* "08:00-18:00", "Mon-Fri 08:00-18:00", "Sat 09:00-12:00". */
-static bool good_period(struct ks_bytes item)
+/* "08:00-18:00", "Mon-Fri 08:00-18:00", "Sat 09:00-12:00", "22:00-06:00". */
+bool ks_settings_period(struct ks_bytes item, struct ks_rules_period *ret_period)
 {
+	struct ks_rules_period period = { .first_day = 0, .last_day = 6 };
 	char text[24] = "";
+
 	if (item.size >= sizeof(text))
 		return false;
 	if (item.size > 0)
 		memcpy(text, item.data, item.size);
 	const char *at = text;
-	if (is_day(at)) {
+	if (read_day(at, &period.first_day)) {
+		period.last_day = period.first_day;
 		at += 3;
-		if (at[0] == '-' && is_day(at + 1))
+		if (at[0] == '-' && read_day(at + 1, &period.last_day))
 			at += 4;
 		if (!is_space(*at))
 			return false;
 		while (is_space(*at))
 			at++;
 	}
-	return strlen(at) == 11 && is_time(at) && at[5] == '-' && is_time(at + 6);
+	if (strlen(at) != 11 || !read_time(at, &period.begin) || at[5] != '-' || !read_time(at + 6, &period.end))
+		return false;
+	*ret_period = period;
+	return true;
+}
+
+static bool good_period(struct ks_bytes item)
+{
+	struct ks_rules_period period;
+	return ks_settings_period(item, &period);
 }
 
 static bool good_hours(const char *value, const char **ret_why)
@@ -415,7 +452,7 @@ static bool good_hours(const char *value, const char **ret_why)
 	return each_item(value, good_period);
 }
 
-/* A login name as useradd takes it, or a number. Whether it exists is asked when the rule is enforced. */
+/* A login name as useradd takes it, or a number. Whether it exists is asked by settings_rules.c. */
 static bool good_account(struct ks_bytes item)
 {
 	if (item.size == 0 || item.size > NAME_MAX_BYTES || item.data[0] == '-')
@@ -488,6 +525,11 @@ static bool good_tls(const char *value, const char **ret_why)
 
 #define EXPECTED_DURATION "a time such as 8h, 30m or 2d, at most 3650d, or 0 (one signature)"
 #define EXPECTED_SERVERS "host names or patterns such as *.corp.example, with commas between them"
+#define EXPECTED_PEM "the absolute path of a PEM file"
+#define EXPECTED_HASHES "SHA-256 hashes of 64 hex digits, with commas between them"
+#define EXPECTED_CONFIRM "no, first-use or always"
+#define EXPECTED_RATE "a number per s, m, h or d, such as 10/m"
+#define EXPECTED_HOURS "times such as 08:00-18:00 or Mon-Fri 08:00-18:00, with commas between them"
 
 static const struct ks_settings_row agent_rows[KS_AGENT_N] = {
 	[KS_AGENT_UNLOCK_FOR] = { "unlock-for", EXPECTED_DURATION, "8h", good_duration, false },
@@ -529,6 +571,13 @@ static const struct ks_settings_row socket_rows[KS_SOCKET_N] = {
 	[KS_SOCKET_USERS] = { "users", "user names or numbers, with commas between them", NULL, good_accounts, false },
 	[KS_SOCKET_GROUPS] = { "groups", "group names or numbers, with commas between them", NULL, good_accounts,
 			       false },
+	[KS_SOCKET_SERVERS] = { "servers", EXPECTED_SERVERS, NULL, good_servers, false },
+	[KS_SOCKET_SERVER_CA] = { "server-ca", EXPECTED_PEM, NULL, good_path, false },
+	[KS_SOCKET_SERVER_SPKI] = { "server-spki", EXPECTED_HASHES, NULL, good_hashes, false },
+	[KS_SOCKET_CONFIRM] = { "confirm", EXPECTED_CONFIRM, "no", good_confirm, false },
+	[KS_SOCKET_MAX_RATE] = { "max-rate", EXPECTED_RATE, NULL, good_rate, false },
+	[KS_SOCKET_HOURS] = { "hours", EXPECTED_HOURS, NULL, good_hours, false },
+	[KS_SOCKET_DEADLINE] = { "deadline", "a time from 1s to 10m", NULL, good_deadline, false },
 	[KS_SOCKET_PROMPT] = { "prompt", "yes or no", NULL, good_yes_no, false },
 	[KS_SOCKET_ALLOW] = { "allow", "tls, or tls, digest", "tls", good_allow, false },
 };
@@ -543,13 +592,11 @@ static const struct ks_settings_row key_rows[KS_RULED_N] = {
 			   false },
 	[KS_RULED_TEMPLATE] = { "template", "the name or number of a certificate template", NULL, good_text, false },
 	[KS_RULED_SERVERS] = { "servers", EXPECTED_SERVERS, NULL, good_servers, false },
-	[KS_RULED_SERVER_CA] = { "server-ca", "the absolute path of a PEM file", NULL, good_path, false },
-	[KS_RULED_SERVER_SPKI] = { "server-spki", "SHA-256 hashes of 64 hex digits, with commas between them", NULL,
-				   good_hashes, false },
-	[KS_RULED_CONFIRM] = { "confirm", "no, first-use or always", "no", good_confirm, false },
-	[KS_RULED_MAX_RATE] = { "max-rate", "a number per s, m, h or d, such as 10/m", NULL, good_rate, false },
-	[KS_RULED_HOURS] = { "hours", "times such as 08:00-18:00 or Mon-Fri 08:00-18:00, with commas between them",
-			     NULL, good_hours, false },
+	[KS_RULED_SERVER_CA] = { "server-ca", EXPECTED_PEM, NULL, good_path, false },
+	[KS_RULED_SERVER_SPKI] = { "server-spki", EXPECTED_HASHES, NULL, good_hashes, false },
+	[KS_RULED_CONFIRM] = { "confirm", EXPECTED_CONFIRM, "no", good_confirm, false },
+	[KS_RULED_MAX_RATE] = { "max-rate", EXPECTED_RATE, NULL, good_rate, false },
+	[KS_RULED_HOURS] = { "hours", EXPECTED_HOURS, NULL, good_hours, false },
 	[KS_RULED_USERS] = { "users", "user names or numbers, with commas between them", NULL, good_accounts, false },
 	[KS_RULED_GROUPS] = { "groups", "group names or numbers, with commas between them", NULL, good_accounts,
 			      false },

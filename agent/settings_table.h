@@ -3,7 +3,7 @@
  * settings_table: every word that keystay.conf may have, with what may stand behind it.
  *
  * Runs in: keystay-agent. Pure. To add a key: its enum value here, its row in settings_table.c, and where it is put to
- * use: settings_typed.c (values), settings_rules.c (rules, which refuse until something proves them).
+ * use: settings_typed.c (values), settings_rules.c (rules, which policy.c asks).
  */
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/rules.h"
 #include "lib/base/bytes.h"
 #include "lib/base/error.h"
 
@@ -51,6 +52,13 @@ enum {
 	KS_SOCKET_KEYS,
 	KS_SOCKET_USERS,
 	KS_SOCKET_GROUPS,
+	KS_SOCKET_SERVERS,
+	KS_SOCKET_SERVER_CA,
+	KS_SOCKET_SERVER_SPKI,
+	KS_SOCKET_CONFIRM,
+	KS_SOCKET_MAX_RATE,
+	KS_SOCKET_HOURS,
+	KS_SOCKET_DEADLINE,
 	KS_SOCKET_PROMPT,
 	KS_SOCKET_ALLOW,
 	KS_SOCKET_N,
@@ -110,6 +118,12 @@ extern const struct ks_settings_table ks_settings_tables[KS_SETTINGS_N_KINDS];
 
 /* How much asking: 0 "no", 1 "first-use", 2 "always", -1 neither. */
 int ks_settings_confirm_level(const char *value);
+
+/* "10/m": how many in how long. */
+bool ks_settings_rate(const char *value, uint32_t *ret_number, uint64_t *ret_window_ms);
+
+/* "Mon-Fri 08:00-18:00": one item of an hours value. */
+bool ks_settings_period(struct ks_bytes item, struct ks_rules_period *ret_period);
 
 /* Is digest among the words of an allow value? */
 bool ks_settings_allows_digest(const char *value);

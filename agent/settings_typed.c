@@ -117,8 +117,14 @@ static int type_key(const struct ks_settings_section *section, struct ks_setting
 	}
 	if (spki && ks_text_unhex(spki, key->spki_prefix, sizeof(key->spki_prefix), &key->spki_prefix_size) < 0)
 		return KS_ERR_INTERNAL;
+	key->allow_digest = ks_settings_allows_digest(ks_settings_effective(section, KS_RULED_ALLOW));
 	int r = type_match(section, key);
-	return r < 0 ? r : ks_settings_type_rules(key, section);
+	if (r == 0)
+		r = ks_settings_type_rules(&key->rules, section);
+	if (r < 0)
+		return r;
+	key->words = ks_settings_rules_words(&key->rules, key->allow_digest);
+	return key->words ? 0 : KS_ERR_NO_MEMORY;
 }
 
 static int type_all_modules(struct ks_settings *settings)

@@ -117,19 +117,6 @@ static size_t warn_of_pinentry(const struct ks_settings *settings, FILE *out)
 	return 1;
 }
 
-static size_t warn_of_key(const struct ks_settings_key *key, FILE *out)
-{
-	if (!key->unprovable)
-		return 0;
-	put_origin(&key->unprovable_origin, out);
-	(void)fprintf(out, "this version of keystay cannot prove \"%s\" yet; ", key->unprovable);
-	if (key->name[0])
-		(void)fprintf(out, "key \"%s\" refuses every signature\n", key->name);
-	else
-		(void)fprintf(out, "every key without a [key] section refuses every signature\n");
-	return 1;
-}
-
 size_t ks_settings_warn(const struct ks_settings *settings, FILE *out)
 {
 	const struct ks_settings_private *private = settings->private;
@@ -147,9 +134,5 @@ size_t ks_settings_warn(const struct ks_settings *settings, FILE *out)
 	}
 	for (size_t i = 0; i < settings->n_tokens; i++)
 		n += warn_of_token(&settings->tokens[i], out);
-	for (size_t i = 0; i < settings->n_keys; i++)
-		n += warn_of_key(&settings->keys[i], out);
-	if (settings->others)
-		n += warn_of_key(settings->others, out);
 	return n;
 }

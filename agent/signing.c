@@ -9,6 +9,7 @@
 #include "agent/asking.h"
 #include "agent/login.h"
 #include "agent/policy.h"
+#include "agent/rules_now.h"
 #include "agent/scout.h"
 #include "agent/signing_pin.h"
 #include "agent/state.h"
@@ -202,21 +203,23 @@ static int look_at_input(struct signing *signing, struct finding *finding)
 		refuse(signing, identity->name, error, text);
 		return error;
 	}
-	const struct ks_policy_question question = { .key_name = identity->name,
-						     .rules = identity->rules,
-						     .socket = socket_of(signing),
-						     .program = program,
-						     .uid = signing->request->peer.uid,
-						     .purpose = signing->is_digest ? KS_PURPOSE_DIGEST :
-										     KS_PURPOSE_TLS_CLIENT,
-						     .signable = &finding->signable };
+	struct ks_policy_question question;
 	struct ks_policy_answer answer;
 	if (signing->is_digest)
 		ks_peer_program(signing->request->peer.pid, program, sizeof(program));
-	error = ks_policy_decide(&question, &answer);
-	if (error < 0)
-		refuse(signing, identity->name, error, answer.text);
-	return error;
+	ks_rules_now(signing->request, identity, &finding->signable, &question);
+	question.program = program;
+	question.server.knowledge = KS_SERVER_UNPROVEN;
+	question.server.why = why_unverified(finding);
+	ks_policy_decide(&question, &answer);
+	if (answer.verdict == KS_VERDICT_ASK) {
+		answer.error = KS_ERR_RULE_UNPROVABLE;
+		(void)ks_text_print(answer.text, sizeof(answer.text), "key \"%s\": a person has to be asked first (%s)",
+				    identity->name, answer.rule);
+	}
+	if (answer.error < 0)
+		refuse(signing, identity->name, answer.error, answer.text);
+	return answer.error;
 }
 
 static void refuse_token(struct signing *signing, const struct finding *finding)

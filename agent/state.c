@@ -504,6 +504,7 @@ void ks_state_deinit(struct ks_state *state)
 	ks_overlay_deinit(&state->overlay);
 	ks_settings_free(state->settings);
 	ks_tries_close(state->tries);
+	ks_rate_deinit(&state->rate);
 	sd_event_source_disable_unref(state->news);
 	sd_event_source_disable_unref(state->news_timer);
 	sd_event_source_disable_unref(state->settle_timer);

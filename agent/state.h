@@ -15,6 +15,7 @@
 #include "agent/keyring.h"
 #include "agent/overlay.h"
 #include "agent/prompt.h"
+#include "agent/rate.h"
 #include "agent/settings.h"
 #include "agent/tries.h"
 #include "agent/unlock.h"
@@ -43,6 +44,7 @@ struct ks_state {
 	uint64_t generation;
 	struct ks_unlock unlock;
 	struct ks_tries *tries;
+	struct ks_rate rate; /* uses of keys and sockets lately */
 	struct ks_prompts *prompts;
 	struct ks_token_login *logins; /* under way (login.c) */
 	struct ks_asking *askings;     /* under way (asking.c) */

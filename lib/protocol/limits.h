@@ -155,6 +155,9 @@
 /* [token] sections in one configuration. */
 #define KS_TOKEN_SECTIONS_MAX 256u
 
+/* Keys and sockets whose uses are counted for max-rate at a time: as many as there are sections. */
+#define KS_RATE_COUNTERS_MAX (KS_KEY_SECTIONS_MAX + KS_SOCKETS_MAX)
+
 /* Sign sockets, and users and groups of one. */
 #define KS_SOCKETS_MAX 32u
 #define KS_SOCKET_ACCOUNTS_MAX 64u

@@ -33,6 +33,14 @@ enum ks_module_state {
 	KS_MODULE_FAILED = 3,  /* its file is missing or must not be loaded */
 };
 
+/* What the rules say to a signature (EXPLAIN_REPLY). */
+enum ks_verdict {
+	KS_VERDICT_ALLOW = 1,
+	KS_VERDICT_ASK = 2, /* a person is asked first */
+	KS_VERDICT_DENY = 3,
+	KS_VERDICT_PROVE = 4, /* the agent's own, never on the wire: the server has to be looked at first */
+};
+
 /* From CK_TOKEN_INFO flags (PKCS#11 2.40 section 3.2). */
 enum ks_pin_flag {
 	KS_PIN_NEEDED = 1 << 0,    /* CKF_LOGIN_REQUIRED */
@@ -48,8 +56,8 @@ enum ks_pin_flag {
 
 /* How a worker learns that tokens come and go. */
 enum ks_token_events {
-	KS_EVENTS_NONE = 0,   /* not at all: its module tells nothing */
-	KS_EVENTS_SLOTS = 1,  /* C_WaitForSlotEvent (PKCS#11 2.40 section 5.5) */
+	KS_EVENTS_NONE = 0,    /* not at all: its module tells nothing */
+	KS_EVENTS_SLOTS = 1,   /* C_WaitForSlotEvent (PKCS#11 2.40 section 5.5) */
 	KS_EVENTS_READERS = 2, /* PC/SC itself, beside the module: also while the module hangs */
 };
 

@@ -60,12 +60,12 @@ static char *print(const struct ks_settings *settings, bool json, size_t *ret_si
 
 static void check_key(const struct ks_settings_key *key)
 {
-	must(key->rules && strlen(key->rules) <= RULES_MAX && ks_text_valid(ks_bytes_text(key->rules)),
+	must(key->words && strlen(key->words) <= RULES_MAX && ks_text_valid(ks_bytes_text(key->words)),
 	     "rules are text that a message takes");
-	must(!key->unprovable || key->unprovable_origin.file, "a rule that refuses says where it stands");
+	for (enum ks_rule rule = 0; rule < KS_RULE_N; rule++)
+		must(!key->rules.at[rule].value || key->rules.at[rule].origin.file, "a rule says where it stands");
 	must(!key->match.unmatched, "no section silently fits nothing");
-	must(!key->allow_digest || !key->unprovable || strncmp(key->unprovable, "server", 6) != 0,
-	     "digests and servers do not go together");
+	must(!key->allow_digest || !ks_rules_want_a_server(&key->rules), "digests and servers do not go together");
 }
 
 static bool is_same_text(const char *a, const char *b)
@@ -116,7 +116,7 @@ static void check_again(const struct ks_settings *settings)
 	for (size_t i = 0; i < settings->n_modules; i++)
 		check_module_again(&settings->modules[i], &again->modules[i]);
 	for (size_t i = 0; i < settings->n_keys; i++)
-		must(strcmp(again->keys[i].rules, settings->keys[i].rules) == 0, "rules are printed as they are");
+		must(strcmp(again->keys[i].words, settings->keys[i].words) == 0, "rules are printed as they are");
 }
 
 static bool enforces(const struct ks_settings *settings)

@@ -15,4 +15,6 @@ target_link_options(test_agent_chain PRIVATE -Wl,--wrap=ks_certificate_issued_by
 keystay_unit_test(test_agent_keyring test_keyring.c ring.c reports.c certificates.c LINK ks_agent_data)
 keystay_unit_test(test_agent_names test_names.c ring.c reports.c certificates.c LINK ks_agent_data)
 keystay_unit_test(test_agent_policy test_policy.c LINK ks_agent_data)
+keystay_unit_test(test_agent_rules test_rules.c LINK ks_agent_data)
+keystay_unit_test(test_agent_rate test_rate.c LINK ks_agent_data)
 target_compile_definitions(test_agent_settings PRIVATE EXAMPLE="${PROJECT_SOURCE_DIR}/docs/keystay.conf.example")

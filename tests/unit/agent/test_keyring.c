@@ -479,7 +479,7 @@ static void test_keyring_gives_rules_of_enforce_to_keys_without_a_section(void *
 	ring_build_enforced(&ring, "[enforce]\nconfirm = always\n", "[key \"k\"]\nmatch = pkcs11:token=one\n");
 	assert_ptr_equal(ring_of(&ring, a)->rules, &ring.settings->keys[0]);
 	assert_ptr_equal(ring_of(&ring, b)->rules, ring.settings->others);
-	assert_non_null(ring_of(&ring, b)->rules->unprovable);
+	assert_int_equal(ring_of(&ring, b)->rules->rules.confirm, KS_CONFIRM_ALWAYS);
 }
 
 /* OpenSC#1758 and its like: the wrong certificate is chosen. */

@@ -123,8 +123,8 @@ static void test_settings_reads_what_chooses_a_key(void **state)
 	assert_string_equal(key->eku, "1.3.6.1.4.1.311.20.2.2");
 	assert_string_equal(key->template, "SmartcardLogon");
 	assert_false(key->allow_digest);
-	assert_null(key->unprovable);
-	assert_string_equal(key->rules, "");
+	assert_false(ks_rules_want_a_server(&key->rules));
+	assert_string_equal(key->words, "");
 	assert_origin(&key->origin, "1", 3);
 }
 
@@ -140,58 +140,68 @@ static void test_settings_takes_names_with_spaces_and_letters(void **state)
 
 /* --- rules ------------------------------------------------------------------------------------------------------- */
 
-/* Invariant I11: whatever is not enforced yet makes the key refuse. */
-static void test_settings_refuses_by_every_rule_that_nothing_proves(void **state)
+static void test_settings_says_each_rule_with_its_place(void **state)
 {
 	(void)state;
 	static const struct {
-		const char *rule;
+		enum ks_rule rule;
+		const char *value;
 		const char *words;
 	} rules[] = {
-		{ "servers = *.corp.example, a.example", "only for the servers *.corp.example, a.example" },
-		{ "server-ca = /etc/ca.pem", "only for servers with a certificate by /etc/ca.pem" },
-		{ "server-spki = 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+		{ KS_RULE_SERVERS, "*.corp.example, a.example", "only for the servers *.corp.example, a.example" },
+		{ KS_RULE_SERVER_CA, "/etc/ca.pem", "only for servers with a certificate by /etc/ca.pem" },
+		{ KS_RULE_SERVER_SPKI, "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
 		  "only for servers with the public key "
 		  "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" },
-		{ "confirm = first-use", "asks before use (first-use)" },
-		{ "confirm = always", "asks before use (always)" },
-		{ "max-rate = 10/m", "at most 10/m" },
-		{ "hours = Mon-Fri 08:00-18:00, Sat 09:00-24:00", "only at Mon-Fri 08:00-18:00, Sat 09:00-24:00" },
-		{ "users = alice, 1000", "only for the users alice, 1000" },
-		{ "groups = staff", "only for the groups staff" },
+		{ KS_RULE_CONFIRM, "first-use", "asks a person once for each proven server" },
+		{ KS_RULE_CONFIRM, "always", "asks a person each time" },
+		{ KS_RULE_MAX_RATE, "10/m", "at most 10/m" },
+		{ KS_RULE_HOURS, "Mon-Fri 08:00-18:00, Sat 09:00-24:00",
+		  "only at Mon-Fri 08:00-18:00, Sat 09:00-24:00" },
+		{ KS_RULE_USERS, "root, 1000", "only for the users root, 1000" },
+		{ KS_RULE_GROUPS, "daemon", "only for the groups daemon" },
 	};
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		char text[256];
-		char words[256];
-		(void)snprintf(text, sizeof(text), "[key \"k\"]\neku = clientAuth\n\n%s\n", rules[i].rule);
-		(void)snprintf(words, sizeof(words), "%s; refuses, since this version cannot prove this yet",
-			       rules[i].words);
+		(void)snprintf(text, sizeof(text), "[key \"k\"]\neku = clientAuth\n\n%s = %s\n",
+			       ks_rule_name(rules[i].rule), rules[i].value);
 		AUTO_SETTINGS settings = read_text(text);
-		assert_non_null(settings->keys[0].unprovable);
-		assert_string_equal(settings->keys[0].unprovable, rules[i].rule);
-		assert_origin(&settings->keys[0].unprovable_origin, "1", 4);
-		assert_string_equal(settings->keys[0].rules, words);
+		assert_string_equal(settings->keys[0].rules.at[rules[i].rule].value, rules[i].value);
+		assert_origin(&settings->keys[0].rules.at[rules[i].rule].origin, "1", 4);
+		assert_string_equal(settings->keys[0].words, rules[i].words);
 	}
 }
 
-static void test_settings_does_not_refuse_by_rules_that_restrict_nothing(void **state)
+static void test_settings_of_sockets_have_the_rules_of_keys(void **state)
+{
+	(void)state;
+	AUTO_SETTINGS settings = read_text("[socket \"agent\"]\nservers = a.example\nconfirm = always\n"
+					   "max-rate = 2/h\nhours = 22:00-06:00\ndeadline = 2s\n");
+	const struct ks_settings_socket *socket = ks_settings_socket_of(settings, "agent");
+	assert_string_equal(socket->words, "only for the servers a.example; asks a person each time; at most 2/h; "
+					   "only at 22:00-06:00");
+	assert_int_equal(socket->deadline_ms, 2000);
+	assert_int_equal(socket->rules.confirm, KS_CONFIRM_ALWAYS);
+	assert_int_equal(socket->rules.rate, 2);
+	assert_int_equal(socket->rules.rate_window_ms, 3600000);
+}
+
+static void test_settings_says_no_rule_that_restricts_nothing(void **state)
 {
 	(void)state;
 	AUTO_SETTINGS settings = read_text("[key \"k\"]\neku = clientAuth\nconfirm = no\nallow = tls\n");
-	assert_null(settings->keys[0].unprovable);
-	assert_string_equal(settings->keys[0].rules, "");
+	assert_int_equal(settings->keys[0].rules.confirm, KS_CONFIRM_NO);
+	assert_string_equal(settings->keys[0].words, "");
 }
 
 static void test_settings_says_all_rules_of_a_key(void **state)
 {
 	(void)state;
 	AUTO_SETTINGS settings =
-		read_text("[key \"k\"]\neku = clientAuth\nconfirm = always\nallow = digest, tls\nusers = a\n");
+		read_text("[key \"k\"]\neku = clientAuth\nconfirm = always\nallow = digest, tls\nusers = 0\n");
 	const struct ks_settings_key *key = &settings->keys[0];
 	assert_true(key->allow_digest);
-	assert_string_equal(key->unprovable, "confirm = always");
-	assert_string_equal(key->rules, "asks before use (always); only for the users a; refuses, since this version "
-					"cannot prove this yet; bare digests are allowed");
+	assert_string_equal(key->words, "asks a person each time; only for the users 0; bare digests are allowed");
 }
 
 /* What a message has room for (lib/protocol/messages.def), and valid text to its end. */
@@ -210,9 +220,9 @@ static void test_settings_cuts_long_rules_between_characters(void **state)
 		ks_buffer_printf(&text, "\nhours = 08:00-18:00\n");
 		ks_buffer_put_u8(&text, '\0');
 		AUTO_SETTINGS settings = read_text((const char *)text.data);
-		assert_true(strlen(settings->keys[0].rules) <= 2048);
-		assert_true(strlen(settings->keys[0].rules) >= 1999);
-		assert_true(ks_text_valid(ks_bytes_text(settings->keys[0].rules)));
+		assert_true(strlen(settings->keys[0].words) <= 2048);
+		assert_true(strlen(settings->keys[0].words) >= 1999);
+		assert_true(ks_text_valid(ks_bytes_text(settings->keys[0].words)));
 	}
 }
 
@@ -225,7 +235,7 @@ static void test_settings_of_a_later_file_override_key_by_key(void **state)
 		"[agent]\nunlock-for = 1h\nkeep-pin = yes\n"
 		"[key \"a\"]\nmatch = pkcs11:object=a\nconfirm = always\n[key \"b\"]\nmatch = pkcs11:object=b\n",
 		"[agent]\nunlock-for = 2h\n[key \"c\"]\neku = clientAuth\n",
-		"[key \"a\"]\nconfirm = no\nusers = alice\n",
+		"[key \"a\"]\nconfirm = no\nusers = root\n",
 		NULL,
 	});
 
@@ -234,8 +244,9 @@ static void test_settings_of_a_later_file_override_key_by_key(void **state)
 	assert_int_equal(settings->n_keys, 3);
 	assert_string_equal(settings->keys[0].name, "a");
 	assert_true(settings->keys[0].has_match);
-	assert_string_equal(settings->keys[0].unprovable, "users = alice");
-	assert_origin(&settings->keys[0].unprovable_origin, "3", 3);
+	assert_null(settings->keys[0].rules.at[KS_RULE_CONFIRM].value);
+	assert_string_equal(settings->keys[0].rules.at[KS_RULE_USERS].value, "root");
+	assert_origin(&settings->keys[0].rules.at[KS_RULE_USERS].origin, "3", 3);
 	assert_origin(&settings->keys[0].origin, "1", 4);
 	/* In the order in which they were first named: the first that fits counts. */
 	assert_string_equal(settings->keys[1].name, "b");
@@ -344,8 +355,9 @@ int main(void)
 		cmocka_unit_test(test_settings_reads_modules),
 		cmocka_unit_test(test_settings_reads_what_chooses_a_key),
 		cmocka_unit_test(test_settings_takes_names_with_spaces_and_letters),
-		cmocka_unit_test(test_settings_refuses_by_every_rule_that_nothing_proves),
-		cmocka_unit_test(test_settings_does_not_refuse_by_rules_that_restrict_nothing),
+		cmocka_unit_test(test_settings_says_each_rule_with_its_place),
+		cmocka_unit_test(test_settings_of_sockets_have_the_rules_of_keys),
+		cmocka_unit_test(test_settings_says_no_rule_that_restricts_nothing),
 		cmocka_unit_test(test_settings_says_all_rules_of_a_key),
 		cmocka_unit_test(test_settings_cuts_long_rules_between_characters),
 		cmocka_unit_test(test_settings_of_a_later_file_override_key_by_key),

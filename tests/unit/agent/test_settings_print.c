@@ -73,9 +73,11 @@ static void test_print_shows_each_value_with_file_and_line(void **state)
 			    "deadline = 15s                           ; built in\n"
 			    "card-login = warm                        ; built in\n"
 			    "\n[socket \"agent\"]\n"
+			    "confirm = no                             ; built in\n"
 			    "prompt = yes                             ; built in\n"
 			    "allow = tls                              ; built in\n"
 			    "\n[socket \"module\"]\n"
+			    "confirm = no                             ; built in\n"
 			    "prompt = yes                             ; built in\n"
 			    "allow = tls                              ; built in\n"
 			    "\n[key \"alice\"]\n"
@@ -107,8 +109,7 @@ static void test_print_can_be_read_again(void **state)
 	assert_string_equal(again->modules[1].path, "/lib/with space; and #.so");
 	assert_int_equal(again->n_keys, 1);
 	assert_string_equal(again->keys[0].issuer, "CN=a\\,b");
-	assert_string_equal(again->keys[0].unprovable, settings->keys[0].unprovable);
-	assert_string_equal(again->keys[0].rules, settings->keys[0].rules);
+	assert_string_equal(again->keys[0].words, settings->keys[0].words);
 	assert_true(ks_uri_matches(&again->keys[0].match, &settings->keys[0].match));
 }
 

@@ -118,6 +118,7 @@ def identity(name, **other):
         "uri": f"pkcs11:token=corp;object={name}", "label": name, "token": "corp", "module": "softhsm", "state": 1,
         "n_certificates": 2, "subject": f"CN={name},O=Example", "issuer": "CN=Example Issuing CA,O=Example",
         "not_before": 1735689600, "not_after": 1798761599, "rules": "any server", "digest": False,
+        "bound": False, "client_auth": True, "rank": 0,
     }
     values.update(other)
     return values
@@ -153,6 +154,11 @@ def sign_socket(w):
     w.good("sign-digest", "a SHA-256 digest for an ECDSA key", "sign_digest",
            {**{field: SIGN[field] for field in SIGN if field not in ("input", "transcript")},
             "digest": bytes_of("digest", 32)}, id=9)
+    w.good("explain", "may curl sign with alice for this server?", "explain",
+           {"name": "alice", "server": "www.corp.example", "digest": False})
+    w.good("explain-reply", "yes, after a question", "explain_reply",
+           {"verdict": 2, "text": "a person is asked first", "rule": "[key \"alice\"] confirm = always (keystay.conf:3)",
+            "key": "alice"})
     w.good("sign-reply-unverified", "a signature for a server that was not proven", "sign_reply",
            {"signature": bytes.fromhex("3006020101020102"), "server": "", "unverified": "no transcript was given"},
            id=8)

@@ -324,6 +324,8 @@ static void test_document_has_every_state_and_flag(void **state)
 	(void)state;
 	EXPECT("| token state |", false, { "LOCKED", KS_TOKEN_LOCKED }, { "UNLOCKED", KS_TOKEN_UNLOCKED },
 	       { "OPEN", KS_TOKEN_OPEN }, { "BLOCKED", KS_TOKEN_BLOCKED }, { "ABSENT", KS_TOKEN_ABSENT });
+	EXPECT("| verdict |", false, { "ALLOW", KS_VERDICT_ALLOW }, { "ASK", KS_VERDICT_ASK },
+	       { "DENY", KS_VERDICT_DENY });
 	EXPECT("| module state |", false, { "STARTING", KS_MODULE_STARTING }, { "READY", KS_MODULE_READY },
 	       { "WAITING", KS_MODULE_WAITING }, { "FAILED", KS_MODULE_FAILED });
 	EXPECT("| PIN flag |", false, { "NEEDED", KS_PIN_NEEDED }, { "SET", KS_PIN_SET },

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rules_now: see rules_now.h. Runs in: keystay-agent. */
+#include "agent/rules_now.h"
+
+#include <time.h>
+
+#include "agent/state.h"
+#include "lib/base/clock.h"
+#include "lib/base/text.h"
+
+#define NAME_SIZE 96u
+
+static const char *name_of_key(const struct ks_identity *identity, char out[NAME_SIZE])
+{
+	char digits[65];
+
+	ks_text_hex(ks_bytes(identity->spki_hash, sizeof(identity->spki_hash)), digits);
+	(void)ks_text_print(out, NAME_SIZE, "key:%s", digits);
+	return out;
+}
+
+static const char *name_of_socket(const struct ks_settings_socket *socket, char out[NAME_SIZE])
+{
+	(void)ks_text_print(out, NAME_SIZE, "socket:%s", socket->name);
+	return out;
+}
+
+static bool is_spent(const struct ks_state *state, const struct ks_rules *rules, const char *name)
+{
+	return rules->rate > 0 &&
+	       !ks_rate_has_room(&state->rate, name, rules->rate, rules->rate_window_ms, ks_clock_boot_ms());
+}
+
+static void tell_time(struct ks_policy_question *question)
+{
+	time_t now = (time_t)ks_clock_wall_s();
+	struct tm local = { 0 };
+
+	(void)localtime_r(&now, &local);
+	question->day = (unsigned)(local.tm_wday + 6) % 7;
+	question->minute = (unsigned)(local.tm_hour * 60 + local.tm_min);
+}
+
+void ks_rules_now(const struct ks_request *request, const struct ks_identity *identity,
+		  const struct ks_signable *signable, struct ks_policy_question *ret_question)
+{
+	const struct ks_state *state = request->state;
+	char name[NAME_SIZE];
+
+	*ret_question = (struct ks_policy_question){
+		.key_name = identity->name,
+		.rules = identity->rules,
+		.socket = ks_settings_socket_of(state->settings, request->socket),
+		.uid = request->peer.uid,
+		.gid = request->peer.gid,
+		.purpose = signable->kind == KS_SIGNABLE_DIGEST ? KS_PURPOSE_DIGEST : KS_PURPOSE_TLS_CLIENT,
+		.signable = signable,
+	};
+	tell_time(ret_question);
+	if (identity->rules)
+		ret_question->key_is_spent = is_spent(state, &identity->rules->rules, name_of_key(identity, name));
+	if (ret_question->socket)
+		ret_question->socket_is_spent =
+			is_spent(state, &ret_question->socket->rules, name_of_socket(ret_question->socket, name));
+}
+
+static int count(struct ks_state *state, const struct ks_rules *rules, const char *name)
+{
+	return rules->rate > 0 ? ks_rate_count(&state->rate, name, rules->rate_window_ms, ks_clock_boot_ms()) : 0;
+}
+
+int ks_rules_count(const struct ks_policy_question *question, struct ks_state *state,
+		   const struct ks_identity *identity)
+{
+	char name[NAME_SIZE];
+	int error = question->rules ? count(state, &question->rules->rules, name_of_key(identity, name)) : 0;
+
+	if (error == 0 && question->socket)
+		error = count(state, &question->socket->rules, name_of_socket(question->socket, name));
+	return error;
+}
