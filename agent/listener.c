@@ -21,6 +21,7 @@
 #include "lib/base/path.h"
 #include "lib/base/peer.h"
 #include "lib/base/text.h"
+#include "lib/protocol/limits.h"
 
 /* Connections that may wait while we are busy; the kernel caps it at net.core.somaxconn (4096). A full backlog makes
  * connect(2) wait, so nothing is lost. */
@@ -59,23 +60,20 @@ void ks_listener_wake(struct ks_listener *listener)
 		listener->resting = false;
 }
 
-/* Groups of one process that are looked at; more of them count as none. */
-#define GROUPS_MAX 1024
-
 /* The folder of a private socket keeps others out; this holds even where somebody opened it. Root is no exception: it
  * has ways of its own that say who it is. */
 static bool admits(const struct ks_listener *listener, int fd, const struct ks_peer *peer)
 {
 	const struct ks_settings *settings = listener->sessions->state->settings;
 	const struct ks_settings_socket *socket = ks_settings_socket_of(settings, listener->name);
-	gid_t groups[GROUPS_MAX + 1];
+	gid_t groups[KS_PEER_GROUPS_MAX + 1];
 
 	if (peer->uid == geteuid())
 		return true;
 	if (listener->where != KS_ON_SIGN || !socket)
 		return false;
 	groups[0] = peer->gid;
-	size_t n = ks_peer_groups(fd, groups + 1, GROUPS_MAX);
+	size_t n = ks_peer_groups(fd, groups + 1, KS_PEER_GROUPS_MAX);
 	return ks_settings_socket_admits(socket, peer->uid, groups, n + 1);
 }
 

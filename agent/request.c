@@ -41,10 +41,12 @@ void ks_request_fail(struct ks_request *request, int error, const char *format, 
 	ks_request_answer(request, KS_MSG_ERROR, &message);
 }
 
+const char *ks_request_program(const struct ks_request *request)
+{
+	return request->program[0] ? request->program : "unknown";
+}
+
 void ks_request_describe(const struct ks_request *request, char *out, size_t size)
 {
-	char program[64];
-
-	ks_peer_program(request->peer.pid, program, sizeof(program));
-	(void)ks_text_print(out, size, "%s (pid %d)", program, (int)request->peer.pid);
+	(void)ks_text_print(out, size, "%s (pid %d)", ks_request_program(request), (int)request->peer.pid);
 }

@@ -31,6 +31,9 @@ struct ks_request {
 	enum ks_message_where where; /* the kind of socket it came by */
 	const char *socket;          /* its name in the configuration: "agent", "module" …; "control" */
 	struct ks_peer peer;
+	const gid_t *groups; /* borrowed: all groups of the peer, peer.gid first */
+	size_t n_groups;
+	char program[64]; /* a label: the peer's program when this request came, escaped; "" = unknown */
 	uint32_t id;
 	uint8_t type;
 	struct ks_bytes body; /* borrowed until the answer or the drop */
@@ -45,6 +48,9 @@ void ks_request_answer(struct ks_request *request, uint8_t type, void *message);
 
 /* Answers with an error. format NULL: the error's own sentence. Text of others must be escaped by the caller. */
 void ks_request_fail(struct ks_request *request, int error, const char *format, ...) KS_PRINTF(3, 4);
+
+/* "curl", a label for people: what a program says of itself (invariant I10). */
+const char *ks_request_program(const struct ks_request *request);
 
 /* "curl (pid 4711)", a label for people. */
 void ks_request_describe(const struct ks_request *request, char *out, size_t size);

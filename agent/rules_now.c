@@ -51,8 +51,11 @@ void ks_rules_now(const struct ks_request *request, const struct ks_identity *id
 		.key_name = identity->name,
 		.rules = identity->rules,
 		.socket = ks_settings_socket_of(state->settings, request->socket),
+		.program = ks_request_program(request),
 		.uid = request->peer.uid,
 		.gid = request->peer.gid,
+		.groups = request->groups,
+		.n_groups = request->n_groups,
 		.purpose = signable->kind == KS_SIGNABLE_DIGEST ? KS_PURPOSE_DIGEST : KS_PURPOSE_TLS_CLIENT,
 		.signable = signable,
 	};

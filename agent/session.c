@@ -3,6 +3,7 @@
 #include "agent/session.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -47,6 +48,7 @@ static void session_free(struct ks_session *session)
 	sd_event_source_disable_unref(session->timer);
 	ks_channel_deinit(&session->channel);
 	take_out(session);
+	free(session->groups);
 	free(session);
 	sessions->n--;
 	sessions->state->n_connections = (unsigned)sessions->n;
@@ -177,6 +179,7 @@ static int on_frame(struct ks_channel *channel, const struct ks_frame *frame, vo
 	session->request.body = frame->body;
 	session->request.pending = NULL;
 	session->request.drop = NULL;
+	ks_peer_label(channel->fd, &session->request.peer, session->request.program, sizeof(session->request.program));
 	session->asked = true;
 	session->timer = sd_event_source_disable_unref(session->timer);
 	ks_channel_pause(channel);
@@ -221,6 +224,21 @@ static void on_answer(struct ks_request *request, uint8_t type, const void *mess
 static const struct ks_channel_events channel_events = { .frame = on_frame, .moved = on_moved, .closed = on_closed };
 static const struct ks_request_owner request_owner = { .answer = on_answer };
 
+/* Those of the moment of connect(2), as the uid. */
+static int keep_groups(struct ks_session *session, int fd)
+{
+	gid_t groups[KS_PEER_GROUPS_MAX + 1] = { session->request.peer.gid };
+	size_t n = 1 + ks_peer_groups(fd, groups + 1, KS_PEER_GROUPS_MAX);
+
+	session->groups = calloc(n, sizeof(*groups));
+	if (!session->groups)
+		return KS_ERR_NO_MEMORY;
+	memcpy(session->groups, groups, n * sizeof(*groups));
+	session->request.groups = session->groups;
+	session->request.n_groups = n;
+	return 0;
+}
+
 int ks_session_new(struct ks_sessions *sessions, int fd, enum ks_message_where where, const char *socket,
 		   const struct ks_peer *peer)
 {
@@ -237,9 +255,13 @@ int ks_session_new(struct ks_sessions *sessions, int fd, enum ks_message_where w
 						.where = where,
 						.socket = session->socket,
 						.peer = *peer };
-	int error = ks_channel_init(&session->channel, sessions->state->event, taken, &channel_events, session);
-	if (error < 0)
+	int error = keep_groups(session, taken);
+	if (error == 0)
+		error = ks_channel_init(&session->channel, sessions->state->event, taken, &channel_events, session);
+	if (error < 0) {
+		free(session->groups);
 		return error;
+	}
 	session->channel.in_turns = true;
 	if (where == KS_ON_CONTROL)
 		ks_channel_keep_secrets(&session->channel);

@@ -24,6 +24,7 @@ struct ks_session {
 	struct ks_sessions *owner;
 	struct ks_channel channel;
 	struct ks_request request;
+	gid_t *groups;          /* request.groups */
 	char socket[65];        /* the name of the socket; a reload may take the listener away, not the session */
 	bool asked;             /* a request is under way */
 	sd_event_source *timer; /* READING, or an answer that is not taken */

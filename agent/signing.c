@@ -188,7 +188,7 @@ static int look_at_input(struct signing *signing, struct finding *finding)
 	struct ks_identity *identity = finding->identity;
 	const struct ks_msg_sign *message = &signing->message;
 	struct ks_signable_refusal refusal;
-	char text[KS_TEXT_MAX], program[64] = "";
+	char text[KS_TEXT_MAX];
 
 	int error = signing->is_digest ? ks_signable_check_digest(message->input, message->scheme, &identity->spki,
 								  &finding->signable, &refusal) :
@@ -205,10 +205,7 @@ static int look_at_input(struct signing *signing, struct finding *finding)
 	}
 	struct ks_policy_question question;
 	struct ks_policy_answer answer;
-	if (signing->is_digest)
-		ks_peer_program(signing->request->peer.pid, program, sizeof(program));
 	ks_rules_now(signing->request, identity, &finding->signable, &question);
-	question.program = program;
 	question.server.knowledge = KS_SERVER_UNPROVEN;
 	question.server.why = why_unverified(finding);
 	ks_policy_decide(&question, &answer);

@@ -8,11 +8,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5; younger than this C library's headers */
+#endif
 
 #define OVERFLOW_UID 65534u /* the kernel's, unless /proc says otherwise */
 #define UID_NOBODY_SET ((uid_t)-1)
@@ -83,5 +88,31 @@ void ks_peer_program(pid_t pid, char *out, size_t size)
 	if (used > 0)
 		ks_text_escape(ks_bytes(name, used), out, size);
 	else
+		(void)ks_text_print(out, size, "unknown");
+}
+
+/* A process that has ended makes its descriptor readable. One that ended before the descriptor was asked for is given as
+ * a descriptor of nobody, or as none. */
+static bool lives(int pidfd)
+{
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&ended, 1, 0) == 0;
+}
+
+/* The socket keeps hold of who connected, so the descriptor is of that process also when it is asked for late: none has
+ * to be kept for each connection. The number is looked at twice: until the second look it cannot have become another's. */
+void ks_peer_label(int fd, const struct ks_peer *peer, char *out, size_t size)
+{
+	KS_AUTO_CLOSE int pidfd = -1;
+	socklen_t length = sizeof(pidfd);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) < 0) {
+		pidfd = -1;
+		ks_peer_program(errno == ENOPROTOOPT ? peer->pid : 0, out, size);
+		return;
+	}
+	ks_peer_program(lives(pidfd) ? peer->pid : 0, out, size);
+	if (!lives(pidfd))
 		(void)ks_text_print(out, size, "unknown");
 }

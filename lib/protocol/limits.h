@@ -71,6 +71,10 @@
 #define KS_CONNECTIONS_PER_PROCESS 256u
 #define KS_CONNECTIONS_PER_UID 4096u
 
+/* Supplementary groups of a client that rules are held against; who has more counts as having none. Directory services
+ * give hundreds, the kernel bears 65,536. */
+#define KS_PEER_GROUPS_MAX 1024u
+
 /* Descriptors kept free for workers and files, whatever clients do. */
 #define KS_RESERVED_FILES 64u
 

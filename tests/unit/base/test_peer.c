@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/base/peer.h"
 
+#include <errno.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,6 +64,13 @@ static int call(void *argument)
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&caller->address, caller->size) < 0)
 		return 2;
 	return ks_peer_get(fd, &peer) == 0 && peer.uid == 0 ? 0 : 3;
+}
+
+static int just_connect(void *argument)
+{
+	const struct caller *caller = argument;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return fd >= 0 && connect(fd, (const struct sockaddr *)&caller->address, caller->size) == 0 ? 0 : 1;
 }
 
 static int result_for_caller(unsigned uid, struct ks_peer *ret_peer)
@@ -167,6 +176,84 @@ static void test_peer_program_that_cannot_be_read_is_unknown(void **state)
 	}
 }
 
+/* A connection whose connecting process has ended and been waited for: nobody has its number now, or somebody else. */
+static int connection_of_the_dead(void)
+{
+	struct caller caller = { .uid = (unsigned)geteuid() };
+	int listener = listen_somewhere(&caller.address, &caller.size);
+	assert_true(listener >= 0);
+	(void)child_run(just_connect, &caller);
+	int fd = accept(listener, NULL, NULL);
+	assert_true(fd >= 0);
+	(void)close(listener);
+	return fd;
+}
+
+static void test_peer_label_of_who_lives_is_its_program(void **state)
+{
+	(void)state;
+	int ends[2];
+	char own[64], name[64];
+	const struct ks_peer peer = { .pid = getpid() };
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	ks_peer_program(getpid(), own, sizeof(own));
+	ks_peer_label(ends[0], &peer, name, sizeof(name));
+	assert_string_equal(name, own);
+	assert_string_not_equal(name, "unknown");
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
+/* B5: this process stands for one that was given the number of the dead. */
+static void test_peer_label_never_names_another_process_of_the_same_number(void **state)
+{
+	(void)state;
+	char name[64];
+	const struct ks_peer peer = { .pid = getpid() };
+	int fd = connection_of_the_dead();
+	int pidfd = -1;
+	socklen_t size = sizeof(pidfd);
+	if (getsockopt(fd, SOL_SOCKET, 77 /* SO_PEERPIDFD */, &pidfd, &size) < 0 && errno == ENOPROTOOPT) {
+		(void)close(fd);
+		skip(); /* a kernel before 6.5 cannot tell */
+	}
+	if (pidfd >= 0)
+		(void)close(pidfd);
+	ks_peer_label(fd, &peer, name, sizeof(name));
+	assert_string_equal(name, "unknown");
+	(void)close(fd);
+}
+
+static void test_peer_label_of_what_is_no_connection_is_unknown(void **state)
+{
+	(void)state;
+	char name[64] = "x";
+	const struct ks_peer peer = { .pid = getpid() };
+	ks_peer_label(-1, &peer, name, sizeof(name));
+	assert_string_equal(name, "unknown");
+}
+
+static void test_peer_groups_of_who_has_too_many_are_none(void **state)
+{
+	(void)state;
+	static const gid_t wanted[] = { 4001, 4002, 4003 };
+	gid_t groups[4];
+	int ends[2];
+	if (geteuid() != 0)
+		skip(); /* only root can join groups */
+	gid_t before[64];
+	int n_before = getgroups(64, before);
+	assert_true(n_before >= 0);
+	assert_int_equal(setgroups(3, wanted), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(setgroups((size_t)n_before, before), 0);
+	assert_int_equal(ks_peer_groups(ends[0], groups, 4), 3);
+	assert_memory_equal(groups, wanted, sizeof(wanted));
+	assert_int_equal(ks_peer_groups(ends[0], groups, 2), 0);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +265,10 @@ int main(void)
 		cmocka_unit_test(test_peer_program_is_escaped),
 		cmocka_unit_test(test_peer_program_is_cut_to_its_room),
 		cmocka_unit_test(test_peer_program_that_cannot_be_read_is_unknown),
+		cmocka_unit_test(test_peer_label_of_who_lives_is_its_program),
+		cmocka_unit_test(test_peer_label_never_names_another_process_of_the_same_number),
+		cmocka_unit_test(test_peer_label_of_what_is_no_connection_is_unknown),
+		cmocka_unit_test(test_peer_groups_of_who_has_too_many_are_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
