@@ -5,27 +5,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
-#include "lib/base/path.h"
 #include "lib/base/peer.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
-
-/* Connections that may wait while we are busy; the kernel caps it at net.core.somaxconn (4096). A full backlog makes
- * connect(2) wait, so nothing is lost. */
-#define BACKLOG 4096
 
 /* Accepted in one go before others get their turn. */
 #define ACCEPTS_PER_TURN 32
@@ -60,8 +53,8 @@ void ks_listener_wake(struct ks_listener *listener)
 		listener->resting = false;
 }
 
-/* The folder of a private socket keeps others out; this holds even where somebody opened it. Root is no exception: it
- * has ways of its own that say who it is. */
+/* The folder of a private socket keeps others out; this holds even where somebody opened it. Root is no exception: a
+ * user's keys speak for that user, and root has ways of its own to become one. */
 static bool admits(const struct ks_listener *listener, int fd, const struct ks_peer *peer)
 {
 	const struct ks_settings *settings = listener->sessions->state->settings;
@@ -70,11 +63,34 @@ static bool admits(const struct ks_listener *listener, int fd, const struct ks_p
 
 	if (peer->uid == geteuid())
 		return true;
-	if (listener->where != KS_ON_SIGN || !socket)
+	if (listener->where != KS_ON_SIGN)
+		return settings->is_system && peer->uid == 0; /* whoever runs the machine */
+	if (!socket)
 		return false;
 	groups[0] = peer->gid;
 	size_t n = ks_peer_groups(fd, groups + 1, KS_PEER_GROUPS_MAX);
 	return ks_settings_socket_admits(socket, peer->uid, groups, n + 1);
+}
+
+/* In words, since it is mostly somebody who should have said sudo, or should not have. */
+static void turn_away(const struct ks_listener *listener, int fd, const struct ks_peer *peer)
+{
+	const char *who = peer->uid == 0 ? "root" : "this user";
+	char text[384];
+
+	if (listener->where != KS_ON_SIGN)
+		(void)ks_text_print(text, sizeof(text),
+				    "this keystay-agent takes orders of uid %u alone, and not of uid %u",
+				    (unsigned)geteuid(), (unsigned)peer->uid);
+	else
+		(void)ks_text_print(
+			text, sizeof(text),
+			"keystay-agent of uid %u does not sign for uid %u here; become that user, or let %s in: "
+			"users = %u in a [socket] section of its keystay.conf (man keystay.conf)",
+			(unsigned)geteuid(), (unsigned)peer->uid, who, (unsigned)peer->uid);
+	ks_session_say_goodbye(fd, KS_ERR_DENIED, text);
+	ks_log_warning("socket \"%s\": a connection of uid %u, who is not admitted, was refused", listener->name,
+		       (unsigned)peer->uid);
 }
 
 static void greet(struct ks_listener *listener, int fd)
@@ -82,11 +98,18 @@ static void greet(struct ks_listener *listener, int fd)
 	struct ks_peer peer;
 	int error = ks_peer_get(fd, &peer);
 
-	if (error == 0 && !admits(listener, fd, &peer))
+	if (error < 0) {
+		ks_session_say_goodbye(fd, error,
+				       "keystay-agent answers nobody who has no user number here, as in a "
+				       "container that maps users away");
+		ks_log_warning("socket \"%s\": a connection of a user without a number here was refused",
+			       listener->name);
+	} else if (!admits(listener, fd, &peer)) {
+		turn_away(listener, fd, &peer);
 		error = KS_ERR_DENIED;
+	}
 	if (error < 0) {
 		(void)close(fd);
-		ks_log_warning("socket \"%s\": a connection of another user was refused", listener->name);
 		return;
 	}
 	error = ks_session_new(listener->sessions, fd, listener->where, listener->name, &peer);
@@ -135,202 +158,131 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
 	return 0;
 }
 
-/* --- binding ----------------------------------------------------------------------------------------------------- */
+/* --- the path ---------------------------------------------------------------------------------------------------- */
 
-static int take_lock(const char *path, int *ret_fd, struct ks_listener_error *ret_error)
+/* Times in a second that a path is looked at: whoever removes it again and again keeps us no busier than this. */
+#define LOOKS_PER_SECOND 10
+
+static int watch_path(struct ks_listener *listener);
+
+/* Who connected to the socket that had the path before is still let in. */
+static void let_in_the_last(struct ks_listener *listener, int fd)
 {
-	KS_AUTO_FREE char *lock_path = ks_text_format("%s.lock", path);
-	if (!lock_path)
-		return KS_ERR_NO_MEMORY;
-	KS_AUTO_CLOSE int fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) {
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text), "%s cannot be opened: %s", lock_path,
-				    strerror(errno));
-		return ks_error_from_errno(errno);
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		char pid[16] = "";
-		ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
-		pid[n > 0 ? strspn(pid, "0123456789") : 0] = '\0';
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
-				    "another keystay-agent%s%s%s already listens on %s", pid[0] ? " (pid " : "", pid,
-				    pid[0] ? ")" : "", path);
-		return KS_ERR_BUSY;
-	}
-	char pid[16];
-	(void)ks_text_print(pid, sizeof(pid), "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
-		ks_log_debug("%s: the pid was not written", lock_path);
-	*ret_fd = KS_STEAL_FD(fd);
-	return 0;
+	int connection;
+
+	while ((connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		greet(listener, connection);
 }
 
-static int make_address(const char *path, struct sockaddr_un *ret_address, struct ks_listener_error *ret_error)
+static void listen_again(struct ks_listener *listener)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct ks_binding_error problem;
+	int fd = -1;
+	int error = ks_binding_make_again(&listener->binding, &fd, &problem);
 
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
-				    "the socket path %s is too long (at most %zu bytes)", path,
-				    sizeof(address.sun_path) - 1);
-		return KS_ERR_INVALID;
+	if (error < 0) {
+		if (!listener->path_is_lost)
+			ks_log_error("socket \"%s\": %s; clients do not reach this agent there", listener->name,
+				     problem.text);
+		listener->path_is_lost = true;
+		return;
 	}
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	*ret_address = address;
-	return 0;
-}
-
-/* Called under the lock. A socket that answers belongs to somebody who does not know our lock: hands off. */
-static int remove_stale(const char *path, const struct sockaddr_un *address, struct ks_listener_error *ret_error)
-{
-	struct stat status;
-
-	if (lstat(path, &status) < 0)
-		return errno == ENOENT ? 0 : ks_error_from_errno(errno);
-	if (!S_ISSOCK(status.st_mode) || status.st_uid != geteuid()) {
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
-				    "%s is in the way and is not a socket of this user; remove it by hand", path);
-		return KS_ERR_BUSY;
-	}
-	KS_AUTO_CLOSE int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (probe < 0)
-		return KS_ERR_SYSTEM;
-	if (connect(probe, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno != ECONNREFUSED) {
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text), "another program already listens on %s",
-				    path);
-		return KS_ERR_BUSY;
-	}
-	ks_log_info("removing %s, which an agent that has ended left behind", path);
-	return unlink(path) < 0 && errno != ENOENT ? ks_error_from_errno(errno) : 0;
-}
-
-static int bind_socket(struct ks_listener *listener, const char *path, const struct sockaddr_un *address, mode_t mode,
-		       struct ks_listener_error *ret_error)
-{
-	KS_AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return KS_ERR_SYSTEM;
-	mode_t mask = umask(0777 & ~mode);
-	int bound = bind(fd, (const struct sockaddr *)address, sizeof(*address));
-	int bind_errno = errno;
-	(void)umask(mask);
-	struct stat status;
-	if (bound < 0 || listen(fd, BACKLOG) < 0 || lstat(path, &status) < 0) {
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text), "cannot listen on %s: %s", path,
-				    strerror(bound < 0 ? bind_errno : errno));
-		return KS_ERR_SYSTEM;
-	}
-	listener->path = strdup(path);
-	if (!listener->path)
-		return KS_ERR_NO_MEMORY;
-	listener->device = status.st_dev;
-	listener->inode = status.st_ino;
-	listener->fd = KS_STEAL_FD(fd);
-	return 0;
-}
-
-static int make_folder(const char *path, struct ks_listener_error *ret_error)
-{
-	KS_AUTO_FREE char *folder = strdup(path);
-	char *slash = folder ? strrchr(folder, '/') : NULL;
-	if (!slash || slash == folder)
-		return folder ? KS_ERR_INVALID : KS_ERR_NO_MEMORY;
-	*slash = '\0';
-	int error = ks_path_make_private_all(folder);
+	int before = listener->fd;
+	listener->source = sd_event_source_disable_unref(listener->source);
+	let_in_the_last(listener, before);
+	listener->fd = fd;
+	(void)close(before);
+	listener->resting = false;
+	listener->path_is_lost = false;
+	ks_log_warning("socket \"%s\": somebody removed %s; listening there again", listener->name,
+		       listener->binding.path);
+	error = sd_event_add_io(listener->event, &listener->source, fd, EPOLLIN, on_connection, listener);
 	if (error < 0)
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
-				    "the folder %s cannot be used for sockets: %s; it must be yours alone (mode 0700)",
-				    folder, ks_error_text(error));
-	return error;
+		ks_log_error("socket \"%s\": nobody can be let in any more: %s", listener->name, strerror(-error));
 }
 
-/* Of a path that the configuration names. Who could replace the socket there could be us for its clients. */
-static int check_folder(const char *path, struct ks_listener_error *ret_error)
+/* Only a path where nothing lies is taken again: what others put there is theirs, and said. */
+static void look_at_path(struct ks_listener *listener)
 {
-	KS_AUTO_FREE char *folder = strdup(path);
-	char *slash = folder ? strrchr(folder, '/') : NULL;
-	struct stat status;
+	switch (ks_binding_look(&listener->binding)) {
+	case KS_BINDING_OURS:
+		listener->path_is_lost = false;
+		return;
+	case KS_BINDING_MISSING:
+		listen_again(listener);
+		return;
+	case KS_BINDING_TAKEN:
+	default:
+		if (!listener->path_is_lost)
+			ks_log_error(
+				"socket \"%s\": somebody put something else at %s; clients that connect there do not "
+				"reach this agent; find out who did that, and remove it",
+				listener->name, listener->binding.path);
+		listener->path_is_lost = true;
+		return;
+	}
+}
 
-	if (!slash)
-		return folder ? KS_ERR_INVALID : KS_ERR_NO_MEMORY;
-	slash[slash == folder ? 1 : 0] = '\0';
-	if (stat(folder, &status) < 0) {
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
-				    "the folder %s of a socket cannot be used: %s; make it first", folder,
-				    strerror(errno));
-		return ks_error_from_errno(errno);
-	}
-	bool is_ours = status.st_uid == 0 || status.st_uid == geteuid();
-	if (!is_ours || ((status.st_mode & (S_IWGRP | S_IWOTH)) && !(status.st_mode & S_ISVTX))) {
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
-				    "the folder %s of a socket belongs to somebody else or can be changed by others; "
-				    "chown it to the agent's user and take write permission from group and others",
-				    folder);
-		return KS_ERR_UNTRUSTED_PATH;
-	}
+static int on_folder_changed(sd_event_source *source, const struct inotify_event *event, void *userdata)
+{
+	(void)source;
+	struct ks_listener *listener = userdata;
+	const char *name = strrchr(listener->binding.path, '/') + 1;
+
+	if (event->len > 0 && strcmp(event->name, name) != 0)
+		return 0;
+	look_at_path(listener);
+	/* The folder itself has gone, and with it what was watched: there may be a new one now. */
+	if (event->mask & (IN_IGNORED | IN_MOVE_SELF | IN_UNMOUNT))
+		return watch_path(listener);
 	return 0;
 }
 
-/* All but the folder. */
-static int bind_path(struct ks_listener *listener, const char *path, mode_t mode, struct ks_listener_error *ret_error)
+/* Of a folder that is gone nothing comes any more; that the next reload opens its sockets is said where it was lost. */
+static int watch_path(struct ks_listener *listener)
 {
-	struct sockaddr_un address;
-
-	int error = make_address(path, &address, ret_error);
-	if (error == 0)
-		error = take_lock(path, &listener->lock_fd, ret_error);
-	if (error == 0)
-		error = remove_stale(path, &address, ret_error);
-	if (error == 0)
-		error = bind_socket(listener, path, &address, mode, ret_error);
-	return error;
+	KS_AUTO_FREE char *folder = strdup(listener->binding.path);
+	if (!folder)
+		return KS_ERR_NO_MEMORY;
+	char *slash = strrchr(folder, '/');
+	slash[slash == folder ? 1 : 0] = '\0';
+	listener->watch = sd_event_source_disable_unref(listener->watch);
+	int r = sd_event_add_inotify(listener->event, &listener->watch, folder,
+				     IN_CREATE | IN_DELETE | IN_MOVE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR,
+				     on_folder_changed, listener);
+	if (r < 0)
+		ks_log_warning(
+			"socket \"%s\": %s is not watched: %s; if somebody removes the socket, restart the agent",
+			listener->name, folder, strerror(-r));
+	else
+		(void)sd_event_source_set_ratelimit(listener->watch, 1000000, LOOKS_PER_SECOND);
+	return 0;
 }
 
-static int finish_bind(struct ks_listener *listener, const char *path, int error, struct ks_listener_error *ret_error)
-{
-	if (error == 0)
-		return 0;
-	if (ret_error->text[0] == '\0')
-		(void)ks_text_print(ret_error->text, sizeof(ret_error->text), "cannot listen on %s: %s", path,
-				    ks_error_text(error));
-	ks_listener_deinit(listener);
-	return error;
-}
+/* --- life -------------------------------------------------------------------------------------------------------- */
 
 static void init(struct ks_listener *listener, enum ks_message_where where, const char *name)
 {
-	*listener = (struct ks_listener){ .where = where, .fd = -1, .lock_fd = -1 };
+	*listener = (struct ks_listener){ .where = where, .fd = -1, .binding.lock_fd = -1 };
 	(void)ks_text_print(listener->name, sizeof(listener->name), "%s", name);
 }
 
 int ks_listener_bind(struct ks_listener *listener, const char *path, enum ks_message_where where, const char *name,
-		     struct ks_listener_error *ret_error)
+		     struct ks_binding_error *ret_error)
 {
-	struct sockaddr_un address;
-
 	init(listener, where, name);
-	ret_error->text[0] = '\0';
-	int error = make_address(path, &address, ret_error);
-	if (error == 0)
-		error = make_folder(path, ret_error);
-	if (error == 0)
-		error = bind_path(listener, path, 0600, ret_error);
-	return finish_bind(listener, path, error, ret_error);
+	return ks_binding_make(&listener->binding, path, 0600, true, &listener->fd, ret_error);
 }
 
 int ks_listener_bind_named(struct ks_listener *listener, const char *path, const char *name, bool for_others,
-			   struct ks_listener_error *ret_error)
+			   struct ks_binding_error *ret_error)
 {
 	init(listener, KS_ON_SIGN, name);
-	ret_error->text[0] = '\0';
-	int error = check_folder(path, ret_error);
-	if (error == 0)
-		error = bind_path(listener, path, for_others ? 0666 : 0600, ret_error);
-	return finish_bind(listener, path, error, ret_error);
+	return ks_binding_make(&listener->binding, path, for_others ? 0666 : 0600, false, &listener->fd, ret_error);
 }
 
 int ks_listener_adopt(struct ks_listener *listener, int fd, enum ks_message_where where, const char *name,
-		      struct ks_listener_error *ret_error)
+		      struct ks_binding_error *ret_error)
 {
 	int listening = 0, type = 0;
 	socklen_t size = sizeof(int);
@@ -358,24 +310,16 @@ int ks_listener_start(struct ks_listener *listener, sd_event *event, struct ks_s
 	if (sd_event_add_io(event, &listener->source, listener->fd, EPOLLIN, on_connection, listener) < 0)
 		return KS_ERR_SYSTEM;
 	listener->event = event;
-	return 0;
+	return listener->binding.path ? watch_path(listener) : 0;
 }
 
 void ks_listener_deinit(struct ks_listener *listener)
 {
-	struct stat status;
-
+	listener->watch = sd_event_source_disable_unref(listener->watch);
 	listener->source = sd_event_source_disable_unref(listener->source);
 	listener->wake_timer = sd_event_source_disable_unref(listener->wake_timer);
-	if (listener->path && lstat(listener->path, &status) == 0 && status.st_dev == listener->device &&
-	    status.st_ino == listener->inode)
-		(void)unlink(listener->path);
-	free(listener->path);
-	listener->path = NULL;
+	ks_binding_deinit(&listener->binding);
 	if (listener->fd >= 0)
 		(void)close(listener->fd);
 	listener->fd = -1;
-	if (listener->lock_fd >= 0)
-		(void)close(listener->lock_fd);
-	listener->lock_fd = -1;
 }

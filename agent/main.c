@@ -27,6 +27,8 @@ static const char usage_text[] =
 	"Usage: keystay-agent [OPTION]...\n"
 	"Signs TLS client authentications with keys that stay on their tokens.\n"
 	"\n"
+	"  --system           serve a machine: the vendor's files and those of /etc/keystay,\n"
+	"                     sockets in /run/keystay, counts of PINs in /var/lib/keystay\n"
 	"  --config FILE      read this file alone instead of the standard ones\n"
 	"  --check-config     check the configuration, say what is wrong, and end\n"
 	"  --print-config     print every value in effect with its file and line, and end\n"
@@ -43,6 +45,7 @@ enum action { ACTION_RUN, ACTION_CHECK, ACTION_PRINT, ACTION_VERSION, ACTION_HEL
 struct command_line {
 	enum action action;
 	bool json;
+	bool is_system;
 	enum ks_log_level level;
 	struct ks_agent_options agent;
 };
@@ -83,8 +86,9 @@ static bool read_descriptor(const char *text, int *ret_fd)
 
 static bool read_command_line(int argc, char **argv, struct command_line *command_line)
 {
-	enum { CONFIG = 256, CHECK, PRINT, JSON, READY_FD, LOG_LEVEL, VERSION, HELP };
+	enum { SYSTEM = 256, CONFIG, CHECK, PRINT, JSON, READY_FD, LOG_LEVEL, VERSION, HELP };
 	static const struct option options[] = {
+		{ "system", no_argument, NULL, SYSTEM },
 		{ "config", required_argument, NULL, CONFIG },
 		{ "check-config", no_argument, NULL, CHECK },
 		{ "print-config", no_argument, NULL, PRINT },
@@ -100,6 +104,9 @@ static bool read_command_line(int argc, char **argv, struct command_line *comman
 
 	while (good && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
+		case SYSTEM:
+			command_line->is_system = true;
+			break;
 		case CONFIG:
 			command_line->agent.configuration = optarg;
 			break;
@@ -207,7 +214,10 @@ int main(int argc, char **argv)
 			      ks_error_text(error));
 		return EXIT_FAILED;
 	}
-	if (ks_settings_read(command_line.agent.configuration, &settings, &problem) < 0) {
+	error = command_line.is_system ?
+			ks_settings_read_system(command_line.agent.configuration, &settings, &problem) :
+			ks_settings_read(command_line.agent.configuration, &settings, &problem);
+	if (error < 0) {
 		(void)fprintf(stderr, "keystay-agent: the configuration is wrong:\n%s\n", problem.text);
 		return EXIT_FAILED;
 	}

@@ -187,13 +187,11 @@ static int on_frame(struct ks_channel *channel, const struct ks_frame *frame, vo
 	return 0;
 }
 
-/* A stream that cannot be followed ends with an error of id 0 (docs/protocol.md section 2). Whoever does not take it at
- * once goes without. */
-static void say_goodbye(int fd, int error)
+/* Whoever does not take it at once goes without. */
+void ks_session_say_goodbye(int fd, int error, const char *text)
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer frame = { 0 };
-	struct ks_msg_error message = { KS_MESSAGE_HEAD(0), .code = (uint32_t)-error,
-					.text = ks_bytes_text(ks_error_text(error)) };
+	struct ks_msg_error message = { KS_MESSAGE_HEAD(0), .code = (uint32_t)-error, .text = ks_bytes_text(text) };
 
 	ks_message_write(&frame, KS_MSG_ERROR, &message);
 	if (ks_buffer_error(&frame) == 0 && send(fd, frame.data, frame.size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
@@ -208,7 +206,7 @@ static void on_closed(struct ks_channel *channel, int error, void *userdata)
 	if (error != KS_ERR_CLOSED)
 		ks_log_info("connection of pid %d closed: %s", (int)session->request.peer.pid, ks_error_text(error));
 	if (error == KS_ERR_MALFORMED || error == KS_ERR_TOO_LARGE)
-		say_goodbye(channel->fd, error);
+		ks_session_say_goodbye(channel->fd, error, ks_error_text(error));
 	session_free(session);
 	sessions->gone(sessions->userdata);
 }

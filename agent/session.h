@@ -56,3 +56,6 @@ bool ks_sessions_make_room(struct ks_sessions *sessions, const struct ks_peer *p
 /* Takes fd in any case. QUOTA when this peer has too many busy connections. */
 int ks_session_new(struct ks_sessions *sessions, int fd, enum ks_message_where where, const char *socket,
 		   const struct ks_peer *peer) KS_WARN_UNUSED;
+
+/* The last thing that a connection hears: an error of id 0 (docs/protocol.md section 2). Does not close it. */
+void ks_session_say_goodbye(int fd, int error, const char *text);

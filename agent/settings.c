@@ -51,7 +51,7 @@ void ks_settings_report_add(struct ks_settings_report *report, const struct ks_s
 
 /* --- life -------------------------------------------------------------------------------------------------------- */
 
-static struct ks_settings *settings_new(void)
+static struct ks_settings *settings_new(bool is_system)
 {
 	struct ks_settings *settings = calloc(1, sizeof(*settings));
 	if (!settings)
@@ -74,9 +74,11 @@ static struct ks_settings *settings_new(void)
 		ks_settings_free(settings);
 		return NULL;
 	}
-	for (const char *const *name = (const char *const[]){ "agent", "module", NULL }; *name; name++)
+	settings->is_system = is_system;
+	/* Every user has these two, and sits in front of them. The system's agent has those that its configuration names. */
+	for (const char *const *name = (const char *const[]){ "agent", "module", NULL }; *name && !is_system; name++)
 	private->sockets.at[private->sockets.n++] =
-		(struct ks_settings_section){ .kind = KS_SETTINGS_SOCKET, .name = *name };
+		(struct ks_settings_section){ .kind = KS_SETTINGS_SOCKET, .name = *name, .has_person = true };
 	return settings;
 }
 
@@ -180,14 +182,14 @@ const char *ks_settings_effective(const struct ks_settings_section *section, siz
 
 	/* Who made a socket of its own for a server has nobody sitting there. */
 	if (!text && section->kind == KS_SETTINGS_SOCKET && row == KS_SOCKET_PROMPT)
-		return strcmp(section->name, "agent") == 0 || strcmp(section->name, "module") == 0 ? "yes" : "no";
+		return section->has_person ? "yes" : "no";
 	return text ? text : ks_settings_tables[section->kind].rows[row].built_in;
 }
 
-int ks_settings_build(const struct ks_settings_source *sources, size_t n_sources, struct ks_settings_report *report,
-		      struct ks_settings **ret_settings)
+int ks_settings_build(const struct ks_settings_source *sources, size_t n_sources, bool is_system,
+		      struct ks_settings_report *report, struct ks_settings **ret_settings)
 {
-	KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = settings_new();
+	KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = settings_new(is_system);
 	if (!settings)
 		return KS_ERR_NO_MEMORY;
 
@@ -214,5 +216,5 @@ int ks_settings_read_memory(const struct ks_settings_source *sources, size_t n_s
 {
 	struct ks_settings_report report = { .error = ret_error };
 	ret_error->text[0] = '\0';
-	return ks_settings_build(sources, n_sources, &report, ret_settings);
+	return ks_settings_build(sources, n_sources, false, &report, ret_settings);
 }

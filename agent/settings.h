@@ -73,8 +73,8 @@ struct ks_settings_key {
 /* A sign socket (DESIGN section 5): a way to the agent with keys, users and rules of its own. */
 struct ks_settings_socket {
 	char *name; /* "agent", "module", or one that the configuration gives */
-	char *path; /* NULL: <runtime>/sign/NAME.sock, of "agent" $KEYSTAY_SOCK */
-	char *keys; /* patterns over short names with commas between them; NULL = all */
+	char *path; /* NULL: where agent/sockets.c says */
+	char *keys; /* patterns over short names with commas between them; NULL = all, "" = none */
 	uid_t *users;
 	size_t n_users;
 	gid_t *groups;
@@ -88,6 +88,7 @@ struct ks_settings_socket {
 };
 
 struct ks_settings {
+	bool is_system;         /* of keystay-agent --system: no user's file, and each socket has only what it names */
 	uint64_t unlock_for_ms; /* 0 = one signature */
 	bool keep_pin;
 	char *pinentry;             /* absolute path; built in: /usr/bin/pinentry, which is what gpg-agent starts too */
@@ -97,7 +98,7 @@ struct ks_settings {
 	size_t n_tokens;
 	struct ks_settings_module *modules;
 	size_t n_modules;
-	struct ks_settings_socket *sockets; /* "agent" and "module" always, in front */
+	struct ks_settings_socket *sockets; /* "agent" and "module" in front, unless is_system */
 	size_t n_sockets;
 	struct ks_settings_key *keys; /* in the order in which the files first name them: the first that fits counts */
 	size_t n_keys;
@@ -118,6 +119,9 @@ struct ks_settings_error {
  * write to are errors. */
 int ks_settings_read(const char *file, struct ks_settings **ret_settings, struct ks_settings_error *ret_error)
 	KS_WARN_UNUSED;
+/* The same for the system's agent: without a user's place. */
+int ks_settings_read_system(const char *file, struct ks_settings **ret_settings, struct ks_settings_error *ret_error)
+	KS_WARN_UNUSED;
 void ks_settings_free(struct ks_settings *settings);
 
 /* The standard places; any may be NULL. For tests, which have their own. */
@@ -125,6 +129,7 @@ struct ks_settings_folders {
 	const char *vendor; /* /usr/share/keystay */
 	const char *etc;    /* /etc/keystay */
 	const char *user;   /* $XDG_CONFIG_HOME/keystay */
+	bool is_system;
 };
 
 int ks_settings_read_from(const struct ks_settings_folders *folders, struct ks_settings **ret_settings,

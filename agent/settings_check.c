@@ -102,7 +102,7 @@ void ks_settings_check(const struct ks_settings *settings, struct ks_settings_re
 	}
 	for (size_t i = 0; i < private->sockets.n; i++) {
 		if (!private->sockets.at[i].spoiled)
-			ks_settings_socket_check(&private->sockets.at[i], report);
+			ks_settings_socket_check(&private->sockets.at[i], settings->is_system, report);
 	}
 	for (size_t i = 0; i < private->keys.n; i++) {
 		if (!private->keys.at[i].spoiled)

@@ -29,6 +29,7 @@
 #define SUMMARY_MAX 1000u
 
 struct reading {
+	bool is_system;
 	struct ks_settings_report report;
 	struct ks_settings_source *sources;
 	size_t n_sources, capacity;
@@ -251,7 +252,8 @@ static char *summarize(const struct ks_settings *settings, const char *next_file
 static int finish(struct reading *reading, const char *next_file, struct ks_settings **ret_settings)
 {
 	KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = NULL;
-	int r = ks_settings_build(reading->sources, reading->n_sources, &reading->report, &settings);
+	int r = ks_settings_build(reading->sources, reading->n_sources, reading->is_system, &reading->report,
+				  &settings);
 	if (r < 0)
 		return r;
 
@@ -288,7 +290,8 @@ static int explain(int r, struct ks_settings_error *error)
 int ks_settings_read_from(const struct ks_settings_folders *folders, struct ks_settings **ret_settings,
 			  struct ks_settings_error *ret_error)
 {
-	KS_CLEANUP(reading_deinit) struct reading reading = { .report.error = ret_error };
+	KS_CLEANUP(reading_deinit)
+	struct reading reading = { .report.error = ret_error, .is_system = folders->is_system };
 	const char *next_folder = folders->user ? folders->user : ETC_FOLDER;
 	KS_AUTO_FREE char *next_file = ks_path_join(next_folder, FILE_NAME);
 
@@ -319,9 +322,10 @@ static int absolute_path(const char *file, char **ret_path)
 	return 0;
 }
 
-static int read_one(const char *file, struct ks_settings **ret_settings, struct ks_settings_error *ret_error)
+static int read_one(const char *file, bool is_system, struct ks_settings **ret_settings,
+		    struct ks_settings_error *ret_error)
 {
-	KS_CLEANUP(reading_deinit) struct reading reading = { .report.error = ret_error };
+	KS_CLEANUP(reading_deinit) struct reading reading = { .report.error = ret_error, .is_system = is_system };
 	KS_AUTO_FREE char *path = NULL;
 
 	ret_error->text[0] = '\0';
@@ -339,7 +343,7 @@ static int read_one(const char *file, struct ks_settings **ret_settings, struct 
 int ks_settings_read(const char *file, struct ks_settings **ret_settings, struct ks_settings_error *ret_error)
 {
 	if (file)
-		return explain(read_one(file, ret_settings, ret_error), ret_error);
+		return explain(read_one(file, false, ret_settings, ret_error), ret_error);
 
 	KS_AUTO_FREE char *user = NULL;
 	int r = ks_path_config_home(&user);
@@ -349,4 +353,14 @@ int ks_settings_read(const char *file, struct ks_settings **ret_settings, struct
 	}
 	const struct ks_settings_folders folders = { .vendor = VENDOR_FOLDER, .etc = ETC_FOLDER, .user = user };
 	return ks_settings_read_from(&folders, ret_settings, ret_error);
+}
+
+/* A [module] of the system's agent may be named by root alone: vendor's and administrator's files, or the one of --config,
+ * which whoever starts it names. */
+int ks_settings_read_system(const char *file, struct ks_settings **ret_settings, struct ks_settings_error *ret_error)
+{
+	const struct ks_settings_folders folders = { .vendor = VENDOR_FOLDER, .etc = ETC_FOLDER, .is_system = true };
+
+	return file ? explain(read_one(file, true, ret_settings, ret_error), ret_error) :
+		      ks_settings_read_from(&folders, ret_settings, ret_error);
 }

@@ -38,6 +38,7 @@ struct ks_settings_section {
 	const char *name;                 /* "" for [agent] and [enforce] */
 	struct ks_settings_origin origin; /* where it was first named */
 	struct ks_settings_origin latest; /* where it was last named */
+	bool has_person;                  /* a socket at whose other end somebody may be asked, unless it says no */
 	bool spoiled;                     /* a value of it was refused: nothing more is said of what it lacks */
 	struct ks_settings_value values[KS_SETTINGS_ROWS_MAX];
 };
@@ -105,17 +106,18 @@ void ks_settings_check_accounts(const struct ks_settings_section *section, size_
 int ks_settings_find_accounts(const char *value, bool is_group, uint32_t **ret_numbers, size_t *ret_n) KS_WARN_UNUSED;
 
 /* Reports what is wrong with a [socket], and types it. NO_MEMORY. */
-void ks_settings_socket_check(const struct ks_settings_section *section, struct ks_settings_report *report);
-int ks_settings_socket_type(const struct ks_settings_section *section, struct ks_settings_socket *ret_socket)
-	KS_WARN_UNUSED;
+void ks_settings_socket_check(const struct ks_settings_section *section, bool is_system,
+			      struct ks_settings_report *report);
+int ks_settings_socket_type(const struct ks_settings_section *section, bool is_system,
+			    struct ks_settings_socket *ret_socket) KS_WARN_UNUSED;
 void ks_settings_socket_deinit(struct ks_settings_socket *socket);
 
 /* Takes text, also on failure: what a value may point to. NO_MEMORY, also for NULL. */
 int ks_settings_keep_text(struct ks_settings_private *private, char *text) KS_WARN_UNUSED;
 
 /* All of the above. Earlier problems may stand in report already; any problem makes CONFIG. */
-int ks_settings_build(const struct ks_settings_source *sources, size_t n_sources, struct ks_settings_report *report,
-		      struct ks_settings **ret_settings) KS_WARN_UNUSED;
+int ks_settings_build(const struct ks_settings_source *sources, size_t n_sources, bool is_system,
+		      struct ks_settings_report *report, struct ks_settings **ret_settings) KS_WARN_UNUSED;
 
 /* The same from memory, without files: for tests and the fuzz target. */
 int ks_settings_read_memory(const struct ks_settings_source *sources, size_t n_sources,

@@ -22,7 +22,8 @@ static bool is_for_others(const struct ks_settings_section *section)
 	return section->values[KS_SOCKET_USERS].text || section->values[KS_SOCKET_GROUPS].text;
 }
 
-void ks_settings_socket_check(const struct ks_settings_section *section, struct ks_settings_report *report)
+void ks_settings_socket_check(const struct ks_settings_section *section, bool is_system,
+			      struct ks_settings_report *report)
 {
 	const struct ks_settings_value *path = &section->values[KS_SOCKET_PATH];
 	char what[128];
@@ -32,11 +33,11 @@ void ks_settings_socket_check(const struct ks_settings_section *section, struct 
 		ks_settings_report_add(
 			report, &section->origin, what,
 			"expected another name: the control socket is no sign socket and takes no rules");
-	if (strcmp(section->name, "agent") == 0 && path->text)
+	if (strcmp(section->name, "agent") == 0 && path->text && !is_system)
 		ks_settings_report_add(report, &path->origin, "path",
 				       "expected none for [socket \"agent\"], whose place every client knows; say "
 				       "KEYSTAY_SOCK to the agent and to its clients, or give another socket a name");
-	if (is_for_others(section) && !path->text)
+	if (is_for_others(section) && !path->text && !is_system)
 		ks_settings_report_add(report, &section->origin, what,
 				       "expected a path outside of the private folder of the sockets, since users or "
 				       "groups are admitted, found none");
@@ -45,9 +46,12 @@ void ks_settings_socket_check(const struct ks_settings_section *section, struct 
 	ks_settings_check_rules(section, report);
 }
 
-int ks_settings_socket_type(const struct ks_settings_section *section, struct ks_settings_socket *ret_socket)
+int ks_settings_socket_type(const struct ks_settings_section *section, bool is_system,
+			    struct ks_settings_socket *ret_socket)
 {
 	const struct ks_settings_value *values = section->values;
+	/* In a system's agent a key that no socket names is nobody's. */
+	const char *keys = values[KS_SOCKET_KEYS].text ? values[KS_SOCKET_KEYS].text : is_system ? "" : NULL;
 
 	ret_socket->origin = section->origin;
 	ret_socket->prompt = strcmp(ks_settings_effective(section, KS_SOCKET_PROMPT), "yes") == 0;
@@ -57,7 +61,7 @@ int ks_settings_socket_type(const struct ks_settings_section *section, struct ks
 		return KS_ERR_NO_MEMORY;
 	if (values[KS_SOCKET_PATH].text && !(ret_socket->path = strdup(values[KS_SOCKET_PATH].text)))
 		return KS_ERR_NO_MEMORY;
-	if (values[KS_SOCKET_KEYS].text && !(ret_socket->keys = strdup(values[KS_SOCKET_KEYS].text)))
+	if (keys && !(ret_socket->keys = strdup(keys)))
 		return KS_ERR_NO_MEMORY;
 	const char *deadline = values[KS_SOCKET_DEADLINE].text;
 	if (deadline && ks_settings_duration(deadline, &ret_socket->deadline_ms) < 0)

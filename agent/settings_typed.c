@@ -209,7 +209,7 @@ static int type_all_sockets(struct ks_settings *settings)
 		return KS_ERR_NO_MEMORY;
 	while (settings->n_sockets < sections->n) {
 		size_t i = settings->n_sockets++;
-		int r = ks_settings_socket_type(&sections->at[i], &settings->sockets[i]);
+		int r = ks_settings_socket_type(&sections->at[i], settings->is_system, &settings->sockets[i]);
 		if (r < 0)
 			return r;
 	}

@@ -2,9 +2,11 @@
 /* sockets: see sockets.h. Runs in: keystay-agent. */
 #include "agent/sockets.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -31,7 +33,20 @@ struct ks_sockets {
 
 /* --- places ------------------------------------------------------------------------------------------------------ */
 
-/* A socket without a path of its own lies beside the agent's. */
+/* For the system's agent: a folder for each socket, which other users can enter and containers be given, and which
+ * outlives the agent. */
+static int system_path(const char *name, char **ret_path)
+{
+	KS_AUTO_FREE char *runtime = NULL;
+
+	int error = ks_path_system_runtime(&runtime);
+	if (error < 0)
+		return error;
+	*ret_path = ks_text_format("%s/%s/%s.sock", runtime, name, strcmp(name, CONTROL) == 0 ? CONTROL : "agent");
+	return *ret_path ? 0 : KS_ERR_NO_MEMORY;
+}
+
+/* A user's socket without a path of its own lies beside the agent's. */
 static int standard_path(const char *name, char **ret_path)
 {
 	KS_AUTO_FREE char *runtime = NULL;
@@ -50,10 +65,12 @@ static int standard_path(const char *name, char **ret_path)
 }
 
 /* socket NULL: the control socket. */
-static int path_of(const struct ks_settings_socket *socket, char **ret_path)
+static int path_of(const struct ks_settings *settings, const struct ks_settings_socket *socket, char **ret_path)
 {
+	const char *name = socket ? socket->name : CONTROL;
+
 	if (!socket || !socket->path)
-		return standard_path(socket ? socket->name : CONTROL, ret_path);
+		return settings->is_system ? system_path(name, ret_path) : standard_path(name, ret_path);
 	*ret_path = strdup(socket->path);
 	return *ret_path ? 0 : KS_ERR_NO_MEMORY;
 }
@@ -101,13 +118,13 @@ static void close_entry(struct entry *entry)
 
 /* --- what systemd hands over ------------------------------------------------------------------------------------- */
 
-static bool has_path(int fd, const struct ks_settings_socket *socket)
+static bool has_path(const struct ks_settings *settings, int fd, const struct ks_settings_socket *socket)
 {
 	struct sockaddr_un address = { .sun_path = "" };
 	socklen_t size = sizeof(address);
 	KS_AUTO_FREE char *path = NULL;
 
-	return path_of(socket, &path) == 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+	return path_of(settings, socket, &path) == 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
 	       address.sun_family == AF_UNIX && strncmp(path, address.sun_path, sizeof(address.sun_path)) == 0;
 }
 
@@ -121,14 +138,14 @@ static const char *which_socket(const struct ks_settings *settings, int fd, cons
 	if (ks_settings_socket_of(settings, name))
 		return name;
 	for (size_t i = 0; i < settings->n_sockets; i++) {
-		if (has_path(fd, &settings->sockets[i]))
+		if (has_path(settings, fd, &settings->sockets[i]))
 			return settings->sockets[i].name;
 	}
-	return has_path(fd, NULL) ? CONTROL : NULL;
+	return has_path(settings, fd, NULL) ? CONTROL : NULL;
 }
 
 static int adopt(struct ks_sockets *sockets, const struct ks_settings *settings, int fd, const char *given,
-		 struct ks_listener_error *ret_error)
+		 struct ks_binding_error *ret_error)
 {
 	const char *name = which_socket(settings, fd, given);
 	struct entry *entry = free_entry(sockets);
@@ -141,15 +158,14 @@ static int adopt(struct ks_sockets *sockets, const struct ks_settings *settings,
 				    given);
 		return KS_ERR_INVALID;
 	}
-	int error = path_of(ks_settings_socket_of(settings, name), &entry->path);
+	int error = path_of(settings, ks_settings_socket_of(settings, name), &entry->path);
 	if (error == 0)
 		error = ks_listener_adopt(&entry->listener, fd, strcmp(name, CONTROL) == 0 ? KS_ON_CONTROL : KS_ON_SIGN,
 					  name, ret_error);
 	return error;
 }
 
-static int adopt_all(struct ks_sockets *sockets, const struct ks_settings *settings,
-		     struct ks_listener_error *ret_error)
+static int adopt_all(struct ks_sockets *sockets, const struct ks_settings *settings, struct ks_binding_error *ret_error)
 {
 	char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names);
@@ -165,8 +181,32 @@ static int adopt_all(struct ks_sockets *sockets, const struct ks_settings *setti
 
 /* --- binding ----------------------------------------------------------------------------------------------------- */
 
-static int bind_one(struct ks_sockets *sockets, const struct ks_settings_socket *socket,
-		    struct ks_listener_error *ret_error)
+/* The folders above a system's socket, made for all to enter where they are missing; the last one of a private socket is
+ * left to the listener. */
+static int make_system_folders(const char *path, bool is_private, struct ks_binding_error *ret_error)
+{
+	KS_AUTO_FREE char *folder = strdup(path);
+
+	for (char *slash = folder ? strchr(folder + 1, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
+		if (is_private && !strchr(slash + 1, '/'))
+			break;
+		*slash = '\0';
+		/* The umask must not count; of a folder that is there already the mode is its owner's affair. */
+		if (mkdir(folder, 0700) == 0 ? chmod(folder, 0755) < 0 : errno != EEXIST) {
+			(void)ks_text_print(
+				ret_error->text, sizeof(ret_error->text),
+				"the folder %s of a socket cannot be made: %s; make it first, for the user of "
+				"keystay-agent",
+				folder, strerror(errno));
+			return ks_error_from_errno(errno);
+		}
+		*slash = '/';
+	}
+	return folder ? 0 : KS_ERR_NO_MEMORY;
+}
+
+static int bind_one(struct ks_sockets *sockets, const struct ks_settings *settings,
+		    const struct ks_settings_socket *socket, struct ks_binding_error *ret_error)
 {
 	const char *name = socket ? socket->name : CONTROL;
 	KS_AUTO_FREE char *path = NULL;
@@ -174,7 +214,7 @@ static int bind_one(struct ks_sockets *sockets, const struct ks_settings_socket 
 
 	if (find_entry(sockets, name))
 		return 0;
-	int error = entry ? path_of(socket, &path) : KS_ERR_LIMIT;
+	int error = entry ? path_of(settings, socket, &path) : KS_ERR_LIMIT;
 	if (error == KS_ERR_NOT_FOUND)
 		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
 				    "there is no folder for sockets: set XDG_RUNTIME_DIR, or log in so that "
@@ -185,7 +225,12 @@ static int bind_one(struct ks_sockets *sockets, const struct ks_settings_socket 
 	if (find_path(sockets, path))
 		return 0; /* KEYSTAY_SOCK says that one socket serves them both */
 	entry->for_others = is_for_others(socket);
-	if (socket && socket->path)
+	bool is_private = !socket || (!socket->path && !settings->is_system);
+	if (settings->is_system && (!socket || !socket->path))
+		error = make_system_folders(path, is_private, ret_error);
+	if (error < 0)
+		return error;
+	if (!is_private)
 		error = ks_listener_bind_named(&entry->listener, path, name, entry->for_others, ret_error);
 	else
 		error = ks_listener_bind(&entry->listener, path, socket ? KS_ON_SIGN : KS_ON_CONTROL, name, ret_error);
@@ -196,26 +241,26 @@ static int bind_one(struct ks_sockets *sockets, const struct ks_settings_socket 
 	return 0;
 }
 
-static void say_failure(const struct ks_listener_error *problem, int error)
+static void say_failure(const struct ks_binding_error *problem, int error)
 {
 	ks_log_error("%s", problem->text[0] ? problem->text : ks_error_text(error));
 }
 
 int ks_sockets_open(const struct ks_settings *settings, struct ks_sockets **ret_sockets)
 {
-	struct ks_listener_error problem = { .text = "" };
+	struct ks_binding_error problem = { .text = "" };
 	struct ks_sockets *sockets = calloc(1, sizeof(*sockets));
 
 	if (!sockets)
 		return KS_ERR_NO_MEMORY;
 	for (size_t i = 0; i < KS_SOCKETS_MAX + 1; i++)
-		sockets->entries[i].listener = (struct ks_listener){ .fd = -1, .lock_fd = -1 };
+		sockets->entries[i].listener = (struct ks_listener){ .fd = -1, .binding.lock_fd = -1 };
 	int error = adopt_all(sockets, settings, &problem);
 	/* The control socket first: who cannot have that one must not touch the others. */
 	if (error == 0)
-		error = bind_one(sockets, NULL, &problem);
+		error = bind_one(sockets, settings, NULL, &problem);
 	for (size_t i = 0; i < settings->n_sockets && error == 0; i++)
-		error = bind_one(sockets, &settings->sockets[i], &problem);
+		error = bind_one(sockets, settings, &settings->sockets[i], &problem);
 	if (error < 0) {
 		say_failure(&problem, error);
 		ks_sockets_close(sockets);
@@ -245,10 +290,11 @@ int ks_sockets_start(struct ks_sockets *sockets, sd_event *event, struct ks_sess
 
 /* --- later ------------------------------------------------------------------------------------------------------- */
 
-static bool has_moved(const struct entry *entry, const struct ks_settings_socket *socket)
+static bool has_moved(const struct entry *entry, const struct ks_settings *settings,
+		      const struct ks_settings_socket *socket)
 {
 	KS_AUTO_FREE char *path = NULL;
-	int error = path_of(socket, &path);
+	int error = path_of(settings, socket, &path);
 
 	return error < 0 || !entry->path || strcmp(path, entry->path) != 0;
 }
@@ -260,8 +306,8 @@ static bool is_obsolete(const struct entry *entry, const struct ks_settings *set
 
 	if (strcmp(entry->listener.name, CONTROL) == 0)
 		return false;
-	return !socket || has_moved(entry, socket) ||
-	       (entry->listener.path && is_for_others(socket) != entry->for_others);
+	return !socket || has_moved(entry, settings, socket) ||
+	       (entry->listener.binding.path && is_for_others(socket) != entry->for_others);
 }
 
 void ks_sockets_follow(struct ks_sockets *sockets, const struct ks_settings *settings)
@@ -274,8 +320,8 @@ void ks_sockets_follow(struct ks_sockets *sockets, const struct ks_settings *set
 		}
 	}
 	for (size_t i = 0; i < settings->n_sockets; i++) {
-		struct ks_listener_error problem = { .text = "" };
-		int error = bind_one(sockets, &settings->sockets[i], &problem);
+		struct ks_binding_error problem = { .text = "" };
+		int error = bind_one(sockets, settings, &settings->sockets[i], &problem);
 		struct entry *entry = find_entry(sockets, settings->sockets[i].name);
 		if (error == 0 && entry)
 			error = start(sockets, entry);

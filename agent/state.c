@@ -412,19 +412,20 @@ static int adopt(struct ks_state *state, struct ks_settings *settings)
 
 /* Where counts are kept. A home that cannot be written to (a read-only one, a service without one) must not mean that
  * nothing is counted: then it is the folder of the sockets, which lives as long as the user is logged in. */
-static int open_tries(struct ks_state *state)
+static int open_tries(struct ks_state *state, bool is_system)
 {
 	KS_AUTO_FREE char *folder = NULL;
 	KS_AUTO_FREE char *runtime = NULL;
 
-	int error = ks_path_state_home(&folder);
+	int error = is_system ? ks_path_system_state(&folder) : ks_path_state_home(&folder);
 	if (error == 0)
 		error = ks_tries_open(folder, &state->tries);
 	if (error == 0 || error == KS_ERR_NO_MEMORY)
 		return error;
-	ks_log_warning("counts of PINs cannot be kept in %s: %s; they are kept until you log out",
-		       folder ? folder : "the state folder", ks_error_text(error));
-	error = ks_path_runtime(&runtime);
+	ks_log_warning("counts of PINs cannot be kept in %s: %s; they are kept until %s",
+		       folder ? folder : "the state folder", ks_error_text(error),
+		       is_system ? "the machine restarts" : "you log out");
+	error = is_system ? ks_path_system_runtime(&runtime) : ks_path_runtime(&runtime);
 	if (error < 0)
 		return error;
 	KS_AUTO_FREE char *instead = ks_path_join(runtime, "state");
@@ -453,7 +454,7 @@ int ks_state_init(struct ks_state *state, sd_event *event, const char *configura
 						KS_ERR_NO_MEMORY;
 	}
 	if (error == 0)
-		error = open_tries(state);
+		error = open_tries(state, settings->is_system);
 	if (error == 0 && (sd_event_add_defer(event, &state->news, on_news, state) < 0 ||
 			   sd_event_source_set_enabled(state->news, SD_EVENT_OFF) < 0))
 		error = KS_ERR_SYSTEM;
@@ -470,7 +471,8 @@ int ks_state_reload(struct ks_state *state, struct ks_settings_error *ret_error)
 {
 	struct ks_settings *settings = NULL;
 
-	int error = ks_settings_read(state->configuration, &settings, ret_error);
+	int error = state->settings->is_system ? ks_settings_read_system(state->configuration, &settings, ret_error) :
+						 ks_settings_read(state->configuration, &settings, ret_error);
 	if (error == 0) {
 		error = adopt(state, settings);
 		if (error < 0) {

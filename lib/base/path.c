@@ -95,6 +95,25 @@ int ks_path_state_home(char **ret_path)
 	return place_of_user("XDG_STATE_HOME", ".local/state/keystay", ret_path);
 }
 
+/* systemd.exec(5): several folders are separated by colons. */
+static int first_of(const char *variable, const char *otherwise, char **ret_path)
+{
+	const char *value = absolute_variable(variable);
+	if (!value)
+		return give(ks_text_copy(ks_bytes_text(otherwise)), ret_path);
+	return give(ks_text_copy(ks_bytes(value, strcspn(value, ":"))), ret_path);
+}
+
+int ks_path_system_runtime(char **ret_path)
+{
+	return first_of("RUNTIME_DIRECTORY", KS_PATH_SYSTEM_RUNTIME, ret_path);
+}
+
+int ks_path_system_state(char **ret_path)
+{
+	return first_of("STATE_DIRECTORY", "/var/lib/keystay", ret_path);
+}
+
 static int place_of_socket(const char *variable, const char *below_runtime, char **ret_path)
 {
 	const char *path = absolute_variable(variable);

@@ -20,6 +20,12 @@ int ks_path_config_home(char **ret_path) KS_WARN_UNUSED;
 /* $XDG_STATE_HOME/keystay, else ~/.local/state/keystay. */
 int ks_path_state_home(char **ret_path) KS_WARN_UNUSED;
 
+/* Those of the system's agent (keystay-agent --system): the first folder of systemd's $RUNTIME_DIRECTORY, else
+ * KS_PATH_SYSTEM_RUNTIME; of $STATE_DIRECTORY, else /var/lib/keystay. */
+#define KS_PATH_SYSTEM_RUNTIME "/run/keystay"
+int ks_path_system_runtime(char **ret_path) KS_WARN_UNUSED;
+int ks_path_system_state(char **ret_path) KS_WARN_UNUSED;
+
 /* The sign socket: $KEYSTAY_SOCK when set and absolute, else <runtime>/sign/agent.sock. */
 int ks_path_sign_socket(char **ret_path) KS_WARN_UNUSED;
 

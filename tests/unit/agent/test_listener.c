@@ -72,7 +72,7 @@ static void test_listener_binds_for_its_owner_alone_and_cleans_up(void **state)
 {
 	const struct fixture *fixture = *state;
 	struct ks_listener listener;
-	struct ks_listener_error problem;
+	struct ks_binding_error problem;
 	struct stat status;
 
 	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, "agent", &problem), 0);
@@ -86,7 +86,7 @@ static void test_listener_refuses_a_second_agent_and_names_its_pid(void **state)
 {
 	const struct fixture *fixture = *state;
 	struct ks_listener first, second;
-	struct ks_listener_error problem;
+	struct ks_binding_error problem;
 	char pid[32];
 
 	assert_int_equal(ks_listener_bind(&first, fixture->path, KS_ON_SIGN, "agent", &problem), 0);
@@ -101,7 +101,7 @@ static void test_listener_takes_over_a_stale_socket(void **state)
 {
 	const struct fixture *fixture = *state;
 	struct ks_listener listener;
-	struct ks_listener_error problem;
+	struct ks_binding_error problem;
 
 	(void)close(make_foreign(fixture->path));
 	assert_true(exists(fixture->path));
@@ -113,7 +113,7 @@ static void test_listener_never_steals_a_live_socket(void **state)
 {
 	const struct fixture *fixture = *state;
 	struct ks_listener listener;
-	struct ks_listener_error problem;
+	struct ks_binding_error problem;
 	int foreign = make_foreign(fixture->path);
 
 	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, "agent", &problem), KS_ERR_BUSY);
@@ -126,7 +126,7 @@ static void test_listener_leaves_a_file_that_is_no_socket_alone(void **state)
 {
 	const struct fixture *fixture = *state;
 	struct ks_listener listener;
-	struct ks_listener_error problem;
+	struct ks_binding_error problem;
 	FILE *file = fopen(fixture->path, "w");
 
 	assert_non_null(file);
@@ -140,7 +140,7 @@ static void test_listener_does_not_remove_a_socket_that_replaced_its_own(void **
 {
 	const struct fixture *fixture = *state;
 	struct ks_listener listener;
-	struct ks_listener_error problem;
+	struct ks_binding_error problem;
 
 	assert_int_equal(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, "agent", &problem), 0);
 	assert_int_equal(unlink(fixture->path), 0);
@@ -154,7 +154,7 @@ static void test_listener_refuses_a_folder_that_is_open_to_others(void **state)
 {
 	const struct fixture *fixture = *state;
 	struct ks_listener listener;
-	struct ks_listener_error problem;
+	struct ks_binding_error problem;
 
 	assert_int_equal(chmod(fixture->folder, 0777), 0);
 	assert_true(ks_listener_bind(&listener, fixture->path, KS_ON_SIGN, "agent", &problem) < 0);
@@ -165,7 +165,7 @@ static void test_listener_refuses_a_folder_that_is_open_to_others(void **state)
 static void test_listener_refuses_a_path_that_is_too_long(void **state)
 {
 	struct ks_listener listener;
-	struct ks_listener_error problem;
+	struct ks_binding_error problem;
 	char path[256];
 
 	(void)state;
@@ -180,7 +180,7 @@ static void test_listener_adopts_only_listening_stream_sockets(void **state)
 {
 	const struct fixture *fixture = *state;
 	struct ks_listener listener;
-	struct ks_listener_error problem;
+	struct ks_binding_error problem;
 	int datagram = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int good = make_foreign(fixture->path);
 
@@ -219,7 +219,7 @@ static struct ks_settings no_settings; /* without a socket that admits others */
 
 static void rest_begin(struct rest *rest, const char *path)
 {
-	struct ks_listener_error problem;
+	struct ks_binding_error problem;
 
 	memset(rest, 0, sizeof(*rest));
 	assert_true(sd_event_new(&rest->event) >= 0);
@@ -230,6 +230,8 @@ static void rest_begin(struct rest *rest, const char *path)
 	ks_sessions_init(&rest->sessions, &rest->state, 100, on_gone, NULL);
 	assert_int_equal(ks_listener_bind(&rest->listener, path, KS_ON_SIGN, "agent", &problem), 0);
 	assert_int_equal(ks_listener_start(&rest->listener, rest->event, &rest->sessions), 0);
+	/* sd-event lets go of the watched folder's descriptor at its first turn. */
+	assert_int_equal(sd_event_run(rest->event, 0), 0);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &rest->limit), 0);
 }
 
