@@ -46,15 +46,9 @@ static int read_start(struct ks_reader *reader, const char *message, struct ks_h
 	return 0;
 }
 
-static bool has_u16(struct ks_bytes list, uint16_t wanted)
+bool ks_hello12_is_retry(struct ks_bytes server_random)
 {
-	struct ks_reader reader = ks_reader(list);
-
-	while (ks_reader_left(&reader) >= 2) {
-		if (ks_reader_u16(&reader) == wanted)
-			return true;
-	}
-	return false;
+	return ks_bytes_equal(server_random, ks_bytes(hello_retry_random, sizeof(hello_retry_random)));
 }
 
 int ks_hello12_read_client(struct ks_bytes body, struct ks_hello12 *ret_hello, struct ks_signable_refusal *ret_refusal)
@@ -64,14 +58,14 @@ int ks_hello12_read_client(struct ks_bytes body, struct ks_hello12 *ret_hello, s
 	if (r < 0)
 		return r;
 	ret_hello->cipher_suites = ks_reader_vector16(&reader);
-	struct ks_bytes compressions = ks_reader_vector8(&reader);
+	ret_hello->compressions = ks_reader_vector8(&reader);
 	if (!ks_reader_ok(&reader) || ret_hello->cipher_suites.size == 0 || ret_hello->cipher_suites.size % 2 != 0 ||
-	    compressions.size == 0)
+	    ret_hello->compressions.size == 0)
 		return refuse_length("ClientHello", ret_refusal);
-	if (!memchr(compressions.data, COMPRESSION_NULL, compressions.size))
+	if (!memchr(ret_hello->compressions.data, COMPRESSION_NULL, ret_hello->compressions.size))
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE,
 				       "the ClientHello does not offer to leave the data uncompressed");
-	return ks_extensions_read(&reader, KS_EXTENSIONS_OF_CLIENT, &ret_hello->extensions, ret_refusal);
+	return ks_extensions_read(&reader, KS_EXTENSIONS_CLIENT_HELLO, &ret_hello->extensions, ret_refusal);
 }
 
 /* RFC 5246 section 7.4.1.4: an extension "MUST NOT appear in the extended server hello unless" the client sent it.
@@ -83,7 +77,8 @@ static int check_answers(const struct ks_hello12 *client, const struct ks_hello1
 		uint16_t type = server->extensions.items[i].type;
 		if (ks_extensions_find(&client->extensions, type, NULL))
 			continue;
-		if (type == KS_EXTENSION_RENEGOTIATION_INFO && has_u16(client->cipher_suites, RENEGOTIATION_SCSV))
+		if (type == KS_EXTENSION_RENEGOTIATION_INFO &&
+		    ks_extensions_has_u16(client->cipher_suites, RENEGOTIATION_SCSV))
 			continue;
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE,
 				       "the ServerHello has the extension %u, which the client did not send", type);
@@ -106,7 +101,7 @@ static int check_not_tls13(const struct ks_hello12 *server, struct ks_signable_r
 					       "the ServerHello has the extension %u of TLS 1.3, not of TLS 1.2",
 					       only_tls13[i]);
 	}
-	if (memcmp(server->random.data, hello_retry_random, RANDOM_SIZE) == 0)
+	if (ks_hello12_is_retry(server->random))
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_VERSION,
 				       "the ServerHello is a HelloRetryRequest of TLS 1.3");
 	return 0;
@@ -117,14 +112,14 @@ static int check_suite(const struct ks_hello12 *client, uint16_t suite, struct k
 	if (ks_cipher_suite12_key_exchange(suite) == KS_KEY_EXCHANGE_NONE)
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE,
 				       "the cipher suite 0x%04x is not one of TLS 1.2 with client certificates", suite);
-	if (!has_u16(client->cipher_suites, suite))
+	if (!ks_extensions_has_u16(client->cipher_suites, suite))
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE,
 				       "the server chose the cipher suite 0x%04x, which the client did not offer",
 				       suite);
 	return 0;
 }
 
-int ks_hello12_read_server(struct ks_bytes body, const struct ks_hello12 *client, struct ks_hello12 *ret_hello,
+int ks_hello12_read_answer(struct ks_bytes body, enum ks_extensions_place place, struct ks_hello12 *ret_hello,
 			   struct ks_signable_refusal *ret_refusal)
 {
 	struct ks_reader reader = ks_reader(body);
@@ -132,10 +127,16 @@ int ks_hello12_read_server(struct ks_bytes body, const struct ks_hello12 *client
 	if (r < 0)
 		return r;
 	ret_hello->cipher_suites = ks_reader_take(&reader, 2);
-	uint8_t compression = ks_reader_u8(&reader);
+	ret_hello->compressions = ks_reader_take(&reader, 1);
 	if (!ks_reader_ok(&reader))
 		return refuse_length("ServerHello", ret_refusal);
-	r = ks_extensions_read(&reader, KS_EXTENSIONS_OF_SERVER, &ret_hello->extensions, ret_refusal);
+	return ks_extensions_read(&reader, place, &ret_hello->extensions, ret_refusal);
+}
+
+int ks_hello12_read_server(struct ks_bytes body, const struct ks_hello12 *client, struct ks_hello12 *ret_hello,
+			   struct ks_signable_refusal *ret_refusal)
+{
+	int r = ks_hello12_read_answer(body, KS_EXTENSIONS_SERVER_HELLO12, ret_hello, ret_refusal);
 	if (r < 0)
 		return r;
 	/* First, because a ServerHello of TLS 1.3 has its own suites too. */
@@ -145,9 +146,10 @@ int ks_hello12_read_server(struct ks_bytes body, const struct ks_hello12 *client
 	r = check_suite(client, ks_hello12_cipher_suite(ret_hello), ret_refusal);
 	if (r < 0)
 		return r;
-	if (compression != COMPRESSION_NULL)
+	if (ret_hello->compressions.data[0] != COMPRESSION_NULL)
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE,
-				       "the server chose to compress the data (method %u)", compression);
+				       "the server chose to compress the data (method %u)",
+				       ret_hello->compressions.data[0]);
 	return check_answers(client, ret_hello, ret_refusal);
 }
 

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 
-#include "lib/base/der.h"
 #include "lib/base/reader.h"
 #include "lib/tls/refusal.h"
 
@@ -16,53 +15,47 @@ static int refuse_length(const char *message, struct ks_signable_refusal *ret_re
 	return ks_refusal_give(ret_refusal, KS_ERR_INPUT_TRUNCATED, "the %s has a wrong length inside", message);
 }
 
-/* Certificates and names are one DER SEQUENCE each, and nothing beside it. */
-static bool is_sequence(struct ks_bytes der)
-{
-	struct ks_reader reader = ks_reader(der);
-
-	(void)ks_der_take(&reader, KS_DER_SEQUENCE);
-	return ks_reader_done(&reader);
-}
-
-int ks_messages12_read_certificate(struct ks_bytes body, const char *owner, struct ks_bytes *ret_leaf,
+int ks_messages12_read_certificate(struct ks_bytes body, const char *owner, struct ks_certificate_list *ret_list,
 				   struct ks_signable_refusal *ret_refusal)
 {
-	struct ks_bytes leaf = KS_BYTES_NONE;
+	struct ks_certificate_list found = { 0 };
 	struct ks_reader reader = ks_reader(body);
 	struct ks_reader list = ks_reader(ks_reader_vector24(&reader));
 	bool is_der = true;
 
 	while (ks_reader_left(&list) > 0) {
 		struct ks_bytes certificate = ks_reader_vector24(&list);
-		if (!leaf.data)
-			leaf = certificate;
-		is_der = is_der && is_sequence(certificate);
+		ks_certificate_list_add(&found, certificate);
+		is_der = is_der && ks_certificate_list_is_sequence(certificate);
 	}
 	if (!ks_reader_done(&list) || !ks_reader_done(&reader))
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_TRUNCATED,
 				       "the %s's Certificate has a wrong length inside", owner);
-	if (!leaf.data)
+	if (found.n == 0)
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE, "the %s's Certificate is empty", owner);
 	if (!is_der)
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE,
 				       "the %s's Certificate has an element that is not a certificate", owner);
-	*ret_leaf = leaf;
+	*ret_list = found;
 	return 0;
 }
 
-int ks_messages12_read_certificate_status(struct ks_bytes body, struct ks_signable_refusal *ret_refusal)
+int ks_messages12_read_certificate_status(struct ks_bytes body, struct ks_bytes *ret_response,
+					  struct ks_signable_refusal *ret_refusal)
 {
+	struct ks_bytes response = KS_BYTES_NONE;
 	struct ks_reader reader = ks_reader(body);
 	uint8_t type = ks_reader_u8(&reader);
 
 	if (type == STATUS_OCSP) {
-		struct ks_bytes response = ks_reader_vector24(&reader);
+		response = ks_reader_vector24(&reader);
 		if (response.size == 0)
 			ks_reader_fail(&reader);
 	} else if (type == STATUS_OCSP_MULTI) {
-		/* One response for each certificate of the chain; those that are not known are empty. */
+		/* One response for each certificate of the chain, the leaf's first; those not known are empty. */
 		struct ks_reader responses = ks_reader(ks_reader_vector24(&reader));
+		if (ks_reader_left(&responses) > 0)
+			response = ks_reader_vector24(&responses);
 		while (ks_reader_left(&responses) > 0)
 			(void)ks_reader_vector24(&responses);
 		if (!ks_reader_ok(&responses))
@@ -71,12 +64,17 @@ int ks_messages12_read_certificate_status(struct ks_bytes body, struct ks_signab
 		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_MESSAGE,
 				       "the CertificateStatus is of the unknown type %u", type);
 	}
-	return ks_reader_done(&reader) ? 0 : refuse_length("CertificateStatus", ret_refusal);
+	if (!ks_reader_done(&reader))
+		return refuse_length("CertificateStatus", ret_refusal);
+	*ret_response = response;
+	return 0;
 }
 
 int ks_messages12_read_server_key_exchange(struct ks_bytes body, enum ks_key_exchange key_exchange,
+					   struct ks_messages12_key_exchange *ret_exchange,
 					   struct ks_signable_refusal *ret_refusal)
 {
+	struct ks_messages12_key_exchange exchange;
 	struct ks_reader reader = ks_reader(body);
 	bool has_values = true;
 
@@ -93,9 +91,14 @@ int ks_messages12_read_server_key_exchange(struct ks_bytes body, enum ks_key_exc
 		for (int i = 0; i < 3; i++)
 			has_values = ks_reader_vector16(&reader).size > 0 && has_values;
 	}
-	(void)ks_reader_u16(&reader); /* SignatureAndHashAlgorithm of the server; its strength is the client's choice */
-	has_values = ks_reader_vector16(&reader).size > 0 && has_values;
-	return ks_reader_done(&reader) && has_values ? 0 : refuse_length("ServerKeyExchange", ret_refusal);
+	exchange.params = ks_bytes(body.data, body.size - ks_reader_left(&reader));
+	exchange.scheme =
+		ks_reader_u16(&reader); /* its strength is the client's choice, as long as nobody asks for proof */
+	exchange.signature = ks_reader_vector16(&reader);
+	if (!ks_reader_done(&reader) || !has_values || exchange.signature.size == 0)
+		return refuse_length("ServerKeyExchange", ret_refusal);
+	*ret_exchange = exchange;
+	return 0;
 }
 
 int ks_messages12_read_certificate_request(struct ks_bytes body, struct ks_bytes *ret_schemes,
@@ -110,7 +113,7 @@ int ks_messages12_read_certificate_request(struct ks_bytes body, struct ks_bytes
 	/* Which certificate types are asked for is not held against the key: servers list them carelessly, clients
 	 * (OpenSSL among them) look at the schemes alone, and so does RFC 8446. */
 	while (ks_reader_left(&names) > 0)
-		is_der = is_sequence(ks_reader_vector16(&names)) && is_der;
+		is_der = ks_certificate_list_is_sequence(ks_reader_vector16(&names)) && is_der;
 	if (!ks_reader_done(&names) || !ks_reader_done(&reader) || types.size == 0 || schemes.size == 0 ||
 	    schemes.size % 2 != 0)
 		return refuse_length("CertificateRequest", ret_refusal);

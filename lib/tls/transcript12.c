@@ -8,9 +8,6 @@
 #include "lib/tls/transcript12.h"
 
 #include "lib/base/reader.h"
-#include "lib/tls/cipher_suite12.h"
-#include "lib/tls/hello12.h"
-#include "lib/tls/messages12.h"
 #include "lib/tls/refusal.h"
 
 #define HEADER_SIZE 4u /* type and length (RFC 5246 section 7.4) */
@@ -58,45 +55,45 @@ static const char *type_name(uint8_t type)
 /* --- the messages in their order --------------------------------------------------------------------------------- */
 
 struct walk {
-	struct ks_hello12 client_hello;
-	struct ks_hello12 server_hello;
-	enum ks_key_exchange key_exchange;
 	struct ks_transcript12 transcript;
+	struct ks_certificate_list client_certificates;
 	struct ks_signable_refusal *refusal; /* borrowed */
 };
 
 static int read_client_hello(struct walk *walk, struct ks_bytes body)
 {
-	int r = ks_hello12_read_client(body, &walk->client_hello, walk->refusal);
+	int r = ks_hello12_read_client(body, &walk->transcript.client_hello, walk->refusal);
 	if (r < 0)
 		return r;
-	ks_hello12_server_name(&walk->client_hello, walk->transcript.server_name);
+	ks_hello12_server_name(&walk->transcript.client_hello, walk->transcript.server_name);
 	return 0;
 }
 
 static int read_server_hello(struct walk *walk, struct ks_bytes body)
 {
-	int r = ks_hello12_read_server(body, &walk->client_hello, &walk->server_hello, walk->refusal);
+	int r = ks_hello12_read_server(body, &walk->transcript.client_hello, &walk->transcript.server_hello,
+				       walk->refusal);
 	if (r < 0)
 		return r;
-	walk->transcript.cipher_suite = ks_hello12_cipher_suite(&walk->server_hello);
-	walk->key_exchange = ks_cipher_suite12_key_exchange(walk->transcript.cipher_suite);
+	walk->transcript.cipher_suite = ks_hello12_cipher_suite(&walk->transcript.server_hello);
+	walk->transcript.key_exchange = ks_cipher_suite12_key_exchange(walk->transcript.cipher_suite);
 	return 0;
 }
 
 static int read_server_certificate(struct walk *walk, struct ks_bytes body)
 {
-	return ks_messages12_read_certificate(body, "server", &walk->transcript.server_certificate, walk->refusal);
+	return ks_messages12_read_certificate(body, "server", &walk->transcript.server_certificates, walk->refusal);
 }
 
 static int read_certificate_status(struct walk *walk, struct ks_bytes body)
 {
-	return ks_messages12_read_certificate_status(body, walk->refusal);
+	return ks_messages12_read_certificate_status(body, &walk->transcript.ocsp_response, walk->refusal);
 }
 
 static int read_server_key_exchange(struct walk *walk, struct ks_bytes body)
 {
-	return ks_messages12_read_server_key_exchange(body, walk->key_exchange, walk->refusal);
+	return ks_messages12_read_server_key_exchange(body, walk->transcript.key_exchange,
+						      &walk->transcript.server_exchange, walk->refusal);
 }
 
 static int read_certificate_request(struct walk *walk, struct ks_bytes body)
@@ -113,12 +110,15 @@ static int read_server_hello_done(struct walk *walk, struct ks_bytes body)
 
 static int read_client_certificate(struct walk *walk, struct ks_bytes body)
 {
-	return ks_messages12_read_certificate(body, "client", &walk->transcript.client_certificate, walk->refusal);
+	int r = ks_messages12_read_certificate(body, "client", &walk->client_certificates, walk->refusal);
+	if (r == 0)
+		walk->transcript.client_certificate = ks_certificate_list_leaf(&walk->client_certificates);
+	return r;
 }
 
 static int read_client_key_exchange(struct walk *walk, struct ks_bytes body)
 {
-	return ks_messages12_read_client_key_exchange(body, walk->key_exchange, walk->refusal);
+	return ks_messages12_read_client_key_exchange(body, walk->transcript.key_exchange, walk->refusal);
 }
 
 enum need {
@@ -136,7 +136,7 @@ static enum need need_always(const struct walk *walk)
 /* RFC 6066 section 8: a server that sends it has said so in its ServerHello, and may still leave it out. */
 static enum need need_certificate_status(const struct walk *walk)
 {
-	const struct ks_extensions *answers = &walk->server_hello.extensions;
+	const struct ks_extensions *answers = &walk->transcript.server_hello.extensions;
 
 	if (ks_extensions_find(answers, KS_EXTENSION_STATUS_REQUEST, NULL) ||
 	    ks_extensions_find(answers, KS_EXTENSION_STATUS_REQUEST_V2, NULL))
@@ -146,7 +146,8 @@ static enum need need_certificate_status(const struct walk *walk)
 
 static enum need need_server_key_exchange(const struct walk *walk)
 {
-	if (walk->key_exchange == KS_KEY_EXCHANGE_DHE || walk->key_exchange == KS_KEY_EXCHANGE_ECDHE)
+	if (walk->transcript.key_exchange == KS_KEY_EXCHANGE_DHE ||
+	    walk->transcript.key_exchange == KS_KEY_EXCHANGE_ECDHE)
 		return NEEDED;
 	return FORBIDDEN;
 }

@@ -17,14 +17,25 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/error.h"
+#include "lib/tls/certificate_list.h"
+#include "lib/tls/cipher_suite12.h"
+#include "lib/tls/hello12.h"
+#include "lib/tls/messages12.h"
 #include "lib/tls/signable.h"
 
 struct ks_transcript12 {
 	uint16_t cipher_suite;
 	char server_name[256];              /* of the ClientHello: claimed by the client, not proven; or "" */
-	struct ks_bytes server_certificate; /* the leaf, DER; this and all below borrowed from the input */
-	struct ks_bytes client_certificate; /* the leaf, DER */
+	struct ks_bytes client_certificate; /* the leaf, DER; this and all below borrowed from the input */
 	struct ks_bytes schemes;            /* that the server takes, uint16 each */
+
+	/* What a proof of the server is made of (server_claim.h). */
+	struct ks_hello12 client_hello;
+	struct ks_hello12 server_hello;
+	enum ks_key_exchange key_exchange;
+	struct ks_certificate_list server_certificates;
+	struct ks_bytes ocsp_response;                     /* stapled for the server's leaf, or none */
+	struct ks_messages12_key_exchange server_exchange; /* only with KS_KEY_EXCHANGE_DHE and _ECDHE */
 };
 
 /* Was this made as a sequence of handshake messages? Decides only which reader gives the reason. */

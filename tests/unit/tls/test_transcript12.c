@@ -106,7 +106,7 @@ static void read_real(const char *name)
 	assert_int_equal(ks_spki_of_certificate(transcript.client_certificate, &der), 0);
 	assert_int_equal(ks_spki_read(der, &spki), 0);
 	assert_true(has_scheme_of_key(&transcript, &spki));
-	assert_int_equal(ks_spki_of_certificate(transcript.server_certificate, &der), 0);
+	assert_int_equal(ks_spki_of_certificate(transcript.server_certificates.items[0], &der), 0);
 	bool is_static = ks_cipher_suite12_key_exchange(transcript.cipher_suite) == KS_KEY_EXCHANGE_RSA;
 	assert_int_equal(is_static, strstr(name, "static-rsa") != NULL);
 	assert_true(strcmp(transcript.server_name, "localhost") == 0 || strcmp(transcript.server_name, "") == 0);
@@ -145,7 +145,7 @@ static void test_transcript12_gives_name_suite_schemes_and_certificates(void **s
 	assert_int_equal(transcript.cipher_suite, 0xc02b);
 	assert_true(
 		ks_bytes_equal(transcript.client_certificate, ks_bytes(some_certificate, sizeof(some_certificate))));
-	assert_int_equal(transcript.server_certificate.data[0], 0x30);
+	assert_int_equal(transcript.server_certificates.items[0].data[0], 0x30);
 	assert_true(ks_transcript12_offers(&transcript, 0x0403));
 	assert_true(ks_transcript12_offers(&transcript, 0x0807));
 	assert_false(ks_transcript12_offers(&transcript, 0x0308)); /* across two of them */
