@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/asking.h"
+#include "agent/consent.h"
 #include "agent/login.h"
 #include "agent/scout.h"
 #include "lib/base/cleanup.h"
@@ -494,6 +495,7 @@ void ks_state_deinit(struct ks_state *state)
 {
 	if (state->waiters.next) {
 		ks_asking_free_all(state);
+		ks_consent_free_all(state);
 		ks_login_free_all(state);
 		ks_scout_free_all(state);
 	}

@@ -49,6 +49,7 @@ struct ks_state {
 	struct ks_token_login *logins; /* under way (login.c) */
 	struct ks_asking *askings;     /* under way (asking.c) */
 	struct ks_scouts *scouts;      /* under way (scout.c) */
+	struct ks_consents *consents;  /* under way and remembered (consent.c); NULL until somebody is asked */
 	struct ks_waiter waiters;      /* head of a ring */
 	sd_event_source *news;         /* deferred: rebuild once, however many changes came */
 	sd_event_source *settle_timer;

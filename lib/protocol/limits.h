@@ -67,6 +67,23 @@
 /* After a person said no, the same token is not asked for again by itself for this time. */
 #define KS_PROMPT_COOL_DOWN_MS 10000u
 
+/* Questions whether a key may sign (agent/consent.h) that are shown or wait to be, of one process, of one socket and of
+ * all: what a person can answer within the time that a program waits (some 20 in WAIT_FOR_PERSON_MS, 5 s each). */
+#define KS_CONSENTS_PER_PROCESS 4u
+#define KS_CONSENTS_PER_SOCKET 16u
+#define KS_CONSENTS_OPEN 64u
+
+/* After a person said no, the same program (by its name) is not asked for with the same key for this time, as with PINs. */
+#define KS_CONSENT_COOL_DOWN_MS 10000u
+
+/* So often within this time: then nobody is asked for this key at this socket, whatever the program calls itself. */
+#define KS_CONSENT_REFUSALS 3u
+#define KS_CONSENT_REFUSALS_MS 120000u
+
+/* Answers of persons that are remembered; each one costs a person's click. The oldest makes way. */
+#define KS_CONSENTS_REMEMBERED 256u
+#define KS_CONSENT_NOES 64u
+
 /* A PIN that is typed at a reader's own keys: the card reader ends this itself, after 30 to 60 s. */
 #define KS_PIN_PAD_DEADLINE_MS 90000u
 
