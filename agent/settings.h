@@ -37,6 +37,9 @@ struct ks_settings_module {
 	struct ks_settings_origin origin;
 };
 
+/* touch: does a token want a touch? auto: by what it says of itself (notify.c). */
+enum ks_settings_touch { KS_SETTINGS_TOUCH_AUTO, KS_SETTINGS_TOUCH_NO, KS_SETTINGS_TOUCH_YES };
+
 /* [token "NAME"]: the first that fits a token counts. */
 struct ks_settings_token {
 	char *name; /* the token's label, unless match says otherwise */
@@ -44,6 +47,8 @@ struct ks_settings_token {
 	struct ks_uri match;
 	char *pin_file;       /* absolute, or NULL */
 	char *pin_credential; /* name below $CREDENTIALS_DIRECTORY, or NULL */
+	enum ks_settings_touch touch;
+	bool has_touch; /* the section says so itself */
 	struct ks_settings_origin origin;
 };
 

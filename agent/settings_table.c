@@ -338,6 +338,22 @@ int ks_settings_confirm_level(const char *value)
 	return -1;
 }
 
+int ks_settings_touch(const char *value)
+{
+	static const char *const words[] = { "auto", "no", "yes" }; /* enum ks_settings_touch */
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(value, words[i]) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static bool good_touch(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return ks_settings_touch(value) >= 0;
+}
+
 static bool good_confirm(const char *value, const char **ret_why)
 {
 	(void)ret_why;
@@ -561,6 +577,7 @@ static const struct ks_settings_row token_rows[KS_TOKEN_N] = {
 	[KS_TOKEN_PIN_FILE] = { "pin-file", "the absolute path of a file that holds the PIN", NULL, good_path, true },
 	[KS_TOKEN_PIN_CREDENTIAL] = { "pin-credential", "the name of a systemd credential that holds the PIN", NULL,
 				      good_credential, true },
+	[KS_TOKEN_TOUCH] = { "touch", "yes, no or auto", "auto", good_touch, false },
 };
 
 static const struct ks_settings_row socket_rows[KS_SOCKET_N] = {

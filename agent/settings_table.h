@@ -46,7 +46,7 @@ enum {
 	KS_MODULE_CARD_LOGIN,
 	KS_MODULE_N,
 };
-enum { KS_TOKEN_MATCH, KS_TOKEN_PIN_FILE, KS_TOKEN_PIN_CREDENTIAL, KS_TOKEN_N };
+enum { KS_TOKEN_MATCH, KS_TOKEN_PIN_FILE, KS_TOKEN_PIN_CREDENTIAL, KS_TOKEN_TOUCH, KS_TOKEN_N };
 enum {
 	KS_SOCKET_PATH,
 	KS_SOCKET_KEYS,
@@ -130,6 +130,9 @@ bool ks_settings_allows_digest(const char *value);
 
 /* enum ks_settings_lock_on, or-ed, of a lock-on value. false when a word is not known. */
 bool ks_settings_lock_on(const char *value, unsigned *ret_events);
+
+/* Of a touch value: enum ks_settings_touch, -1 for another word. */
+int ks_settings_touch(const char *value);
 
 /* "8h" to milliseconds, INVALID past ten years. */
 int ks_settings_duration(const char *value, uint64_t *ret_ms) KS_WARN_UNUSED;

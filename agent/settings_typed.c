@@ -153,6 +153,11 @@ static int type_token(const struct ks_settings_section *section, struct ks_setti
 	int r = token->name ? copy_value(section, KS_TOKEN_PIN_FILE, &token->pin_file) : KS_ERR_NO_MEMORY;
 	if (r == 0)
 		r = copy_value(section, KS_TOKEN_PIN_CREDENTIAL, &token->pin_credential);
+	int touch = ks_settings_touch(ks_settings_effective(section, KS_TOKEN_TOUCH));
+	if (r == 0 && touch < 0)
+		r = KS_ERR_INTERNAL;
+	token->touch = touch < 0 ? KS_SETTINGS_TOUCH_AUTO : (enum ks_settings_touch)touch;
+	token->has_touch = section->values[KS_TOKEN_TOUCH].text;
 	if (r == 0 && match) {
 		r = ks_uri_read(ks_bytes_text(match), &token->match, &why);
 		token->has_match = r == 0;

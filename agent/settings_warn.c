@@ -87,9 +87,9 @@ static size_t warn_of_token(const struct ks_settings_token *token, FILE *out)
 {
 	char why[KS_TEXT_MAX];
 
-	if (!token->pin_file && !token->pin_credential) {
+	if (!token->pin_file && !token->pin_credential && !token->has_touch) {
 		put_origin(&token->origin, out);
-		(void)fprintf(out, "[token \"%s\"] has neither pin-file nor pin-credential and does nothing\n",
+		(void)fprintf(out, "[token \"%s\"] has neither pin-file, pin-credential nor touch and does nothing\n",
 			      token->name);
 		return 1;
 	}

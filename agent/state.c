@@ -9,6 +9,7 @@
 #include "agent/asking.h"
 #include "agent/consent.h"
 #include "agent/login.h"
+#include "agent/notify.h"
 #include "agent/scout.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -499,6 +500,7 @@ void ks_state_deinit(struct ks_state *state)
 		ks_login_free_all(state);
 		ks_scout_free_all(state);
 	}
+	ks_notify_free_all(state);
 	ks_prompts_free(state->prompts);
 	for (size_t i = 0; i < state->n_workers; i++)
 		ks_worker_free(state->workers[i]);

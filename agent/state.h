@@ -50,6 +50,7 @@ struct ks_state {
 	struct ks_asking *askings;     /* under way (asking.c) */
 	struct ks_scouts *scouts;      /* under way (scout.c) */
 	struct ks_consents *consents;  /* under way and remembered (consent.c); NULL until somebody is asked */
+	struct ks_notifier *notifier;  /* of touches (notify.c); NULL until a token may want one */
 	struct ks_waiter waiters;      /* head of a ring */
 	sd_event_source *news;         /* deferred: rebuild once, however many changes came */
 	sd_event_source *settle_timer;

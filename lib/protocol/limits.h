@@ -84,6 +84,16 @@
 #define KS_CONSENTS_REMEMBERED 256u
 #define KS_CONSENT_NOES 64u
 
+/* A token that may want a touch has signed for so long: the person is told. Signing itself takes cards 0.1 to 0.9 s, and
+ * a token waits 10 to 15 s for its touch. */
+#define KS_TOUCH_NOTICE_MS 1000u
+
+/* How long such a notice stays at most, where nobody takes it away. */
+#define KS_TOUCH_NOTICE_LASTS_MS 30000u
+
+/* Notices of a touch within a minute; more than a person touches, so it is a program that signs without end. */
+#define KS_TOUCH_NOTICES_PER_MINUTE 20u
+
 /* A PIN that is typed at a reader's own keys: the card reader ends this itself, after 30 to 60 s. */
 #define KS_PIN_PAD_DEADLINE_MS 90000u
 

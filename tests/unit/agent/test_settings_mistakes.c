@@ -196,7 +196,7 @@ static const struct mistake mistakes[] = {
 	{ "token_with_two_pins", "[token \"t\"]\npin-file = /p\npin-credential = p\n",
 	  "f:1: [token \"t\"]: expected either pin-file or pin-credential, found both" },
 	{ "token_with_a_pin_in_it", "[token \"t\"]\npin = 4711\n",
-	  "f:2: pin: expected match, pin-file or pin-credential in [token \"NAME\"], found \"pin\"; did you mean "
+	  "f:2: pin: expected match, pin-file, pin-credential or touch in [token \"NAME\"], found \"pin\"; did you mean "
 	  "\"pin-file\"?" },
 	{ "socket_that_is_the_control_socket", "[socket \"control\"]\nprompt = yes\n",
 	  "f:1: [socket \"control\"]: expected another name: the control socket is no sign socket and takes no rules" },

@@ -344,7 +344,7 @@ static void test_warnings_tell_pin_files_that_will_not_be_read(void **state)
 		"f:3: the PIN file %s/open is open to others; run: chmod 600 %s/open; token \"b\" will not be unlocked by "
 		"itself\n"
 		"f:5: the PIN file %s/none does not exist; token \"c\" will not be unlocked by itself\n"
-		"f:7: [token \"d\"] has neither pin-file nor pin-credential and does nothing\n",
+		"f:7: [token \"d\"] has neither pin-file, pin-credential nor touch and does nothing\n",
 		folder.path, folder.path, folder.path);
 	assert_string_equal(warnings, expected);
 	assert_int_equal(n, 3);
