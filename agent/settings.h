@@ -59,6 +59,20 @@ enum ks_settings_lock_on {
 	KS_LOCK_ON_INACTIVE = 1 << 2,
 };
 
+/* audit: what a record that cannot be written means. The order is that of how much is recorded. */
+enum ks_settings_audit {
+	KS_AUDIT_OFF,         /* nothing is recorded */
+	KS_AUDIT_BEST_EFFORT, /* it is said, and signing goes on */
+	KS_AUDIT_REQUIRE,     /* nothing is signed */
+};
+
+/* audit-to: where records go. */
+enum ks_settings_audit_to {
+	KS_AUDIT_TO_FILE = 1 << 0,
+	KS_AUDIT_TO_JOURNAL = 1 << 1,
+	KS_AUDIT_TO_SYSLOG = 1 << 2,
+};
+
 struct ks_settings_key {
 	char *name; /* "" for ks_settings.others */
 	bool has_match;
@@ -99,6 +113,10 @@ struct ks_settings {
 	char *pinentry;             /* absolute path; built in: /usr/bin/pinentry, which is what gpg-agent starts too */
 	uint64_t prompt_timeout_ms; /* how long a dialog waits for its answer */
 	unsigned lock_on;           /* enum ks_settings_lock_on, or-ed */
+	enum ks_settings_audit audit;
+	unsigned audit_to;       /* enum ks_settings_audit_to, or-ed */
+	uint64_t audit_max_size; /* bytes of one file of the log */
+	unsigned audit_keep;     /* so many files, with the one that is written to */
 	struct ks_settings_token *tokens;
 	size_t n_tokens;
 	struct ks_settings_module *modules;

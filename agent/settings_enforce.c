@@ -150,6 +150,11 @@ static void narrow_agent(struct ks_settings_private *private)
 	bound = &private->enforce.values[KS_ENFORCE_KEEP_PIN];
 	if (bound->text && strcmp(ks_settings_effective(agent, KS_AGENT_KEEP_PIN), bound->text) != 0)
 		narrow(private, agent, KS_AGENT_KEEP_PIN, bound->text, bound);
+
+	bound = &private->enforce.values[KS_ENFORCE_AUDIT];
+	if (bound->text &&
+	    ks_settings_audit_mode(ks_settings_effective(agent, KS_AGENT_AUDIT)) < ks_settings_audit_mode(bound->text))
+		narrow(private, agent, KS_AGENT_AUDIT, bound->text, bound);
 }
 
 static void narrow_socket(struct ks_settings_private *private, struct ks_settings_section *section)

@@ -199,6 +199,93 @@ static bool good_lock_on(const char *value, const char **ret_why)
 	return ks_settings_lock_on(value, &events);
 }
 
+/* --- audit ------------------------------------------------------------------------------------------------------- */
+
+/* A file holds a batch at least; more than the second nobody wants to read through. */
+#define AUDIT_SIZE_MIN ((uint64_t)16 << 10)
+#define AUDIT_SIZE_MAX ((uint64_t)1 << 30)
+#define AUDIT_FILES_MAX 1000u
+
+int ks_settings_audit_mode(const char *value)
+{
+	static const char *const words[] = { "off", "best-effort", "require" };
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(value, words[i]) == 0)
+			return i;
+	}
+	return -1;
+}
+
+bool ks_settings_audit_to(const char *value, unsigned *ret_to)
+{
+	static const char *const words[] = { "file", "journal", "syslog" };
+	unsigned to = 0;
+	struct ks_bytes item;
+
+	while (ks_settings_next_item(&value, &item)) {
+		unsigned i = 0;
+		while (i < 3 && !item_is(item, words[i]))
+			i++;
+		if (i == 3)
+			return false;
+		to |= 1u << i;
+	}
+	*ret_to = to;
+	return true;
+}
+
+int ks_settings_audit_size(const char *value, uint64_t *ret_size)
+{
+	static const char units[] = "KMG";
+	char digits[16];
+	size_t length = strlen(value);
+	const char *unit = length > 0 ? strchr(units, value[length - 1]) : NULL;
+	uint64_t number;
+
+	if (!unit || length > sizeof(digits))
+		return KS_ERR_INVALID;
+	memcpy(digits, value, length - 1);
+	digits[length - 1] = '\0';
+	unsigned shift = 10 * ((unsigned)(unit - units) + 1);
+	if (ks_text_number(digits, AUDIT_SIZE_MAX >> shift, &number) < 0 || number << shift < AUDIT_SIZE_MIN)
+		return KS_ERR_INVALID;
+	*ret_size = number << shift;
+	return 0;
+}
+
+static bool good_audit(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return ks_settings_audit_mode(value) >= 0;
+}
+
+static bool good_enforced_audit(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return ks_settings_audit_mode(value) > 0;
+}
+
+static bool good_audit_to(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	unsigned to;
+	return ks_settings_audit_to(value, &to);
+}
+
+static bool good_audit_size(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	uint64_t size;
+	return ks_settings_audit_size(value, &size) == 0;
+}
+
+static bool good_audit_keep(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	uint64_t number;
+	return ks_text_number(value, AUDIT_FILES_MAX, &number) == 0 && number > 0;
+}
+
 static bool good_profile(const char *value, const char **ret_why)
 {
 	(void)ret_why;
@@ -555,6 +642,12 @@ static const struct ks_settings_row agent_rows[KS_AGENT_N] = {
 	[KS_AGENT_PROMPT_TIMEOUT] = { "prompt-timeout", "a time from 1s to 1h", "60s", good_prompt_timeout, false },
 	[KS_AGENT_LOCK_ON] = { "lock-on", "screen-lock, sleep and inactive with commas between them, or none",
 			       "screen-lock, sleep, inactive", good_lock_on, false },
+	[KS_AGENT_AUDIT] = { "audit", "off, best-effort or require", "best-effort", good_audit, false },
+	[KS_AGENT_AUDIT_TO] = { "audit-to", "file, journal and syslog with commas between them", "file, journal",
+				good_audit_to, false },
+	[KS_AGENT_AUDIT_MAX_SIZE] = { "audit-max-size", "a size from 16K to 1G, such as 16M", "16M", good_audit_size,
+				      false },
+	[KS_AGENT_AUDIT_KEEP] = { "audit-keep", "a number of files from 1 to 1000", "8", good_audit_keep, false },
 };
 
 static const struct ks_settings_row module_rows[KS_MODULE_N] = {
@@ -627,6 +720,7 @@ static const struct ks_settings_row enforce_rows[KS_ENFORCE_N] = {
 	[KS_ENFORCE_SERVERS] = { "servers", EXPECTED_SERVERS, NULL, good_servers, false },
 	[KS_ENFORCE_CONFIRM] = { "confirm", "first-use or always", NULL, good_enforced_confirm, false },
 	[KS_ENFORCE_ALLOW] = { "allow", "tls", NULL, good_tls, false },
+	[KS_ENFORCE_AUDIT] = { "audit", "best-effort or require", NULL, good_enforced_audit, false },
 };
 
 const struct ks_settings_table ks_settings_tables[KS_SETTINGS_N_KINDS] = {

@@ -32,6 +32,10 @@ enum {
 	KS_AGENT_PINENTRY,
 	KS_AGENT_PROMPT_TIMEOUT,
 	KS_AGENT_LOCK_ON,
+	KS_AGENT_AUDIT,
+	KS_AGENT_AUDIT_TO,
+	KS_AGENT_AUDIT_MAX_SIZE,
+	KS_AGENT_AUDIT_KEEP,
 	KS_AGENT_N,
 };
 enum {
@@ -89,6 +93,7 @@ enum {
 	KS_ENFORCE_SERVERS,
 	KS_ENFORCE_CONFIRM,
 	KS_ENFORCE_ALLOW,
+	KS_ENFORCE_AUDIT,
 	KS_ENFORCE_N,
 };
 
@@ -133,6 +138,15 @@ bool ks_settings_lock_on(const char *value, unsigned *ret_events);
 
 /* Of a touch value: enum ks_settings_touch, -1 for another word. */
 int ks_settings_touch(const char *value);
+
+/* How much is recorded: enum ks_settings_audit, -1 for none of its words. */
+int ks_settings_audit_mode(const char *value);
+
+/* enum ks_settings_audit_to, or-ed, of an audit-to value. false when a word is not known. */
+bool ks_settings_audit_to(const char *value, unsigned *ret_to);
+
+/* "16M" to bytes; INVALID outside of what a file of the log may have. */
+int ks_settings_audit_size(const char *value, uint64_t *ret_size) KS_WARN_UNUSED;
 
 /* "8h" to milliseconds, INVALID past ten years. */
 int ks_settings_duration(const char *value, uint64_t *ret_ms) KS_WARN_UNUSED;

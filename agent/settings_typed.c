@@ -23,6 +23,22 @@ static int copy_value(const struct ks_settings_section *section, size_t row, cha
 	return *ret_text ? 0 : KS_ERR_NO_MEMORY;
 }
 
+static int type_audit(struct ks_settings *settings)
+{
+	const struct ks_settings_section *agent = &settings->private->agent;
+	int mode = ks_settings_audit_mode(ks_settings_effective(agent, KS_AGENT_AUDIT));
+	uint64_t keep = 0;
+
+	if (mode < 0 || !ks_settings_audit_to(ks_settings_effective(agent, KS_AGENT_AUDIT_TO), &settings->audit_to) ||
+	    ks_settings_audit_size(ks_settings_effective(agent, KS_AGENT_AUDIT_MAX_SIZE), &settings->audit_max_size) <
+		    0 ||
+	    ks_text_number(ks_settings_effective(agent, KS_AGENT_AUDIT_KEEP), UINT32_MAX, &keep) < 0)
+		return KS_ERR_INTERNAL;
+	settings->audit = (enum ks_settings_audit)mode;
+	settings->audit_keep = (unsigned)keep;
+	return 0;
+}
+
 static int type_agent(struct ks_settings *settings)
 {
 	const struct ks_settings_section *agent = &settings->private->agent;
@@ -34,6 +50,9 @@ static int type_agent(struct ks_settings *settings)
 		    0 ||
 	    !ks_settings_lock_on(ks_settings_effective(agent, KS_AGENT_LOCK_ON), &settings->lock_on))
 		return KS_ERR_INTERNAL;
+	int r = type_audit(settings);
+	if (r < 0)
+		return r;
 	settings->pinentry = strdup(ks_settings_effective(agent, KS_AGENT_PINENTRY));
 	return settings->pinentry ? 0 : KS_ERR_NO_MEMORY;
 }

@@ -455,6 +455,11 @@ int ks_state_init(struct ks_state *state, sd_event *event, const char *configura
 		error = state->prompt_program ? ks_prompts_new(event, state->prompt_program, &state->prompts) :
 						KS_ERR_NO_MEMORY;
 	}
+	if (error == 0) {
+		state->audit_program = ks_path_join(folder, "keystay-audit");
+		error = state->audit_program ? ks_audit_new(event, state->audit_program, settings, &state->audit) :
+					       KS_ERR_NO_MEMORY;
+	}
 	if (error == 0)
 		error = open_tries(state, settings->is_system);
 	if (error == 0 && (sd_event_add_defer(event, &state->news, on_news, state) < 0 ||
@@ -483,6 +488,8 @@ int ks_state_reload(struct ks_state *state, struct ks_settings_error *ret_error)
 		}
 	}
 	state->reload_problem[0] = '\0';
+	if (error == 0)
+		ks_audit_follow(state->audit, settings);
 	if (error == 0 && state->reloaded)
 		state->reloaded(state->reloaded_userdata);
 	if (error < 0) {
@@ -502,6 +509,7 @@ void ks_state_deinit(struct ks_state *state)
 	}
 	ks_notify_free_all(state);
 	ks_prompts_free(state->prompts);
+	ks_audit_free(state->audit);
 	for (size_t i = 0; i < state->n_workers; i++)
 		ks_worker_free(state->workers[i]);
 	free(state->workers);
@@ -516,4 +524,5 @@ void ks_state_deinit(struct ks_state *state)
 	sd_event_source_disable_unref(state->settle_timer);
 	free(state->worker_program);
 	free(state->prompt_program);
+	free(state->audit_program);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "agent/audit.h"
 #include "agent/keyring.h"
 #include "agent/overlay.h"
 #include "agent/prompt.h"
@@ -36,6 +37,8 @@ struct ks_state {
 	const char *configuration; /* file of --config, or NULL; borrowed */
 	char *worker_program;      /* keystay-token, owned */
 	char *prompt_program;      /* keystay-prompt, owned */
+	char *audit_program;       /* keystay-audit, owned */
+	struct ks_audit *audit;
 	struct ks_settings *settings;
 	struct ks_overlay overlay;
 	struct ks_worker **workers;

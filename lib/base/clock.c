@@ -38,6 +38,11 @@ uint64_t ks_clock_wall_s(void)
 	return (uint64_t)now(CLOCK_REALTIME).tv_sec;
 }
 
+uint64_t ks_clock_wall_ms(void)
+{
+	return now_ms(CLOCK_REALTIME);
+}
+
 int ks_clock_left_ms(uint64_t deadline_ms)
 {
 	uint64_t at = ks_clock_monotonic_ms();

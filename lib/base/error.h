@@ -60,6 +60,7 @@
 	/* rules */                                                                                                    \
 	X(RULE, 70, "rule", "a rule of the configuration refuses this")                                                \
 	X(RULE_UNPROVABLE, 71, "rule-unprovable", "a rule of the configuration cannot be proven here")                 \
+	X(AUDIT, 72, "audit", "the audit record cannot be written, and the configuration requires it")                 \
 	/* what was given to sign (lib/tls/signable.h): always refused before any PIN prompt or token call */          \
 	X(INPUT_UNKNOWN, 80, "input-unknown", "the input is not a TLS client CertificateVerify")                       \
 	X(INPUT_DIGEST, 81, "input-digest", "the input is a bare digest, which cannot be checked")                     \

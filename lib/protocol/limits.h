@@ -211,6 +211,29 @@
 /* Log text of one worker: bytes a second passed on; the rest is counted. */
 #define KS_WORKER_LOG_BYTES_PER_S 16384u
 
+/* What a reply waits for its audit record. A write to a file takes 20 us, a new keystay-audit 10 ms; a person does not
+ * notice it. */
+#define KS_AUDIT_DEADLINE_MS 100u
+
+/* Audit records that are kept while they cannot be written; the oldest go first and are counted. At 3 KiB each. */
+#define KS_AUDIT_RING 1024u
+
+/* Records that are written, and acknowledged, together. */
+#define KS_AUDIT_BATCH 64u
+
+/* While the log cannot be written to it is tried again so often, and said so often. */
+#define KS_AUDIT_RETRY_MS 1000u
+#define KS_AUDIT_SHOUT_MS 60000u
+
+/* A keystay-audit that has not answered for so long hangs (a network file system that is gone), and is killed. */
+#define KS_AUDIT_HANG_MS 10000u
+
+/* One line of the log. The longest texts of a record together, each character escaped, stay below. */
+#define KS_AUDIT_LINE_MAX 8192u
+
+/* The head of the chain goes to the journal after so many records, so that little can be cut off unseen. */
+#define KS_AUDIT_HEAD_EVERY 256u
+
 /* Time that SIGTERM leaves for signatures under way. */
 #define KS_DRAIN_MS 5000u
 

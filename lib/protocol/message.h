@@ -67,6 +67,15 @@ enum ks_worker_event {
 	KS_WORKER_EVENT_RENEW = 3,      /* only a new process sees what there is now (pcscd was started again) */
 };
 
+/* What became of a request that is worth a record. */
+enum ks_audit_outcome {
+	KS_AUDIT_SIGNED = 1,
+	KS_AUDIT_DENIED,    /* by a rule, or because the input is not what may be signed */
+	KS_AUDIT_CANCELLED, /* by a person, or because the client went away */
+	KS_AUDIT_FAILED,
+	KS_AUDIT_DONE, /* what is no signature: a token was unlocked or locked */
+};
+
 enum ks_prompt_kind {
 	KS_PROMPT_PIN = 1,     /* an entry field */
 	KS_PROMPT_CONFIRM = 2, /* two buttons */

@@ -20,7 +20,7 @@ ROOMS = {
     "lib/tls": {"lib/base", "lib/protocol"},
     "pkcs11": {"lib/base", "lib/protocol"},
     "agent": {"lib/base", "lib/protocol", "lib/tls"},
-    "agent/helpers": {"lib/base", "lib/protocol"},
+    "agent/helpers": {"lib/base", "lib/protocol", "lib/tls"},
     "client": {"lib/base", "lib/protocol"},
     "client/tap": {"lib/protocol"},
     "client/openssl": {"client", "client/tap", "lib/base", "lib/protocol"},
@@ -35,7 +35,7 @@ ROOMS = {
 # the C library's or the kernel's.
 EXTERNAL = {
     "openssl": {"lib/tls", "agent", "pkcs11", "client/openssl", "client/engine", "client/tap", "tunnel", "cli"},
-    "systemd": {"agent"},
+    "systemd": {"agent", "agent/helpers"},
     "p11-kit": {"pkcs11", "client/module"},
     "p11-kit-1": {"pkcs11"},
     "libp11.h": set(),
