@@ -4,3 +4,4 @@ option(KEYSTAY_FUZZ "build the fuzz targets with libFuzzer (clang); without it t
 set(KEYSTAY_SANITIZE "" CACHE STRING "sanitizers for every target: address,undefined or thread")
 option(KEYSTAY_COVERAGE "instrument for gcov" OFF)
 option(KEYSTAY_WERROR "warnings are errors" OFF)
+option(KEYSTAY_SANDBOX "sandbox what reads data of strangers (libseccomp, Landlock)" ON)

@@ -47,6 +47,47 @@
 /* PINs that a token was given without success, after which only a dialog that says so takes the next one (I6). */
 #define KS_SUBMISSIONS_PLAIN 2u
 
+/* --- proofs of servers --------------------------------------------------------------------------------------------- */
+
+/* Certificates that a server may show; real chains have 2 to 4. */
+#define KS_PROOF_CERTIFICATES_MAX 10u
+
+/* What a server's own signature is over: 130 or 146 bytes in TLS 1.3; in TLS 1.2 the randoms and ServerKeyExchange's
+ * parameters, with a Diffie-Hellman group of 8192 bits about 3 KiB. */
+#define KS_PROOF_INPUT_MAX (16u * 1024)
+
+/* An OCSP response with its responder's certificate has 0.5 to 3 KiB. */
+#define KS_PROOF_OCSP_MAX (16u * 1024)
+
+/* Sets of anchors that one proof must hold for: a key's server-ca and a socket's. */
+#define KS_PROOF_ANCHORS_MAX 2u
+
+/* Files of anchors in one configuration; each is read at the start of keystay-prove, which keeps what is in it. */
+#define KS_ANCHOR_FILES_MAX 64u
+
+/* One file of anchors: a bundle of all public roots has 230 KiB. */
+#define KS_ANCHOR_FILE_MAX (1024u * 1024)
+
+/* One proof, all its waiting included; a chain of three RSA certificates takes 1 ms. */
+#define KS_PROOF_DEADLINE_MS 500u
+
+/* The same where keystay-prove has to start first and to read the anchors: some 30 ms on an idle machine. */
+#define KS_PROOF_FIRST_DEADLINE_MS 3000u
+
+/* Proofs under way at the same time, each in a process of its own, and processes that wait for one. */
+#define KS_PROOFS_AT_ONCE 8u
+#define KS_PROOFS_READY 2u
+
+/* Proofs that wait for their turn, each with up to 200 KiB of a client's; further ones are refused with QUOTA. */
+#define KS_PROOFS_QUEUED 64u
+
+/* What one proof may use beyond what its process begins with, and of the processor in seconds. */
+#define KS_PROOF_MEMORY_MAX (64ull * 1024 * 1024)
+#define KS_PROOF_CPU_S 1u
+
+/* Clocks of an OCSP responder and of this machine may differ by so much. */
+#define KS_PROOF_OCSP_SKEW_S 300
+
 /* --- the agent --------------------------------------------------------------------------------------------------- */
 
 /* A frame that has begun must be whole within this time, or its connection is closed (slow senders). */

@@ -88,7 +88,7 @@ enum ks_message_where {
 	KS_ON_SIGN,
 	KS_ON_CONTROL,
 	KS_ON_WORKER,
-	KS_ON_HELPER, /* the channel of keystay-prompt */
+	KS_ON_HELPER, /* the channels of keystay-prompt and keystay-prove */
 };
 
 enum ks_message_type {
@@ -170,6 +170,7 @@ int ks_record_read(struct ks_reader *list, const struct ks_message_spec *spec, v
 
 /* The row of a record. */
 #define KS_RECORD(name) (&ks_record_spec_##name)
+extern const struct ks_message_spec ks_record_spec_anchors;
 extern const struct ks_message_spec ks_record_spec_identity;
 extern const struct ks_message_spec ks_record_spec_certificate;
 extern const struct ks_message_spec ks_record_spec_module_status;

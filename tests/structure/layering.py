@@ -41,6 +41,7 @@ EXTERNAL = {
     "libp11.h": set(),
     "jansson.h": {"cli"},
     "assuan.h": {"agent/helpers"},
+    "seccomp.h": {"lib/base"},
     "dlfcn.h": {"pkcs11", "client/openssl"},
 }
 SYSTEM = {"sys", "linux", "netinet", "arpa", "asm", "sanitizer"}

@@ -242,6 +242,17 @@ def helper_channel(w):
         "wayland_display": ""})
     w.good("prompt-reply", "what was typed", "prompt_reply", {"pin": b"1234"})
     w.good("prompt-reply-no-pin", "a button was pressed", "prompt_reply", {"pin": b""})
+    w.good("prove", "a TLS 1.3 server, for a file and for the system's anchors", "prove", {
+        "anchors": [{"file": 1}, {"file": 0}], "server_name": "www.corp.example", "scheme": 0x0403,
+        "signed_input": TLS13.replace(b"client", b"server"), "signature": bytes_of("proof", 70),
+        "chain": [{"der": b"\x30\x03\x02\x01\x01"}, {"der": b"\x30\x03\x02\x01\x02"}],
+        "ocsp_response": b"\x30\x03\x0a\x01\x06", "is_tls13": True, "is_post_handshake": False})
+    w.good("prove-reply-ready", "the files have been read", "prove_reply",
+           {"proven": False, "reason": "", "spki_hash": b""}, id=0)
+    w.good("prove-reply-proven", "the hash of the leaf's key", "prove_reply",
+           {"proven": True, "reason": "", "spki_hash": hashlib.sha256(p256("server")).digest()})
+    w.good("prove-reply-refused", "a clause in plain words", "prove_reply",
+           {"proven": False, "reason": "its certificate expired on 2026-01-02", "spki_hash": b""})
 
 
 def extended(w):
