@@ -26,15 +26,13 @@
 #include <sys/types.h>
 
 #include "agent/prompt.h"
+#include "agent/rules.h"
 #include "agent/state.h"
-
-/* As ks_settings_confirm_level() numbers them. */
-enum ks_consent_level { KS_CONSENT_NO, KS_CONSENT_FIRST_USE, KS_CONSENT_ALWAYS };
 
 /* All borrowed for the time of the call. */
 struct ks_consent_question {
-	enum ks_consent_level level; /* FIRST_USE or ALWAYS */
-	const char *program;         /* claimed: a label */
+	enum ks_confirm level; /* FIRST_USE or ALWAYS */
+	const char *program;   /* claimed: a label */
 	pid_t pid;
 	uid_t uid;
 	const char *socket, *key, *token; /* names; key: the short one */

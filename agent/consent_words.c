@@ -44,7 +44,7 @@ void ks_consent_words_init(struct ks_consent_words *words, const struct ks_conse
 
 bool ks_consent_words_remembers(const struct ks_consent_words *words)
 {
-	return words->level == KS_CONSENT_FIRST_USE && words->server_proven;
+	return words->level == KS_CONFIRM_FIRST_USE && words->server_proven;
 }
 
 /* --- the dialog -------------------------------------------------------------------------------------------------- */
@@ -75,7 +75,7 @@ void ks_consent_words_describe(const struct ks_consent_words *words, char *out, 
 	ks_buffer_printf(&text, "\nFor: %s", words->purpose);
 	if (ks_consent_words_remembers(words))
 		ks_buffer_printf(&text, "\n\nA yes holds for this key and server until you lock.");
-	else if (words->level == KS_CONSENT_FIRST_USE)
+	else if (words->level == KS_CONFIRM_FIRST_USE)
 		ks_buffer_printf(&text, "\n\nA yes holds once: only a proven server is remembered.");
 	(void)ks_text_print(out, size, "%.*s", (int)text.size, (const char *)text.data);
 }
@@ -89,7 +89,7 @@ const char *ks_consent_words_yes(const struct ks_consent_words *words)
 
 static const char *rule_of(const struct ks_consent_words *words)
 {
-	return words->level == KS_CONSENT_FIRST_USE ? "confirm = first-use" : "confirm = always";
+	return words->level == KS_CONFIRM_FIRST_USE ? "confirm = first-use" : "confirm = always";
 }
 
 void ks_consent_words_ended(const struct ks_consent_words *words, int error, const char *text, char *why)

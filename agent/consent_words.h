@@ -22,7 +22,7 @@
 
 /* A copy of what a question says, fit to be shown. */
 struct ks_consent_words {
-	enum ks_consent_level level;
+	enum ks_confirm level;
 	pid_t pid;
 	bool server_proven;
 	char program[KS_CONSENT_PROGRAM_SIZE];

@@ -162,6 +162,10 @@ int ks_settings_read_from(const struct ks_settings_folders *folders, struct ks_s
  * configuration file. SYSTEM when out does not take it. */
 int ks_settings_print(const struct ks_settings *settings, bool json, FILE *out) KS_WARN_UNUSED;
 
+/* The files that rules name as server-ca, each once, at most max of them (the check refuses more). Borrowed. Returns how
+ * many. */
+size_t ks_settings_anchor_files(const struct ks_settings *settings, const char **ret_files, size_t max);
+
 /* The first [token] section that fits a token that says this of itself; NULL when none does. */
 const struct ks_settings_token *ks_settings_token_for(const struct ks_settings *settings, const char *label,
 						      const char *manufacturer, const char *model, const char *serial);

@@ -235,6 +235,31 @@ int ks_settings_type_rules(struct ks_rules *rules, const struct ks_settings_sect
 	return r;
 }
 
+/* --- files ------------------------------------------------------------------------------------------------------- */
+
+static void put_file(const struct ks_rules *rules, const char **files, size_t max, size_t *n)
+{
+	const char *file = rules->at[KS_RULE_SERVER_CA].value;
+
+	for (size_t i = 0; file && i < *n; i++) {
+		if (strcmp(files[i], file) == 0)
+			return;
+	}
+	if (file && *n < max)
+		files[(*n)++] = file;
+}
+
+size_t ks_settings_anchor_files(const struct ks_settings *settings, const char **ret_files, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < settings->n_keys; i++)
+		put_file(&settings->keys[i].rules, ret_files, max, &n);
+	for (size_t i = 0; i < settings->n_sockets; i++)
+		put_file(&settings->sockets[i].rules, ret_files, max, &n);
+	return n;
+}
+
 /* --- words ------------------------------------------------------------------------------------------------------- */
 
 /* At most RULES_MAX bytes, not cut inside a character. */

@@ -4,22 +4,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "agent/asking.h"
 #include "agent/login.h"
-#include "agent/policy.h"
-#include "agent/rules_now.h"
 #include "agent/scout.h"
-#include "agent/signing_pin.h"
-#include "agent/state.h"
-#include "lib/base/cleanup.h"
+#include "agent/signing_private.h"
 #include "lib/base/clock.h"
 #include "lib/base/container.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
-#include "lib/tls/signable.h"
 
 /* A worker's start and a login. */
 #define WAIT_MS (KS_SETTLE_DEADLINE_MS + KS_WORKER_LOGIN_DEADLINE_MS)
@@ -31,120 +24,58 @@ _Static_assert(WAIT_FOR_PERSON_MS < KS_CLIENT_DEADLINE_MS, "the client hears of 
 /* It was there when the signature was sent. */
 #define TAKEN_OUT "the card with this key was taken out; plug it in again"
 
-enum signing_state {
-	LOOKING, /* working, nothing is awaited */
-	WAITING, /* for news of the state or an answer of a person; one deadline for all waits of one request together */
-	AT_TOKEN, /* for the worker; deadline KS_WORKER_SIGN_DEADLINE_MS, kept by the worker */
-};
-
-struct signing {
-	struct ks_waiter waiter; /* first, so that the waiter is the signing */
-	struct ks_request *request;
-	enum signing_state state;
-	struct ks_msg_sign message; /* borrows from the request's body; of SIGN_DIGEST: input is the digest */
-	bool is_digest;
-	sd_event_source *timer; /* from the first WAITING on */
-	uint64_t begun_ms;
-	bool timed_out;
-	bool looked_again; /* for a key that nobody knew */
-	bool login_tried;  /* a kept PIN is used once for one request */
-	struct ks_asker asker;
-	struct ks_signing_pin pin; /* of a key that asks for it each time */
-	struct ks_worker_call *call;
-	struct ks_location location; /* of the call */
-};
-
-/* What LOOKING finds; nothing of it outlives a wait. */
-struct finding {
-	struct ks_identity *identity;
-	struct ks_signable signable;
-	struct ks_location location;
-	struct ks_token token; /* its worker is NULL when no token is there */
-};
+#define SIGNING_OF(pointer, member) KS_CONTAINER(pointer, struct ks_signing_job, member)
 
 enum next_step {
-	STEP_REFUSED, /* already answered */
-	STEP_WAIT,
+	STEP_ENDED, /* already answered */
+	STEP_WAIT,  /* for news or a person */
+	STEP_PROVE, /* for the proof of the server */
 	STEP_SIGN,
 };
 
-static void set_state(struct signing *signing, enum signing_state state)
+static void advance(struct ks_signing_job *signing);
+static void conclude(struct ks_signing_job *signing);
+
+static void set_state(struct ks_signing_job *signing, enum ks_signing_state state)
 {
 	signing->state = state;
-	if (state != WAITING)
+	if (state != KS_SIGNING_WAITING)
 		ks_state_wait_no_more(&signing->waiter);
-}
-
-static void signing_free(struct signing *signing)
-{
-	set_state(signing, LOOKING);
-	signing->timer = sd_event_source_disable_unref(signing->timer);
-	ks_asking_leave(&signing->asker);
-	ks_signing_pin_leave(&signing->pin, signing->request->state, signing->call);
-	free(signing);
 }
 
 static void on_drop(struct ks_request *request)
 {
-	signing_free(request->pending);
+	ks_signing_abandon(request->pending);
 }
 
-/* --- answers ----------------------------------------------------------------------------------------------------- */
-
-static void refuse(struct signing *signing, const char *key_name, int error, const char *text)
+const struct ks_settings_socket *ks_signing_socket(const struct ks_signing_job *signing)
 {
-	struct ks_request *request = signing->request;
-	char who[96];
-
-	ks_request_describe(request, who, sizeof(who));
-	ks_log_notice("not signed for %s%s%s%s: %s [%s]", who, key_name ? " with \"" : "", key_name ? key_name : "",
-		      key_name ? "\"" : "", text, ks_error_word(error));
-	signing_free(signing);
-	ks_request_fail(request, error, "%s", text);
+	return ks_settings_socket_of(signing->request->state->settings, signing->request->socket);
 }
 
-static const char *kind_name(enum ks_signable_kind kind)
+bool ks_signing_may_prompt(const struct ks_signing_job *signing)
 {
-	static const char *const names[] = {
-		[KS_SIGNABLE_TLS13_CLIENT] = "TLS 1.3 client authentication",
-		[KS_SIGNABLE_TLS12_CLIENT] = "TLS 1.2 client authentication",
-		[KS_SIGNABLE_DIGEST] = "a bare digest, which nobody can check",
-	};
-	return names[kind];
+	const struct ks_settings_socket *socket = ks_signing_socket(signing);
+
+	return socket && socket->prompt && signing->message.wait_ms > 0;
 }
 
-/* What the server may be is said by the input alone here; a proof of it is lib/tls/server_proof's, when it exists. */
-static const char *why_unverified(const struct finding *finding)
+static struct ks_identity *identity_of(const struct ks_signing_job *signing)
 {
-	if (finding->signable.kind == KS_SIGNABLE_DIGEST)
-		return "a digest says nothing of what it is for";
-	return finding->signable.kind == KS_SIGNABLE_TLS13_CLIENT ?
-		       "the TLS 1.3 input holds only a hash of the handshake" :
-		       "the server named in the handshake was not checked";
+	return ks_keyring_by_hash(signing->request->state->keyring, signing->message.spki_hash.data);
 }
 
-static void release(struct signing *signing, const struct finding *finding, struct ks_bytes signature)
+static enum next_step refuse(struct ks_signing_job *signing, const struct ks_identity *identity, int error,
+			     const char *text)
 {
-	struct ks_request *request = signing->request;
-	struct ks_state *state = request->state;
-	char who[96];
-
-	ks_request_describe(request, who, sizeof(who));
-	ks_log_info("signed for %s with \"%s\": %s, %s%s%s", who, finding->identity->name,
-		    kind_name(finding->signable.kind), finding->signable.scheme->name,
-		    finding->signable.server_name[0] ? ", claimed server " : "", finding->signable.server_name);
-	if (ks_unlock_spent(finding->token.lock))
-		(void)ks_state_lock(state, &finding->token);
-	struct ks_msg_sign_reply reply = { .signature = signature,
-					   .unverified = ks_bytes_text(why_unverified(finding)) };
-	signing_free(signing);
-	ks_request_answer(request, KS_MSG_SIGN_REPLY, &reply);
+	ks_signing_refuse(signing, identity ? identity->name : NULL, error, text);
+	return STEP_ENDED;
 }
 
-/* --- looking ----------------------------------------------------------------------------------------------------- */
+/* --- looking: which key ------------------------------------------------------------------------------------------ */
 
 /* What is wanted may have come without a word: somebody goes and looks, once for a request. Is it worth waiting? */
-static bool look_again(struct signing *signing)
+static bool look_again(struct ks_signing_job *signing)
 {
 	struct ks_state *state = signing->request->state;
 
@@ -156,34 +87,26 @@ static bool look_again(struct signing *signing)
 	       ks_clock_monotonic_ms() - signing->begun_ms < KS_SCOUT_DEADLINE_MS;
 }
 
-static const struct ks_settings_socket *socket_of(const struct signing *signing)
+/* What the socket does not have is as unknown as what nobody has. */
+static enum next_step look_at_identity(struct ks_signing_job *signing, struct ks_signing_finding *finding)
 {
-	return ks_settings_socket_of(signing->request->state->settings, signing->request->socket);
-}
+	const struct ks_settings_socket *socket = ks_signing_socket(signing);
+	struct ks_identity *identity = identity_of(signing);
 
-static int look_at_identity(struct signing *signing, struct finding *finding)
-{
-	struct ks_state *state = signing->request->state;
-
-	const struct ks_settings_socket *socket = socket_of(signing);
-	struct ks_identity *identity = ks_keyring_by_hash(state->keyring, signing->message.spki_hash.data);
-
-	/* What the socket does not have is as unknown as what nobody has. */
 	if (identity && socket && ks_settings_socket_has(socket, identity->name)) {
 		finding->identity = identity;
-		return 0;
+		return STEP_SIGN;
 	}
-	if (!ks_state_is_settled(state))
-		return KS_ERR_BUSY;
-	if (look_again(signing))
-		return KS_ERR_BUSY;
-	refuse(signing, NULL, KS_ERR_UNKNOWN_KEY,
-	       "no token here has this key; is its card plugged in? what there is: keystay list");
-	return KS_ERR_UNKNOWN_KEY;
+	if (!ks_state_is_settled(signing->request->state) || look_again(signing))
+		return STEP_WAIT;
+	return refuse(signing, NULL, KS_ERR_UNKNOWN_KEY,
+		      "no token here has this key; is its card plugged in? what there is: keystay list");
 }
 
-/* Invariants I2 and I11: what is it, and do the rules allow it? Before any PIN, before any token. */
-static int look_at_input(struct signing *signing, struct finding *finding)
+/* --- looking: what and for whom ---------------------------------------------------------------------------------- */
+
+/* Invariant I2: what is it? Before any rule, any PIN, any token. */
+static enum next_step look_at_input(struct ks_signing_job *signing, struct ks_signing_finding *finding)
 {
 	struct ks_identity *identity = finding->identity;
 	const struct ks_msg_sign *message = &signing->message;
@@ -197,98 +120,159 @@ static int look_at_input(struct signing *signing, struct finding *finding)
 	/* Of digests the rules speak first: what is wrong with one that is not allowed anyway helps nobody. */
 	if (signing->is_digest)
 		finding->signable.kind = KS_SIGNABLE_DIGEST;
-	if (error < 0 && !(signing->is_digest && !ks_policy_allows_digest(identity->rules, socket_of(signing)))) {
+	if (error < 0 &&
+	    !(signing->is_digest && !ks_policy_allows_digest(identity->rules, ks_signing_socket(signing)))) {
 		(void)ks_text_print(text, sizeof(text), "key \"%s\" signs only TLS client authentication%s: %s",
 				    identity->name, signing->is_digest ? " and digests" : "", refusal.text);
-		refuse(signing, identity->name, error, text);
-		return error;
+		return refuse(signing, identity, error, text);
 	}
-	struct ks_policy_question question;
-	struct ks_policy_answer answer;
-	ks_rules_now(signing->request, identity, &finding->signable, &question);
-	question.server.knowledge = KS_SERVER_UNPROVEN;
-	question.server.why = why_unverified(finding);
-	ks_policy_decide(&question, &answer);
-	if (answer.verdict == KS_VERDICT_ASK) {
-		answer.error = KS_ERR_RULE_UNPROVABLE;
-		(void)ks_text_print(answer.text, sizeof(answer.text), "key \"%s\": a person has to be asked first (%s)",
-				    identity->name, answer.rule);
-	}
-	if (answer.error < 0)
-		refuse(signing, identity->name, answer.error, answer.text);
-	return answer.error;
+	signing->kind = finding->signable.kind;
+	(void)ks_text_print(signing->server_name, sizeof(signing->server_name), "%s", finding->signable.server_name);
+	return STEP_SIGN;
 }
 
-static void refuse_token(struct signing *signing, const struct finding *finding)
+static void begin_proof(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
 {
-	char text[KS_TEXT_MAX], word[1100];
-	const char *name = finding->identity->name;
-	const struct ks_token *token = &finding->token;
+	ks_signing_proof_begin(&signing->proof, signing->request->state, finding->identity, ks_signing_socket(signing),
+			       &finding->signable, signing->message.input, signing->message.transcript);
+}
 
-	if (!token->worker) {
-		(void)ks_text_print(text, sizeof(text),
-				    "the token of key \"%s\" is not there; plug it in, or see: "
-				    "keystay status",
-				    name);
-		refuse(signing, name, KS_ERR_TOKEN_ABSENT, text);
+static void ask_policy(struct ks_signing_job *signing, struct ks_signing_finding *finding)
+{
+	struct ks_policy_question *question = &finding->question;
+	struct ks_policy_answer *answer = &finding->answer;
+	const struct ks_signing_proof *proof = &signing->proof;
+
+	question->server = ks_signing_proof_tell(proof);
+	question->consented = false;
+	ks_policy_decide(question, answer);
+	if (answer->verdict != KS_VERDICT_ASK)
 		return;
-	}
-	ks_state_token_word(token, word, sizeof(word));
-	if (ks_worker_state(token->worker) != KS_MODULE_READY) {
-		(void)ks_text_print(text, sizeof(text),
-				    "token \"%s\" cannot be used: module \"%s\" is not running: %s; "
-				    "see: keystay status",
-				    token->inventory->label, ks_worker_name(token->worker),
-				    ks_worker_note(token->worker));
-		refuse(signing, name, KS_ERR_MODULE_FAILED, text);
-	} else if (ks_state_of_token(token) == KS_TOKEN_BLOCKED) {
-		(void)ks_text_print(text, sizeof(text),
-				    "token \"%s\" has blocked its PIN after too many wrong ones; "
-				    "unblock it with its SO PIN or PUK",
-				    token->inventory->label);
-		refuse(signing, name, KS_ERR_PIN_BLOCKED, text);
-	} else {
-		(void)ks_text_print(text, sizeof(text), "token \"%s\" is locked; run: keystay unlock %s",
-				    token->inventory->label, word);
-		refuse(signing, name, KS_ERR_TOKEN_LOCKED, text);
-	}
+	bool is_given = signing->consented ||
+			(answer->confirm == KS_CONFIRM_FIRST_USE && proof->knowledge == KS_SERVER_PROVEN &&
+			 ks_consent_is_given(signing->request->state, finding->identity->spki_hash,
+					     signing->request->socket, proof->server));
+	question->consented = is_given;
+	if (is_given)
+		ks_policy_decide(question, answer);
 }
 
-enum token_use { TOKEN_USE_NO, TOKEN_USE_ASK, TOKEN_USE_SOON, TOKEN_USE_NOW };
-
-/* May a person be asked for this client: do the socket, the client's own words and its patience allow it? */
-static bool may_prompt(const struct signing *signing)
-{
-	const struct ks_settings_socket *socket = socket_of(signing);
-
-	return socket && socket->prompt && signing->message.wait_ms > 0;
-}
-
-/* May this token sign now, soon (its worker starts, a login is under way or can be made), once its PIN was asked for, or
- * not? */
-static enum token_use use_of(struct signing *signing, const struct ks_token *token)
+/* Invariant I11: do the rules allow it, now? */
+static enum next_step look_at_rules(struct ks_signing_job *signing, struct ks_signing_finding *finding)
 {
 	struct ks_state *state = signing->request->state;
-	enum ks_token_state lock = ks_state_of_token(token);
 
-	if (ks_worker_state(token->worker) == KS_MODULE_FAILED || ks_worker_is_resting(token->worker))
-		return TOKEN_USE_NO;
-	if (ks_worker_state(token->worker) != KS_MODULE_READY)
-		return TOKEN_USE_SOON; /* being started again; then it is known whether it must be unlocked anew */
-	if (lock != KS_TOKEN_OPEN && lock != KS_TOKEN_UNLOCKED) {
-		if (ks_login_is_under_way(state, token->lock) && !ks_asking_is_under_way(state, token->lock))
-			return TOKEN_USE_SOON;
-		return ks_asking_is_possible(state, token, may_prompt(signing)) ? TOKEN_USE_ASK : TOKEN_USE_NO;
+	ks_signing_proof_look_again(&signing->proof, state);
+	ks_rules_now(signing->request, finding->identity, &finding->signable, &finding->question);
+	if (signing->counted)
+		finding->question.key_is_spent = finding->question.socket_is_spent = false;
+	ask_policy(signing, finding);
+	if (finding->answer.verdict == KS_VERDICT_PROVE) {
+		if (!signing->proof.proof)
+			begin_proof(signing, finding);
+		if (signing->proof.proof)
+			return STEP_PROVE;
+		ask_policy(signing, finding);
 	}
-	if (lock == KS_TOKEN_OPEN || token->inventory->logged_in)
-		return TOKEN_USE_NOW;
-	if (!token->lock->pin || signing->login_tried)
-		return ks_login_is_under_way(state, token->lock) ? TOKEN_USE_SOON : TOKEN_USE_NO;
-	return TOKEN_USE_SOON;
+	(void)ks_text_print(signing->rule, sizeof(signing->rule), "%s", finding->answer.rule);
+	if (finding->answer.verdict == KS_VERDICT_DENY)
+		return refuse(signing, finding->identity, finding->answer.error, finding->answer.text);
+	return STEP_SIGN;
 }
 
+/* --- looking: persons -------------------------------------------------------------------------------------------- */
+
+static struct ks_asking_reason reason_of(const struct ks_signing_job *signing, const struct ks_signing_finding *finding,
+					 char who[96])
+{
+	struct ks_asking_reason reason = { .who = who,
+					   .key = finding->identity->name,
+					   .server = signing->proof.knowledge == KS_SERVER_PROVEN ?
+							     signing->proof.server :
+							     signing->server_name,
+					   .may_prompt = ks_signing_may_prompt(signing) };
+
+	ks_request_describe(signing->request, who, 96);
+	ks_asking_place(signing->message.tty, signing->message.term, signing->message.display,
+			signing->message.wayland_display, &reason.place);
+	return reason;
+}
+
+static const char *purpose_words(const struct ks_signing_job *signing)
+{
+	if (signing->is_digest)
+		return "a bare digest, which nobody can check";
+	return signing->kind == KS_SIGNABLE_TLS13_CLIENT ? "TLS 1.3 client authentication" :
+							   "TLS 1.2 client authentication";
+}
+
+/* A rule wants a person's yes. */
+static enum next_step ask_consent(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
+{
+	struct ks_state *state = signing->request->state;
+	const struct ks_signing_proof *proof = &signing->proof;
+	bool proven = proof->knowledge == KS_SERVER_PROVEN;
+	char why[KS_TEXT_MAX];
+	struct ks_consent_question question = {
+		.level = finding->answer.confirm,
+		.program = ks_request_program(signing->request),
+		.pid = signing->request->peer.pid,
+		.uid = signing->request->peer.uid,
+		.socket = signing->request->socket,
+		.key = finding->identity->name,
+		.token = finding->token.inventory->label,
+		.spki_hash = finding->identity->spki_hash,
+		.server = proven ? proof->server : signing->server_name,
+		.server_proven = proven,
+		.unverified = proven ? "" : proof->why,
+		.purpose = purpose_words(signing),
+		.may_prompt = ks_signing_may_prompt(signing),
+		.timeout_ms = (uint32_t)state->settings->prompt_timeout_ms,
+	};
+
+	ks_asking_place(signing->message.tty, signing->message.term, signing->message.display,
+			signing->message.wayland_display, &question.place);
+	int error = ks_consent_ask(state, &question, &signing->consenter, why);
+	return error == 0 ? STEP_WAIT : refuse(signing, finding->identity, error, why);
+}
+
+/* The token's PIN is asked for, of whom it may be. */
+static enum next_step ask_pin(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
+{
+	char why[KS_TEXT_MAX], who[96];
+	const struct ks_asking_reason reason = reason_of(signing, finding, who);
+
+	signing->pin_used = true;
+	signing->asker.wants_pin = ks_signing_pin_may_be_wanted(&finding->token, finding->location.key);
+	int error = ks_asking_join(signing->request->state, &finding->token, &reason, &signing->asker, why);
+	return error == 0 ? STEP_WAIT : refuse(signing, finding->identity, error, why);
+}
+
+/* A key that asks for its PIN each time (CKA_ALWAYS_AUTHENTICATE): where is it? */
+static enum next_step look_at_pin(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
+{
+	struct ks_state *state = signing->request->state;
+	char why[KS_TEXT_MAX], who[96];
+
+	if (!ks_signing_pin_is_wanted(&finding->token, finding->location.key)) {
+		ks_asking_leave(&signing->asker); /* a PIN that was kept for it is not needed */
+		return STEP_SIGN;
+	}
+	signing->pin_used = true;
+	enum ks_signing_pin_source source = ks_signing_pin_find(&signing->pin, state, &finding->token, &signing->asker);
+	if (source == KS_SIGNING_PIN_HERE)
+		return STEP_SIGN;
+	if (source == KS_SIGNING_PIN_LATER)
+		return STEP_WAIT;
+	const struct ks_asking_reason reason = reason_of(signing, finding, who);
+	int error = ks_asking_join_for_signature(state, &finding->token, &reason, &signing->asker, why);
+	return error == 0 ? STEP_WAIT : refuse(signing, finding->identity, error, why);
+}
+
+/* --- looking: which token ---------------------------------------------------------------------------------------- */
+
 /* A kept PIN makes the token usable again without a question to the user. */
-static void log_in_again(struct signing *signing, const struct ks_token *token)
+static void log_in_again(struct ks_signing_job *signing, const struct ks_token *token)
 {
 	if (ks_worker_state(token->worker) != KS_MODULE_READY || token->inventory->logged_in || !token->lock->pin ||
 	    signing->login_tried)
@@ -299,169 +283,182 @@ static void log_in_again(struct signing *signing, const struct ks_token *token)
 		ks_log_debug("token \"%s\": no login was sent: %s", token->inventory->label, ks_error_text(error));
 }
 
-static struct ks_asking_reason reason_of(const struct signing *signing, const struct finding *finding, char who[96])
-{
-	struct ks_asking_reason reason = { .who = who,
-					   .key = finding->identity->name,
-					   .server = finding->signable.server_name,
-					   .may_prompt = may_prompt(signing) };
-
-	ks_request_describe(signing->request, who, 96);
-	ks_asking_place(signing->message.tty, signing->message.term, signing->message.display,
-			signing->message.wayland_display, &reason.place);
-	return reason;
-}
-
-/* The token's PIN is asked for, of whom it may be. */
-static enum next_step ask(struct signing *signing, const struct finding *finding)
-{
-	char why[KS_TEXT_MAX], who[96];
-	const struct ks_asking_reason reason = reason_of(signing, finding, who);
-
-	signing->asker.wants_pin = ks_signing_pin_may_be_wanted(&finding->token, finding->location.key);
-	int error = ks_asking_join(signing->request->state, &finding->token, &reason, &signing->asker, why);
-	if (error == 0)
-		return STEP_WAIT;
-	refuse(signing, finding->identity->name, error, why);
-	return STEP_REFUSED;
-}
-
-/* One public key may be on several tokens: the first that can sign now is taken, else one that soon can, else one whose
- * PIN can be asked for. */
-static enum token_use choose_token(struct signing *signing, struct finding *finding)
-{
-	enum token_use best = TOKEN_USE_NO, asked_use = TOKEN_USE_NO;
-	bool chosen = false;
-	struct finding asked = *finding;
-
-	for (size_t i = 0; i < finding->identity->n_locations; i++) {
-		struct ks_token token;
-		if (!ks_state_token_of(signing->request->state, &finding->identity->locations[i], &token))
-			continue;
-		enum token_use use = use_of(signing, &token);
-		/* It has just logged in and told of its private key; the keyring that knows of it comes with the news. */
-		if (use == TOKEN_USE_NOW && finding->identity->locations[i].key == KS_LOCATION_NO_KEY)
-			use = TOKEN_USE_SOON;
-		if (ks_asking_is_for(&signing->asker, token.lock)) {
-			asked_use = use;
-			asked.location = finding->identity->locations[i];
-			asked.token = token;
-		}
-		if (chosen && use <= best)
-			continue;
-		chosen = true;
-		best = use;
-		finding->location = finding->identity->locations[i];
-		finding->token = token;
-	}
-	/* A PIN is for the token that its dialog named; only one that needs none is better. */
-	if (asked_use == TOKEN_USE_NO ||
-	    (best == TOKEN_USE_NOW && !ks_signing_pin_is_wanted(&finding->token, finding->location.key)))
-		return best;
-	*finding = asked;
-	return asked_use;
-}
-
 /* The kept PIN was given and taken, and still nobody is logged in: it is not given again at each request, a person
  * decides. */
-static void lock_in_vain(struct signing *signing, const struct ks_token *token)
+static void lock_in_vain(struct ks_signing_job *signing, const struct ks_token *token)
 {
 	if (signing->login_tried && ks_worker_state(token->worker) == KS_MODULE_READY && !token->inventory->logged_in)
 		(void)ks_state_lock(signing->request->state, token);
 }
 
-static enum next_step look_at_tokens(struct signing *signing, struct finding *finding)
+static enum next_step refuse_token(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
 {
-	enum token_use use = choose_token(signing, finding);
+	char text[KS_TEXT_MAX];
+	int error = ks_signing_describe_token(finding, text);
 
-	if (use == TOKEN_USE_NOW)
-		return STEP_SIGN;
-	if (use == TOKEN_USE_SOON && !signing->timed_out) {
-		log_in_again(signing, &finding->token);
-		return STEP_WAIT;
-	}
-	if (use == TOKEN_USE_ASK && !signing->timed_out)
-		return ask(signing, finding);
+	return refuse(signing, finding->identity, error, text);
+}
+
+/* None can be used: is one worth waiting for? */
+static enum next_step do_without_token(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
+{
 	bool missed = !finding->token.worker || ks_state_of_token(&finding->token) == KS_TOKEN_BLOCKED;
+
 	if (missed && look_again(signing))
 		return STEP_WAIT; /* it may be back, or its PIN unblocked, without a word */
 	if (finding->token.worker) {
 		ks_worker_wake(finding->token.worker);
 		lock_in_vain(signing, &finding->token);
 	}
-	refuse_token(signing, finding);
-	return STEP_REFUSED;
+	return refuse_token(signing, finding);
 }
 
-static enum next_step look(struct signing *signing, struct finding *finding)
+static enum next_step look_at_tokens(struct ks_signing_job *signing, struct ks_signing_finding *finding)
 {
-	int error = look_at_identity(signing, finding);
+	enum ks_token_use use = ks_signing_choose_token(signing, finding);
 
-	if (error == KS_ERR_BUSY)
-		return STEP_WAIT;
-	if (error < 0 || look_at_input(signing, finding) < 0)
-		return STEP_REFUSED;
-	return look_at_tokens(signing, finding);
+	if (use == KS_TOKEN_USE_NO || (use != KS_TOKEN_USE_NOW && signing->timed_out))
+		return do_without_token(signing, finding);
+	(void)ks_text_print(signing->token, sizeof(signing->token), "%s", finding->token.inventory->label);
+	if (finding->answer.verdict == KS_VERDICT_ASK)
+		return ask_consent(signing, finding);
+	if (use == KS_TOKEN_USE_NOW)
+		return look_at_pin(signing, finding);
+	if (use == KS_TOKEN_USE_ASK)
+		return ask_pin(signing, finding);
+	log_in_again(signing, &finding->token);
+	return STEP_WAIT;
+}
+
+/* All but the token. */
+static enum next_step look(struct ks_signing_job *signing, struct ks_signing_finding *finding)
+{
+	enum next_step step = look_at_identity(signing, finding);
+
+	if (step == STEP_SIGN)
+		step = look_at_input(signing, finding);
+	return step == STEP_SIGN ? look_at_rules(signing, finding) : step;
 }
 
 /* --- waiting ----------------------------------------------------------------------------------------------------- */
 
-static void advance(struct signing *signing);
-
 static void on_news(struct ks_waiter *waiter)
 {
-	advance((struct signing *)waiter);
+	advance((struct ks_signing_job *)waiter);
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	(void)source;
 	(void)usec;
-	struct signing *signing = userdata;
+	struct ks_signing_job *signing = userdata;
 
 	signing->timer = sd_event_source_disable_unref(signing->timer);
 	signing->timed_out = true;
-	if (signing->state == WAITING)
+	if (signing->state == KS_SIGNING_WAITING)
 		advance(signing);
+	else if (signing->state == KS_SIGNING_AT_TOKEN || signing->state == KS_SIGNING_PROVING)
+		(void)refuse(signing, identity_of(signing), KS_ERR_TIMEOUT,
+			     "no signature was made within the deadline of this socket; see: keystay status");
 	return 0;
+}
+
+static int arm(struct ks_signing_job *signing, uint64_t timeout_ms)
+{
+	return sd_event_add_time_relative(signing->request->state->event, &signing->timer, CLOCK_MONOTONIC,
+					  timeout_ms * 1000, 0, on_timeout, signing) < 0 ?
+		       KS_ERR_SYSTEM :
+		       0;
 }
 
 static void on_asking_failed(struct ks_asker *asker, int error, const char *text)
 {
-	struct signing *signing = KS_CONTAINER(asker, struct signing, asker);
-	const struct ks_identity *identity =
-		ks_keyring_by_hash(signing->request->state->keyring, signing->message.spki_hash.data);
+	struct ks_signing_job *signing = SIGNING_OF(asker, asker);
 
-	set_state(signing, LOOKING);
-	refuse(signing, identity ? identity->name : NULL, error, text);
+	set_state(signing, KS_SIGNING_LOOKING);
+	(void)refuse(signing, identity_of(signing), error, text);
+}
+
+static void on_consent(struct ks_consenter *consenter, int error, const char *text)
+{
+	struct ks_signing_job *signing = SIGNING_OF(consenter, consenter);
+
+	set_state(signing, KS_SIGNING_LOOKING);
+	if (error < 0) {
+		(void)refuse(signing, identity_of(signing), error, text);
+		return;
+	}
+	signing->consented = true;
+	advance(signing);
 }
 
 /* How long this client waits for all together. */
-static uint32_t patience_ms(const struct signing *signing)
+static uint32_t patience_ms(const struct ks_signing_job *signing)
 {
-	uint32_t limit = may_prompt(signing) ? WAIT_FOR_PERSON_MS : WAIT_MS;
+	bool may_prompt = ks_signing_may_prompt(signing);
+	uint32_t limit = may_prompt ? WAIT_FOR_PERSON_MS : WAIT_MS;
 
-	return may_prompt(signing) && signing->message.wait_ms < limit ? signing->message.wait_ms : limit;
+	return may_prompt && signing->message.wait_ms < limit ? signing->message.wait_ms : limit;
 }
 
-static void wait_for_news(struct signing *signing)
+static void wait_for_news(struct ks_signing_job *signing)
 {
-	struct ks_state *state = signing->request->state;
-
 	if (signing->timed_out) { /* only an unsettled state or a person who does not answer leads here twice */
-		refuse(signing, NULL, KS_ERR_TIMEOUT, "the tokens did not get ready in time; see: keystay status");
+		(void)refuse(signing, identity_of(signing), KS_ERR_TIMEOUT,
+			     "the tokens did not get ready in time; see: keystay status");
 		return;
 	}
-	set_state(signing, WAITING);
-	ks_state_wait(state, &signing->waiter);
-	if (!signing->timer && sd_event_add_time_relative(state->event, &signing->timer, CLOCK_MONOTONIC,
-							  patience_ms(signing) * 1000ull, 0, on_timeout, signing) < 0)
-		refuse(signing, NULL, KS_ERR_SYSTEM, "no timer could be set");
+	set_state(signing, KS_SIGNING_WAITING);
+	ks_state_wait(signing->request->state, &signing->waiter);
+	if (!signing->timer && arm(signing, patience_ms(signing)) < 0)
+		(void)refuse(signing, NULL, KS_ERR_SYSTEM, "no timer could be set");
+}
+
+static void on_proof(struct ks_signing_proof *proof)
+{
+	struct ks_signing_job *signing = SIGNING_OF(proof, proof);
+
+	if (signing->state != KS_SIGNING_PROVING)
+		return; /* it ran beside the token: looked at when that is done */
+	if (signing->reply.signature_size > 0)
+		conclude(signing);
+	else
+		advance(signing);
+}
+
+/* --- the end ----------------------------------------------------------------------------------------------------- */
+
+/* The signature is good and stands in the reply; everything else is looked at once more (invariant I11). */
+static void conclude(struct ks_signing_job *signing)
+{
+	struct ks_signing_finding finding = { 0 };
+
+	if (signing->proof.proof) {
+		set_state(signing, KS_SIGNING_PROVING);
+		return;
+	}
+	set_state(signing, KS_SIGNING_LOOKING);
+	enum next_step step = look(signing, &finding);
+	if (step == STEP_ENDED)
+		return;
+	/* A reload asks for more than what was looked at before: this signature is not for it. */
+	if (step != STEP_SIGN || finding.answer.verdict == KS_VERDICT_ASK) {
+		signing->reply.signature_size = 0;
+		advance(signing);
+		return;
+	}
+	finding.location = signing->location;
+	if (!ks_state_token_of(signing->request->state, &signing->location, &finding.token) ||
+	    ks_signing_use_of(signing, &finding.token) != KS_TOKEN_USE_NOW)
+		(void)refuse_token(signing, &finding);
+	else
+		ks_signing_release(signing, &finding);
 }
 
 /* --- at the token ------------------------------------------------------------------------------------------------ */
 
-static void refuse_outcome(struct signing *signing, const struct finding *finding, int error, const char *text)
+static void refuse_outcome(struct ks_signing_job *signing, const struct ks_signing_finding *finding, int error,
+			   const char *text)
 {
 	char sentence[KS_TEXT_MAX];
 
@@ -470,7 +467,7 @@ static void refuse_outcome(struct signing *signing, const struct finding *findin
 		finding->token.inventory->logged_in = false;
 		lock_in_vain(signing, &finding->token);
 		ks_state_news(signing->request->state);
-		refuse_token(signing, finding);
+		(void)refuse_token(signing, finding);
 		return;
 	}
 	/* A worker names key and token itself; what others say of it does not. */
@@ -480,10 +477,12 @@ static void refuse_outcome(struct signing *signing, const struct finding *findin
 		(void)ks_text_print(sentence, sizeof(sentence), "key \"%s\" on token \"%s\": %s",
 				    finding->identity->name, finding->token.inventory->label,
 				    text[0] ? text : ks_error_text(error));
-	refuse(signing, finding->identity->name, error, sentence);
+	(void)refuse(signing, finding->identity, error, sentence);
 }
 
-static void check_and_release(struct signing *signing, const struct finding *finding, struct ks_bytes body)
+/* Invariant I5. 0, or WRONG_SIGNATURE. */
+static int take_signature(struct ks_signing_job *signing, const struct ks_signing_finding *finding,
+			  struct ks_bytes body)
 {
 	struct ks_msg_worker_sign_reply reply;
 
@@ -493,97 +492,145 @@ static void check_and_release(struct signing *signing, const struct finding *fin
 			finding->identity->public_key, finding->signable.scheme, signing->message.input,
 			reply.signature);
 	if (error == 0) {
-		release(signing, finding, reply.signature);
-		return;
+		memcpy(signing->reply.signature, reply.signature.data, reply.signature.size);
+		signing->reply.signature_size = reply.signature.size;
+		return 0;
 	}
 	/* Another card in the same slot, or a module that lies: either way what we know of it is not true any more. */
 	ks_log_error("module \"%s\" returned a signature that does not verify with the public key of \"%s\"",
 		     ks_worker_name(finding->token.worker), finding->identity->name);
 	if (ks_worker_rescan(finding->token.worker, true) < 0)
 		ks_log_debug("no rescan was sent");
-	refuse_outcome(signing, finding, KS_ERR_WRONG_SIGNATURE, "");
+	return KS_ERR_WRONG_SIGNATURE;
 }
 
 /* A queued signature whose worker died was never with the module and may try again; so may, once, one whose token was
- * logged out behind our back while its PIN is kept. */
-static bool may_try_again(const struct signing *signing, const struct finding *finding, int error)
+ * logged out behind our back while its PIN is kept; and any where another token has the key. */
+static bool may_try_again(struct ks_signing_job *signing, const struct ks_signing_finding *finding, int error)
 {
 	if (signing->pin.submitted)
 		return false; /* invariant I6: whatever became of it */
-	return error == KS_ERR_BUSY ||
-	       (error == KS_ERR_TOKEN_LOCKED && finding->token.lock->pin && !signing->login_tried);
+	if (error == KS_ERR_BUSY)
+		return true;
+	if (error == KS_ERR_TOKEN_LOCKED && finding->token.lock && finding->token.lock->pin && !signing->login_tried)
+		return true;
+	if (error == KS_ERR_MECHANISM || !ks_signing_has_another_token(signing, finding->identity))
+		return false;
+	ks_signing_give_up_location(signing);
+	ks_log_warning("key \"%s\": token \"%s\" did not sign (%s); another token that has the key is asked",
+		       finding->identity->name, signing->token, ks_error_word(error));
+	return true;
+}
+
+static void leave_token(struct ks_signing_job *signing)
+{
+	signing->turn_timer = sd_event_source_disable_unref(signing->turn_timer);
+	signing->told_of_touch = ks_notify_end(signing->notice) || signing->told_of_touch;
+	signing->notice = NULL;
+	set_state(signing, KS_SIGNING_LOOKING);
+}
+
+/* The token is gone meanwhile. */
+static void do_without_it(struct ks_signing_job *signing, const struct ks_signing_finding *finding, int error)
+{
+	if (may_try_again(signing, finding, error < 0 ? error : KS_ERR_TOKEN_ABSENT))
+		advance(signing);
+	else if (error == KS_ERR_TOKEN_ABSENT)
+		(void)refuse(signing, finding->identity, error, TAKEN_OUT);
+	else
+		(void)refuse_token(signing, finding);
 }
 
 static void on_signed(int error, const char *text, struct ks_bytes reply, void *userdata)
 {
-	struct signing *signing = userdata;
-	struct finding finding = { 0 };
-
+	struct ks_signing_job *signing = userdata;
+	struct ks_signing_finding finding = { 0 };
 	bool gave_pin = ks_worker_call_gave_pin(signing->call);
 
 	signing->call = NULL;
-	set_state(signing, LOOKING);
+	leave_token(signing);
 	ks_signing_pin_count(&signing->pin, signing->request->state, error, gave_pin);
-	if (error == KS_ERR_TOKEN_ABSENT &&
-	    !ks_keyring_by_hash(signing->request->state->keyring, signing->message.spki_hash.data)) {
-		refuse(signing, NULL, error, TAKEN_OUT);
+	if (error == KS_ERR_TOKEN_ABSENT && !identity_of(signing)) {
+		(void)refuse(signing, NULL, error, TAKEN_OUT);
 		return;
 	}
 	/* Much may have happened meanwhile: a lock, a reload, a removal. */
-	int found = look_at_identity(signing, &finding);
-	if (found == KS_ERR_BUSY) {
+	enum next_step step = look_at_identity(signing, &finding);
+	if (step == STEP_WAIT) {
 		advance(signing); /* a reload is under way: wait for its end, then sign anew */
 		return;
 	}
-	if (found < 0 || look_at_input(signing, &finding) < 0)
+	if (step == STEP_ENDED || look_at_input(signing, &finding) == STEP_ENDED)
 		return;
 	if (!ks_state_token_of(signing->request->state, &signing->location, &finding.token)) {
-		if (error == KS_ERR_TOKEN_ABSENT)
-			refuse(signing, finding.identity->name, error, TAKEN_OUT);
-		else
-			refuse_token(signing, &finding);
+		do_without_it(signing, &finding, error);
 		return;
 	}
 	/* It may be back already: then not as what it was. An unlock meanwhile must give it the PIN. */
 	if (error == KS_ERR_TOKEN_ABSENT)
 		finding.token.inventory->logged_in = false;
-	if (error < 0 && may_try_again(signing, &finding, error)) {
+	if (error == 0)
+		error = take_signature(signing, &finding, reply);
+	if (error == 0) {
+		conclude(signing);
+	} else if (may_try_again(signing, &finding, error)) {
 		if (error == KS_ERR_TOKEN_LOCKED)
 			finding.token.inventory->logged_in = false;
 		advance(signing);
-	} else if (error < 0) {
-		refuse_outcome(signing, &finding, error, text);
-	} else if (use_of(signing, &finding.token) != TOKEN_USE_NOW) {
-		refuse_token(signing, &finding);
 	} else {
-		check_and_release(signing, &finding, reply);
+		refuse_outcome(signing, &finding, error, text);
 	}
 }
 
-/* A key that asks for its PIN each time (CKA_ALWAYS_AUTHENTICATE): where is it? */
-static enum next_step look_at_pin(struct signing *signing, const struct finding *finding)
+/* Another token has the key as well, and this one takes long. */
+static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	struct ks_state *state = signing->request->state;
-	char why[KS_TEXT_MAX], who[96];
+	(void)source;
+	(void)usec;
+	struct ks_signing_job *signing = userdata;
+	const struct ks_identity *identity = identity_of(signing);
 
-	if (!ks_signing_pin_is_wanted(&finding->token, finding->location.key)) {
-		ks_asking_leave(&signing->asker); /* a PIN that was kept for it is not needed */
-		return STEP_SIGN;
-	}
-	enum ks_signing_pin_source source = ks_signing_pin_find(&signing->pin, state, &finding->token, &signing->asker);
-	if (source == KS_SIGNING_PIN_HERE)
-		return STEP_SIGN;
-	if (source == KS_SIGNING_PIN_LATER)
-		return STEP_WAIT;
-	const struct ks_asking_reason reason = reason_of(signing, finding, who);
-	int error = ks_asking_join_for_signature(state, &finding->token, &reason, &signing->asker, why);
-	if (error == 0)
-		return STEP_WAIT;
-	refuse(signing, finding->identity->name, error, why);
-	return STEP_REFUSED;
+	signing->turn_timer = sd_event_source_disable_unref(signing->turn_timer);
+	if (!identity || !ks_signing_has_another_token(signing, identity))
+		return 0;
+	ks_log_warning("key \"%s\": token \"%s\" takes long; another token that has the key is asked", identity->name,
+		       signing->token);
+	ks_worker_call_cancel(signing->call);
+	signing->call = NULL;
+	leave_token(signing);
+	ks_signing_give_up_location(signing);
+	advance(signing);
+	return 0;
 }
 
-static void send_to_token(struct signing *signing, const struct finding *finding)
+/* Half of the time that is left is for this token, the rest for the others. Without a timer it has all of it. */
+static void share_time(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
+{
+	const struct ks_settings_socket *socket = ks_signing_socket(signing);
+	uint64_t deadline_ms = socket && socket->deadline_ms ? socket->deadline_ms : KS_WORKER_SIGN_DEADLINE_MS;
+	uint64_t spent_ms = ks_clock_monotonic_ms() - signing->begun_ms;
+	uint64_t left_ms = deadline_ms > spent_ms ? deadline_ms - spent_ms : 0;
+
+	if (signing->pin.pin || !ks_signing_has_another_token(signing, finding->identity))
+		return;
+	if (sd_event_add_time_relative(signing->request->state->event, &signing->turn_timer, CLOCK_MONOTONIC,
+				       left_ms * 1000 / 2, 0, on_turn, signing) < 0)
+		ks_log_debug("no timer for the next token");
+}
+
+static void begin_notice(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
+{
+	bool proven = signing->proof.knowledge == KS_SERVER_PROVEN;
+	const struct ks_notify_reason reason = { .program = ks_request_program(signing->request),
+						 .pid = signing->request->peer.pid,
+						 .key = finding->identity->name,
+						 .server = proven ? signing->proof.server : signing->server_name,
+						 .server_proven = proven };
+
+	signing->notice = ks_notify_begin(signing->request->state, finding->token.inventory, &reason);
+}
+
+static void send_to_token(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
 {
 	struct ks_worker_sign sign = { .token = finding->location.token,
 				       .key = finding->location.key,
@@ -593,32 +640,57 @@ static void send_to_token(struct signing *signing, const struct finding *finding
 				       .owner = (uint64_t)signing->request->peer.pid };
 
 	signing->location = finding->location;
-	set_state(signing, AT_TOKEN);
+	set_state(signing, KS_SIGNING_AT_TOKEN);
+	share_time(signing, finding);
 	int error = ks_signing_pin_give(&signing->pin, signing->request->state, &finding->token, &sign);
 	if (error == 0)
 		error = ks_worker_sign(finding->token.worker, &sign, on_signed, signing, &signing->call);
-	if (error == KS_ERR_QUOTA)
-		refuse(signing, finding->identity->name, error, "too many signatures are waiting for this token");
-	else if (error < 0)
-		refuse(signing, finding->identity->name, error, ks_error_text(error));
+	if (error == KS_ERR_QUOTA) {
+		(void)refuse(signing, finding->identity, error, "too many signatures are waiting for this token");
+	} else if (error < 0) {
+		(void)refuse(signing, finding->identity, error, ks_error_text(error));
+	} else {
+		begin_notice(signing, finding);
+		/* No rule wants to know it first, so it is proven while the token signs: for the record and the client. */
+		if (signing->proof.knowledge == KS_SERVER_NOT_LOOKED_AT && !signing->proof.proof)
+			begin_proof(signing, finding);
+	}
 }
 
-static void advance(struct signing *signing)
+/* Once for a request, before the token is asked: what fails after that was used all the same. */
+static enum next_step count_use(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
 {
-	struct finding finding = { 0 };
+	if (signing->counted)
+		return STEP_SIGN;
+	int error = ks_rules_count(&finding->question, signing->request->state, finding->identity);
+	signing->counted = error == 0;
+	return error == 0 ?
+		       STEP_SIGN :
+		       refuse(signing, finding->identity, error, "the uses of this key cannot be counted any more");
+}
+
+/* --- all of it --------------------------------------------------------------------------------------------------- */
+
+static void advance(struct ks_signing_job *signing)
+{
+	struct ks_signing_finding finding = { 0 };
 	enum next_step step;
 
-	set_state(signing, LOOKING);
+	set_state(signing, KS_SIGNING_LOOKING);
 	step = look(signing, &finding);
 	if (step == STEP_SIGN)
-		step = look_at_pin(signing, &finding);
+		step = look_at_tokens(signing, &finding);
+	if (step == STEP_SIGN)
+		step = count_use(signing, &finding);
 	if (step == STEP_WAIT)
 		wait_for_news(signing);
+	else if (step == STEP_PROVE)
+		set_state(signing, KS_SIGNING_PROVING);
 	else if (step == STEP_SIGN)
 		send_to_token(signing, &finding);
 }
 
-static int read_message(struct signing *signing)
+static int read_message(struct ks_signing_job *signing)
 {
 	const struct ks_request *request = signing->request;
 	struct ks_msg_sign_digest digest;
@@ -641,9 +713,23 @@ static int read_message(struct signing *signing)
 	return 0;
 }
 
+/* What cannot be read is no request for a signature: it is answered, and no record is made of it. */
+static int begin(struct ks_signing_job *signing)
+{
+	int error = read_message(signing);
+	if (error == 0 && signing->message.spki_hash.size != 32)
+		error = KS_ERR_MALFORMED;
+	if (error == 0 && signing->message.input.size + signing->message.transcript.size > KS_SIGN_INPUT_MAX)
+		error = KS_ERR_TOO_LARGE;
+	const struct ks_settings_socket *socket = ks_signing_socket(signing);
+	if (error == 0 && socket && socket->deadline_ms)
+		error = arm(signing, socket->deadline_ms);
+	return error;
+}
+
 void ks_signing_begin(struct ks_request *request)
 {
-	struct signing *signing = calloc(1, sizeof(*signing));
+	struct ks_signing_job *signing = calloc(1, sizeof(*signing));
 	if (!signing) {
 		ks_request_fail(request, KS_ERR_NO_MEMORY, NULL);
 		return;
@@ -651,16 +737,17 @@ void ks_signing_begin(struct ks_request *request)
 	signing->request = request;
 	signing->waiter.changed = on_news;
 	signing->asker.failed = on_asking_failed;
+	signing->consenter.answered = on_consent;
+	signing->proof.done = on_proof;
 	signing->begun_ms = ks_clock_monotonic_ms();
+	int error = begin(signing);
+	if (error < 0) {
+		ks_log_notice("a request for a signature was not read: %s", ks_error_text(error));
+		free(signing);
+		ks_request_fail(request, error, NULL);
+		return;
+	}
 	request->pending = signing;
 	request->drop = on_drop;
-	int error = read_message(signing);
-	if (error == 0 && signing->message.spki_hash.size != 32)
-		error = KS_ERR_MALFORMED;
-	if (error == 0 && signing->message.input.size + signing->message.transcript.size > KS_SIGN_INPUT_MAX)
-		error = KS_ERR_TOO_LARGE;
-	if (error < 0)
-		refuse(signing, NULL, error, ks_error_text(error));
-	else
-		advance(signing);
+	advance(signing);
 }

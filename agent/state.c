@@ -434,6 +434,15 @@ static int open_tries(struct ks_state *state, bool is_system)
 	return instead ? ks_tries_open_instead(folder ? folder : instead, instead, &state->tries) : KS_ERR_NO_MEMORY;
 }
 
+/* All files that any rule names as server-ca. */
+static int follow_anchors(struct ks_state *state, const struct ks_settings *settings)
+{
+	const char *files[KS_ANCHOR_FILES_MAX];
+	size_t n = ks_settings_anchor_files(settings, files, KS_ANCHOR_FILES_MAX);
+
+	return ks_prover_follow(state->prover, files, n);
+}
+
 int ks_state_init(struct ks_state *state, sd_event *event, const char *configuration, struct ks_settings *settings)
 {
 	*state = (struct ks_state){ .event = event,
@@ -455,6 +464,13 @@ int ks_state_init(struct ks_state *state, sd_event *event, const char *configura
 		error = state->prompt_program ? ks_prompts_new(event, state->prompt_program, &state->prompts) :
 						KS_ERR_NO_MEMORY;
 	}
+	if (error == 0) {
+		state->prove_program = ks_path_join(folder, "keystay-prove");
+		error = state->prove_program ? ks_prover_new(event, state->prove_program, &state->prover) :
+					       KS_ERR_NO_MEMORY;
+	}
+	if (error == 0)
+		error = follow_anchors(state, settings);
 	if (error == 0) {
 		state->audit_program = ks_path_join(folder, "keystay-audit");
 		error = state->audit_program ? ks_audit_new(event, state->audit_program, settings, &state->audit) :
@@ -488,8 +504,14 @@ int ks_state_reload(struct ks_state *state, struct ks_settings_error *ret_error)
 		}
 	}
 	state->reload_problem[0] = '\0';
-	if (error == 0)
+	if (error == 0) {
+		state->n_reloads++;
+		ks_consent_forget(state, false);
 		ks_audit_follow(state->audit, settings);
+		/* Whatever stays undone here leaves a rule that cannot be proven, and refuses. */
+		if (follow_anchors(state, settings) < 0)
+			ks_log_error("the files of server-ca could not be handed to keystay-prove");
+	}
 	if (error == 0 && state->reloaded)
 		state->reloaded(state->reloaded_userdata);
 	if (error < 0) {
@@ -509,6 +531,7 @@ void ks_state_deinit(struct ks_state *state)
 	}
 	ks_notify_free_all(state);
 	ks_prompts_free(state->prompts);
+	ks_prover_free(state->prover);
 	ks_audit_free(state->audit);
 	for (size_t i = 0; i < state->n_workers; i++)
 		ks_worker_free(state->workers[i]);
@@ -524,5 +547,6 @@ void ks_state_deinit(struct ks_state *state)
 	sd_event_source_disable_unref(state->settle_timer);
 	free(state->worker_program);
 	free(state->prompt_program);
+	free(state->prove_program);
 	free(state->audit_program);
 }

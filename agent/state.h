@@ -16,6 +16,7 @@
 #include "agent/keyring.h"
 #include "agent/overlay.h"
 #include "agent/prompt.h"
+#include "agent/prove.h"
 #include "agent/rate.h"
 #include "agent/settings.h"
 #include "agent/tries.h"
@@ -37,7 +38,10 @@ struct ks_state {
 	const char *configuration; /* file of --config, or NULL; borrowed */
 	char *worker_program;      /* keystay-token, owned */
 	char *prompt_program;      /* keystay-prompt, owned */
-	char *audit_program;       /* keystay-audit, owned */
+	char *prove_program;       /* keystay-prove, owned */
+	struct ks_prover *prover;
+	uint64_t n_reloads;  /* good ones */
+	char *audit_program; /* keystay-audit, owned */
 	struct ks_audit *audit;
 	struct ks_settings *settings;
 	struct ks_overlay overlay;

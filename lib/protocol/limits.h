@@ -49,9 +49,6 @@
 
 /* --- proofs of servers --------------------------------------------------------------------------------------------- */
 
-/* Certificates that a server may show; real chains have 2 to 4. */
-#define KS_PROOF_CERTIFICATES_MAX 10u
-
 /* What a server's own signature is over: 130 or 146 bytes in TLS 1.3; in TLS 1.2 the randoms and ServerKeyExchange's
  * parameters, with a Diffie-Hellman group of 8192 bits about 3 KiB. */
 #define KS_PROOF_INPUT_MAX (16u * 1024)

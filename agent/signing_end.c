@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * signing_end: how a signing ends: a signature or a refusal, its line in the log, its record, its reply; see
+ * signing_private.h.
+ *
+ * Runs in: keystay-agent. The record is written before the reply leaves (invariant I9).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/signing_private.h"
+#include "lib/base/cleanup.h"
+#include "lib/base/log.h"
+#include "lib/base/text.h"
+#include "lib/tls/verify_signature.h"
+
+static void set_ending(struct ks_signing_job *signing)
+{
+	ks_state_wait_no_more(&signing->waiter);
+	signing->state = KS_SIGNING_ENDING;
+}
+
+void ks_signing_let_go(struct ks_signing_job *signing)
+{
+	ks_state_wait_no_more(&signing->waiter);
+	signing->timer = sd_event_source_disable_unref(signing->timer);
+	signing->turn_timer = sd_event_source_disable_unref(signing->turn_timer);
+	ks_asking_leave(&signing->asker);
+	ks_consent_leave(&signing->consenter);
+	ks_signing_proof_leave(&signing->proof);
+	signing->told_of_touch = ks_notify_end(KS_STEAL(signing->notice)) || signing->told_of_touch;
+	ks_signing_pin_leave(&signing->pin, signing->request->state, KS_STEAL(signing->call));
+}
+
+/* --- the record -------------------------------------------------------------------------------------------------- */
+
+static const char *purpose_of(const struct ks_signing_job *signing)
+{
+	if (signing->kind == KS_SIGNABLE_TLS13_CLIENT)
+		return "tls13-client";
+	if (signing->kind == KS_SIGNABLE_TLS12_CLIENT)
+		return "tls12-client";
+	return signing->is_digest ? "digest" : "unknown";
+}
+
+static enum ks_audit_outcome outcome_of(int error)
+{
+	if (error == 0)
+		return KS_AUDIT_SIGNED;
+	if (error == KS_ERR_CANCELLED || error == KS_ERR_CLOSED)
+		return KS_AUDIT_CANCELLED;
+	bool is_denied = (error <= KS_ERR_INPUT_UNKNOWN && error >= KS_ERR_INPUT_NOT_OFFERED) || error == KS_ERR_RULE ||
+			 error == KS_ERR_RULE_UNPROVABLE || error == KS_ERR_UNKNOWN_KEY || error == KS_ERR_QUOTA;
+	return is_denied ? KS_AUDIT_DENIED : KS_AUDIT_FAILED;
+}
+
+static int write_record(struct ks_signing_job *signing, const char *key_name, int error, const char *text,
+			ks_audit_done *done)
+{
+	const struct ks_request *request = signing->request;
+	const struct ks_scheme *scheme = ks_scheme_find(signing->message.scheme);
+	bool proven = signing->proof.knowledge == KS_SERVER_PROVEN;
+	uint8_t input_hash[32];
+	bool hashed = ks_sha256(signing->message.input, input_hash) == 0;
+
+	const struct ks_audit_record record = {
+		.outcome = outcome_of(error),
+		.socket = request->socket,
+		.program = ks_request_program(request),
+		.uid = request->peer.uid,
+		.gid = request->peer.gid,
+		.pid = request->peer.pid,
+		.key = key_name,
+		.token = signing->token,
+		.spki_hash = signing->message.spki_hash.size == 32 ? signing->message.spki_hash.data : NULL,
+		.purpose = purpose_of(signing),
+		.scheme = scheme ? scheme->name : "unknown",
+		.server = proven ? signing->proof.server : signing->server_name,
+		.server_proven = proven,
+		.unverified = proven ? "" : signing->proof.why,
+		.rule = signing->rule,
+		.pin_used = signing->pin_used,
+		.confirmed = signing->consented,
+		.touched = signing->told_of_touch,
+		.error = error,
+		.text = text,
+		.input_hash = hashed ? input_hash : NULL,
+	};
+	return ks_audit_write(request->state->audit, &record, done, signing, &signing->entry);
+}
+
+/* --- the reply --------------------------------------------------------------------------------------------------- */
+
+static void answer_signature(struct ks_signing_job *signing)
+{
+	const struct ks_signing_proof *proof = &signing->proof;
+	bool proven = proof->knowledge == KS_SERVER_PROVEN;
+	struct ks_msg_sign_reply reply = { .signature =
+						   ks_bytes(signing->reply.signature, signing->reply.signature_size),
+					   .server = ks_bytes_text(proven ? proof->server : ""),
+					   .unverified = ks_bytes_text(proven ? "" : proof->why) };
+
+	ks_request_answer(signing->request, KS_MSG_SIGN_REPLY, &reply);
+}
+
+static void answer(struct ks_signing_job *signing)
+{
+	struct ks_request *request = signing->request;
+
+	request->drop = NULL;
+	request->pending = NULL;
+	if (signing->reply.error == 0)
+		answer_signature(signing);
+	else
+		ks_request_fail(request, signing->reply.error, "%s", signing->reply.text);
+	explicit_bzero(&signing->reply, sizeof(signing->reply));
+	free(signing);
+}
+
+static void fail_for_record(struct ks_signing_job *signing, int error, const char *text)
+{
+	if (signing->reply.error < 0)
+		return; /* it is refused anyway */
+	ks_log_error("not signed: its record could not be written: %s", text);
+	signing->reply.error = error;
+	(void)ks_text_print(signing->reply.text, sizeof(signing->reply.text),
+			    "not signed, since its record could not be written: %s", text);
+}
+
+static void on_recorded(int error, const char *text, void *userdata)
+{
+	struct ks_signing_job *signing = userdata;
+
+	signing->entry = NULL;
+	if (error < 0)
+		fail_for_record(signing, error, text);
+	answer(signing);
+}
+
+static void end(struct ks_signing_job *signing, const char *key_name)
+{
+	set_ending(signing);
+	int error = write_record(signing, key_name, signing->reply.error,
+				 signing->reply.error < 0 ? signing->reply.text : "", on_recorded);
+	if (error == 0)
+		return;
+	fail_for_record(signing, error, ks_error_text(error));
+	answer(signing);
+}
+
+void ks_signing_refuse(struct ks_signing_job *signing, const char *key_name, int error, const char *text)
+{
+	char who[96], name[257];
+
+	/* Both may be of what is let go of here. */
+	(void)ks_text_print(name, sizeof(name), "%s", key_name ? key_name : "");
+	signing->reply.error = error;
+	(void)ks_text_print(signing->reply.text, sizeof(signing->reply.text), "%s", text);
+	ks_request_describe(signing->request, who, sizeof(who));
+	ks_log_notice("not signed for %s%s%s%s: %s [%s]", who, name[0] ? " with \"" : "", name, name[0] ? "\"" : "",
+		      signing->reply.text, ks_error_word(error));
+	ks_signing_let_go(signing);
+	end(signing, name);
+}
+
+static const char *kind_name(enum ks_signable_kind kind)
+{
+	static const char *const names[] = {
+		[KS_SIGNABLE_TLS13_CLIENT] = "TLS 1.3 client authentication",
+		[KS_SIGNABLE_TLS12_CLIENT] = "TLS 1.2 client authentication",
+		[KS_SIGNABLE_DIGEST] = "a bare digest, which nobody can check",
+	};
+	return names[kind];
+}
+
+void ks_signing_release(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
+{
+	bool proven = signing->proof.knowledge == KS_SERVER_PROVEN;
+	const char *server = proven ? signing->proof.server : signing->server_name;
+	char who[96];
+
+	ks_request_describe(signing->request, who, sizeof(who));
+	ks_log_info("signed for %s with \"%s\": %s, %s%s%s", who, finding->identity->name,
+		    kind_name(finding->signable.kind), finding->signable.scheme->name,
+		    server[0] == '\0' ? "" : (proven ? ", server " : ", claimed server "), server);
+	if (ks_unlock_spent(finding->token.lock))
+		(void)ks_state_lock(signing->request->state, &finding->token);
+	signing->reply.error = 0;
+	ks_signing_let_go(signing);
+	end(signing, finding->identity->name);
+}
+
+void ks_signing_abandon(struct ks_signing_job *signing)
+{
+	const struct ks_identity *identity;
+
+	if (signing->state == KS_SIGNING_ENDING) {
+		ks_audit_forget(signing->entry);
+	} else {
+		ks_signing_let_go(signing);
+		identity = ks_keyring_by_hash(signing->request->state->keyring, signing->message.spki_hash.data);
+		if (write_record(signing, identity ? identity->name : "", KS_ERR_CLOSED,
+				 "the client went away before its answer", on_recorded) == 0)
+			ks_audit_forget(signing->entry);
+	}
+	explicit_bzero(&signing->reply, sizeof(signing->reply));
+	free(signing);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signing_proof: see signing_proof.h. Runs in: keystay-agent. */
+#include "agent/signing_proof.h"
+
+#include <string.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/base/text.h"
+#include "lib/tls/server_claim.h"
+
+static void set_unproven(struct ks_signing_proof *proof, const char *why)
+{
+	proof->knowledge = KS_SERVER_UNPROVEN;
+	(void)ks_text_print(proof->why, sizeof(proof->why), "%s", why);
+}
+
+static void on_done(const struct ks_proof_result *result, void *userdata)
+{
+	struct ks_signing_proof *proof = userdata;
+
+	proof->proof = NULL;
+	if (result->proven) {
+		proof->knowledge = KS_SERVER_PROVEN;
+		memcpy(proof->spki_hash, result->spki_hash, sizeof(proof->spki_hash));
+	} else {
+		set_unproven(proof, result->reason);
+	}
+	proof->done(proof);
+}
+
+/* Those of the key and of the socket must both hold. */
+static size_t find_anchors(const struct ks_identity *identity, const struct ks_settings_socket *socket,
+			   const char *ret_files[KS_PROOF_ANCHORS_MAX])
+{
+	const struct ks_rules *sides[] = { identity->rules ? &identity->rules->rules : NULL,
+					   socket ? &socket->rules : NULL };
+	size_t n = 0;
+
+	_Static_assert(sizeof(sides) / sizeof(sides[0]) <= KS_PROOF_ANCHORS_MAX, "one for each side");
+	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
+		if (sides[i] && sides[i]->at[KS_RULE_SERVER_CA].value)
+			ret_files[n++] = sides[i]->at[KS_RULE_SERVER_CA].value;
+	}
+	return n;
+}
+
+void ks_signing_proof_begin(struct ks_signing_proof *proof, struct ks_state *state, const struct ks_identity *identity,
+			    const struct ks_settings_socket *socket, const struct ks_signable *signable,
+			    struct ks_bytes input, struct ks_bytes transcript)
+{
+	KS_CLEANUP(ks_server_claim_deinit) struct ks_server_claim claim = { 0 };
+	const char *anchors[KS_PROOF_ANCHORS_MAX];
+
+	proof->n_reloads = state->n_reloads;
+	if (ks_server_claim_read(signable, input, transcript, &identity->spki, &claim, proof->why) < 0) {
+		proof->knowledge = KS_SERVER_UNPROVEN;
+		return;
+	}
+	size_t n = find_anchors(identity, socket, anchors);
+	(void)ks_text_print(proof->server, sizeof(proof->server), "%s", claim.server_name);
+	int error = ks_proof_start(state->prover, &claim, anchors, n, on_done, proof, &proof->proof);
+	if (error == KS_ERR_QUOTA)
+		set_unproven(proof, "too many servers are being proven at this moment");
+	else if (error < 0)
+		set_unproven(proof, ks_error_text(error));
+}
+
+void ks_signing_proof_look_again(struct ks_signing_proof *proof, const struct ks_state *state)
+{
+	if ((proof->knowledge == KS_SERVER_NOT_LOOKED_AT && !proof->proof) || proof->n_reloads == state->n_reloads)
+		return;
+	ks_signing_proof_leave(proof);
+	proof->knowledge = KS_SERVER_NOT_LOOKED_AT;
+}
+
+struct ks_policy_server ks_signing_proof_tell(const struct ks_signing_proof *proof)
+{
+	return (struct ks_policy_server){
+		.knowledge = proof->knowledge, .name = proof->server, .spki_hash = proof->spki_hash, .why = proof->why
+	};
+}
+
+void ks_signing_proof_leave(struct ks_signing_proof *proof)
+{
+	ks_proof_cancel(proof->proof);
+	proof->proof = NULL;
+}
