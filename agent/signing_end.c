@@ -32,6 +32,13 @@ void ks_signing_let_go(struct ks_signing_job *signing)
 	ks_signing_pin_leave(&signing->pin, signing->request->state, KS_STEAL(signing->call));
 }
 
+/* The server that it is for, as far as it is known: proven, or only named. */
+static const char *server_of(const struct ks_signing_job *signing)
+{
+	return signing->server_name[0] && signing->proof.knowledge != KS_SERVER_PROVEN ? signing->server_name :
+											 signing->proof.server;
+}
+
 /* --- the record -------------------------------------------------------------------------------------------------- */
 
 static const char *purpose_of(const struct ks_signing_job *signing)
@@ -75,7 +82,7 @@ static int write_record(struct ks_signing_job *signing, const char *key_name, in
 		.spki_hash = signing->message.spki_hash.size == 32 ? signing->message.spki_hash.data : NULL,
 		.purpose = purpose_of(signing),
 		.scheme = scheme ? scheme->name : "unknown",
-		.server = proven ? signing->proof.server : signing->server_name,
+		.server = server_of(signing),
 		.server_proven = proven,
 		.unverified = proven ? "" : signing->proof.why,
 		.rule = signing->rule,
@@ -176,7 +183,7 @@ static const char *kind_name(enum ks_signable_kind kind)
 void ks_signing_release(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
 {
 	bool proven = signing->proof.knowledge == KS_SERVER_PROVEN;
-	const char *server = proven ? signing->proof.server : signing->server_name;
+	const char *server = server_of(signing);
 	char who[96];
 
 	ks_request_describe(signing->request, who, sizeof(who));

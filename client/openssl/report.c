@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/text.h"
+
 enum { SENTENCE_FREE, SENTENCE_BEING_WRITTEN, SENTENCE_WRITTEN };
 
 static const int codes[] = {
@@ -115,9 +117,13 @@ void ks_report_raise(struct ks_report *report, const char *function, int code, c
 {
 	report->new_error(report->core);
 	report->set_debug(report->core, "keystay", 0, function);
-	unsigned reason = find_sentence(report, text);
+	char cut[KS_REPORT_REASON_MAX + 1];
+	bool is_whole = ks_text_print(cut, sizeof(cut) - 3, "%s", text);
+	if (!is_whole)
+		(void)strcat(cut, "...");
+	unsigned reason = find_sentence(report, is_whole ? text : cut);
 	if (reason != 0)
-		set_error(report, reason, "%s", ks_error_word(code));
+		set_error(report, reason, "%s", is_whole ? ks_error_word(code) : text);
 	else
 		set_error(report, (unsigned)-code, "keystay: %s", text);
 }

@@ -21,8 +21,11 @@
 /* A process meets a handful of sentences; a server whose agent counts seconds down in its words may meet many. */
 #define KS_REPORT_SENTENCES 64u
 
-/* Programs give OpenSSL 256 bytes for the whole line (curl), of which "error:408003E8:keystay::" takes 24. */
 #define KS_REPORT_SENTENCE_MAX 512u
+
+/* Programs give OpenSSL 256 bytes for the whole line (curl), of which "error:408003E8:keystay::" takes 24, and where it
+ * does not fit OpenSSL shows nothing but numbers: a longer sentence is cut there, and whole in the entry's data. */
+#define KS_REPORT_REASON_MAX 228u
 
 /* The first reason number of the rows for sentences; those of the error codes are below. */
 #define KS_REPORT_FIRST 1000

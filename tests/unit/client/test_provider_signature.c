@@ -472,21 +472,23 @@ static void test_report_keeps_every_sentence_even_when_its_rows_are_used_up(void
 	assert_true(n_as_reason <= 2 * KS_REPORT_SENTENCES);
 }
 
-static void test_report_attaches_a_sentence_that_is_too_long_for_a_row(void **state)
+/* curl gives OpenSSL 256 bytes; for a line that does not fit there would be nothing but numbers. */
+static void test_report_cuts_a_long_sentence_and_attaches_it_whole(void **state)
 {
 	(void)state;
-	char sentence[KS_REPORT_SENTENCE_MAX + 100];
+	char sentence[KS_REPORT_SENTENCE_MAX + 100], line[256];
+	const char *data = NULL;
+	int flags = 0;
 
 	memset(sentence, 'w', sizeof(sentence) - 1);
 	memcpy(sentence + sizeof(sentence) - 20, " the very end", 13);
 	sentence[sizeof(sentence) - 1] = '\0';
 	sign_and_be_refused(sentence);
-	assert_string_equal(ERR_reason_error_string(ERR_peek_error()), ks_error_text(KS_ERR_TOKEN_LOCKED));
-	const char *data = NULL;
-	int flags = 0;
+	ERR_error_string_n(ERR_peek_error(), line, sizeof(line));
+	assert_non_null(strstr(line, "keystay::wwww"));
+	assert_non_null(strstr(line, "www..."));
 	(void)ERR_peek_error_data(&data, &flags);
 	assert_non_null(data);
-	assert_memory_equal(data, "keystay: www", 12);
 	assert_non_null(strstr(data, " the very end"));
 }
 
@@ -508,7 +510,7 @@ int main(void)
 		cmocka_unit_test(test_signature_algorithm_id_of_pss_is_well_formed),
 		cmocka_unit_test(test_signature_algorithm_id_is_filled_or_failed),
 		cmocka_unit_test(test_signature_tells_its_parameters),
-		cmocka_unit_test(test_report_attaches_a_sentence_that_is_too_long_for_a_row),
+		cmocka_unit_test(test_report_cuts_a_long_sentence_and_attaches_it_whole),
 		cmocka_unit_test(test_report_keeps_every_sentence_even_when_its_rows_are_used_up),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
