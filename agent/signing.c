@@ -322,8 +322,10 @@ static enum next_step look_at_tokens(struct ks_signing_job *signing, struct ks_s
 	(void)ks_text_print(signing->token, sizeof(signing->token), "%s", finding->token.inventory->label);
 	if (finding->answer.verdict == KS_VERDICT_ASK)
 		return ask_consent(signing, finding);
-	if (use == KS_TOKEN_USE_NOW)
+	if (use == KS_TOKEN_USE_NOW) {
+		ks_signing_warm_others(signing, finding);
 		return look_at_pin(signing, finding);
+	}
 	if (use == KS_TOKEN_USE_ASK)
 		return ask_pin(signing, finding);
 	log_in_again(signing, &finding->token);

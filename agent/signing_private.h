@@ -97,6 +97,10 @@ enum ks_token_use ks_signing_use_of(const struct ks_signing_job *signing, const 
  * those where it was tried in vain come last of all. Fills in location and token. */
 enum ks_token_use ks_signing_choose_token(const struct ks_signing_job *signing, struct ks_signing_finding *finding);
 
+/* Of a pair of tokens one signs and the other was lost and is back: it is logged in again with its kept PIN, once for each
+ * worker, so that the pair is a pair again. */
+void ks_signing_warm_others(const struct ks_signing_job *signing, const struct ks_signing_finding *finding);
+
 /* The call at location failed: it is tried at another token, if there is one that can. */
 void ks_signing_give_up_location(struct ks_signing_job *signing);
 bool ks_signing_has_another_token(const struct ks_signing_job *signing, const struct ks_identity *identity);

@@ -2,6 +2,7 @@
 /* signing_token: which of the tokens that have the key signs; see signing_private.h. Runs in: keystay-agent. */
 #include "agent/login.h"
 #include "agent/signing_private.h"
+#include "lib/base/log.h"
 #include "lib/base/text.h"
 
 enum ks_token_use ks_signing_use_of(const struct ks_signing_job *signing, const struct ks_token *token)
@@ -72,10 +73,10 @@ enum ks_token_use ks_signing_choose_token(const struct ks_signing_job *signing, 
 
 	for (size_t i = 0; i < finding->identity->n_locations; i++) {
 		const struct ks_location *location = &finding->identity->locations[i];
-		bool fresh = !has_failed(signing, location);
 		struct ks_token token;
 		if (!ks_state_token_of(signing->request->state, location, &token))
 			continue;
+		bool fresh = !has_failed(signing, location) && !ks_worker_is_behind(token.worker);
 		enum ks_token_use use = ks_signing_use_of(signing, &token);
 		/* It has just logged in and told of its private key; the keyring that knows of it comes with the news. */
 		if (use == KS_TOKEN_USE_NOW && location->key == KS_LOCATION_NO_KEY)
@@ -102,6 +103,25 @@ enum ks_token_use ks_signing_choose_token(const struct ks_signing_job *signing, 
 	finding->location = asked.location;
 	finding->token = asked.token;
 	return asked_use;
+}
+
+void ks_signing_warm_others(const struct ks_signing_job *signing, const struct ks_signing_finding *finding)
+{
+	struct ks_state *state = signing->request->state;
+
+	for (size_t i = 0; i < finding->identity->n_locations; i++) {
+		struct ks_token token;
+		if (!ks_state_token_of(state, &finding->identity->locations[i], &token) ||
+		    token.lock == finding->token.lock || ks_worker_state(token.worker) != KS_MODULE_READY ||
+		    ks_state_of_token(&token) != KS_TOKEN_UNLOCKED || token.inventory->logged_in || !token.lock->pin ||
+		    token.lock->warmed == ks_worker_pid(token.worker) || ks_login_is_under_way(state, token.lock))
+			continue;
+		token.lock->warmed = ks_worker_pid(token.worker);
+		int error = ks_login_again(state, &token);
+		if (error < 0)
+			ks_log_debug("token \"%s\": no login was sent: %s", token.inventory->label,
+				     ks_error_text(error));
+	}
 }
 
 int ks_signing_describe_token(const struct ks_signing_finding *finding, char text[KS_TEXT_MAX])

@@ -39,6 +39,7 @@ struct ks_unlock_entry {
 	bool unlocked;
 	bool once;              /* unlock-for = 0: good for one signature */
 	struct ks_secret *pin;  /* kept for another login, or NULL */
+	pid_t warmed;           /* the worker that was given the kept PIN while another token signed */
 	uint64_t until_boot_ms; /* on the boot clock; 0 = no end by time */
 	sd_event_source *timer;
 	uint64_t n_signatures;

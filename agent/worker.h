@@ -136,3 +136,6 @@ int ks_worker_rescan(struct ks_worker *worker, bool all) KS_WARN_UNUSED;
 
 /* done will not be called. A signature under way is finished and thrown away. NULL is allowed. */
 void ks_worker_call_cancel(struct ks_worker_call *call);
+
+/* It still owes an answer that nobody waits for any more: perhaps its module hangs. */
+bool ks_worker_is_behind(const struct ks_worker *worker);

@@ -580,6 +580,15 @@ void ks_worker_call_cancel(struct ks_worker_call *call)
 	}
 }
 
+bool ks_worker_is_behind(const struct ks_worker *worker)
+{
+	for (const struct ks_worker_call *call = worker->sent; call; call = call->next) {
+		if (call->state == CALL_CANCELLED)
+			return true;
+	}
+	return false;
+}
+
 bool ks_worker_call_gave_pin(const struct ks_worker_call *call)
 {
 	return call && call->gave_pin;

@@ -109,7 +109,8 @@ static int print_input(const struct ks_hostile_input *input, void *userdata)
 
 static bool is_answered_here(uint8_t type)
 {
-	return type == KS_MSG_SIGN || type == KS_MSG_SIGN_DIGEST || type == KS_MSG_LIST || type == KS_MSG_GET;
+	return type == KS_MSG_SIGN || type == KS_MSG_SIGN_DIGEST || type == KS_MSG_LIST || type == KS_MSG_GET ||
+	       type == KS_MSG_EXPLAIN;
 }
 
 /* A message of this type whose body is as much of a SIGN as it can be. */

@@ -17,7 +17,7 @@ printf '%s\n' "$BUILD/bin/keystay-token" >"$T/worker/real"
 echo longest-texts >"$T/worker/mode"
 export KEYSTAY_TEST_WORKER=$T/worker
 AGENT=$T/bin/keystay-agent
-servers=$("$PYTHON" -c 'print(", ".join(".".join(["x" * 60, "y" * 60, f"server-{n}.example"]) for n in range(13)))')
+servers=$("$PYTHON" -c 'print(", ".join(".".join(["x" * 60, "y" * 60, f"server-{n}.example"]) for n in range(14)))')
 printf '%s\n' '[module "evil"]' "path = $T/module.so" '[key "long"]' 'match = pkcs11:token=evil' \
 	"servers = $servers" >"$T/keystay.conf"
 agent_start

@@ -47,7 +47,7 @@ def the_largest_frame_is_read():
 
 def unknown_types_are_named():
     with Connection() as agent:
-        for kind in 0, 8, 32, 126, 128, 255:
+        for kind in 0, 10, 32, 126, 128, 255:
             agent.send(message(kind))
             assert agent.refusal() == wire.UNKNOWN_MESSAGE, kind
         for kind in wire.LIST_REPLY, wire.SIGN_REPLY, wire.ERROR:
