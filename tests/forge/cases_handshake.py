@@ -197,7 +197,7 @@ def exchanges(world):
     world.add12("static-rsa-with-an-exchange", suite=RSA, **with_rsa)
     world.add12("static-dh", suite=DH_RSA, kind="static", **with_rsa)
     world.add12("static-ecdh", suite=ECDH_ECDSA, kind="static")
-    for code, name in ((0x00a6, "anonymous-dh"), (0xc018, "anonymous-ecdh"), (0x00a8, "psk"), (0xc01d, "srp"), (0xc006, "null")):
+    for code, name in ((0x00a6, "anonymous-dh"), (0xc018, "anonymous-ecdh"), (0x00a8, "psk"), (0xc01d, "srp")):
         world.add12("suite-" + name, suite=code)
     world.add12("ecdhe-without-exchange", kind="static")
     world.add12("exchange-of-dhe-under-ecdhe", suite=0xc02f, kind="dhe", **with_rsa)

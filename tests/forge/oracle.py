@@ -7,7 +7,6 @@ prove(input, transcript, spki, anchors) gives the proven name or raises Unproven
 import datetime
 import hashlib
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -26,10 +25,10 @@ HEAD13 = b"\x20" * 64 + b"TLS 1.3, client CertificateVerify" + b"\x00"
 RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 SUITES13 = {0x1301: hashlib.sha256, 0x1302: hashlib.sha384, 0x1303: hashlib.sha256, 0x1304: hashlib.sha256,
             0x1305: hashlib.sha256}
-EPHEMERAL = {  # suite: (exchange, key of the server)
-    **dict.fromkeys((0xc02b, 0xc02c, 0xc023, 0xc024, 0xc009, 0xc00a, 0xcca9, 0xc0ac, 0xc0ad), ("ecdhe", "ec")),
-    **dict.fromkeys((0xc02f, 0xc030, 0xc027, 0xc028, 0xc013, 0xc014, 0xcca8), ("ecdhe", "rsa")),
-    **dict.fromkeys((0x009e, 0x009f, 0x0067, 0x006b, 0x0033, 0x0039, 0xccaa), ("dhe", "rsa"))}
+EPHEMERAL = {  # suite: exchange
+    **dict.fromkeys((0xc02b, 0xc02c, 0xc023, 0xc024, 0xc009, 0xc00a, 0xcca9, 0xc0ac, 0xc0ad, 0xc0ae, 0xc0af, 0xc02f, 0xc030,
+                     0xc027, 0xc028, 0xc013, 0xc014, 0xcca8), "ecdhe"),
+    **dict.fromkeys((0x009e, 0x009f, 0x0067, 0x006b, 0x0033, 0x0039, 0xccaa), "dhe")}
 
 
 class Bytes:
@@ -137,8 +136,11 @@ def check_signature(key, scheme, signature, data, is_tls13):
     kind, size = key_kind(key)
     need(wanted == kind and (is_allowed or not is_tls13), "the scheme is not for this key or version")
     need(not is_tls13 or curve is None or curve == size, "the curve is of another scheme")
-    known = (id(key), scheme, signature, data)
+    raw = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    known = (raw, scheme, signature, data)
     if known not in VERIFIED:
+        if len(VERIFIED) > 10000:
+            VERIFIED.clear()
         try:
             verify_with(key, signature, data, SHA[digest], is_pss)
             VERIFIED[known] = True
@@ -147,13 +149,26 @@ def check_signature(key, scheme, signature, data, is_tls13):
     need(VERIFIED[known], "the server's signature does not hold")
 
 
+def der_items(data, count):
+    """The first items of a DER sequence's body, whole; what they mean is not asked."""
+    reader, found = Bytes(data, "the client's certificate"), []
+    for _ in range(count):
+        start = reader.at
+        reader.take(1)
+        size = reader.number(1)
+        if size & 0x80:
+            need(0 < size & 0x7f <= 4, "a length of the client's certificate")
+            size = reader.number(size & 0x7f)
+        reader.take(size)
+        found.append((data[start:reader.at], data[reader.at - size:reader.at]))
+    return found
+
+
 def check_own_certificate(leaf, spki):
-    try:
-        key = x509.load_der_x509_certificate(leaf).public_key()
-    except Exception as problem:
-        raise Unproven("the client's certificate cannot be read") from problem
-    shown = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    need(shown == spki, "the client's certificate is of another key")
+    """The key in it; the rest of it is the server's to judge (RFC 5280 section 4.1: seventh item, or sixth in v1)."""
+    body = der_items(der_items(leaf, 1)[0][1], 1)[0][1]
+    items_of = der_items(body, 6 if body[:1] != b"\xa0" else 7)
+    need(items_of[-1][0] == spki, "the client's certificate is of another key")
 
 
 # --- TLS 1.2 -----------------------------------------------------------------------------------------------------------
@@ -227,14 +242,14 @@ def prove12(data, spki, anchors, now):
     host = client.host()
     check_hellos12(client, server)
     need(server.suites[0] in EPHEMERAL, "no key exchange that the server signs")
-    exchange, key_type = EPHEMERAL[server.suites[0]]
+    exchange = EPHEMERAL[server.suites[0]]
     chain = items(Bytes(bodies[2], "Certificate").vector(3), 3, "Certificate")
     need(len(bodies[2]) == 3 + sum(3 + len(one) for one in chain), "Certificate goes on")
     need(20 not in server.extensions, "a server certificate of another type")
     staple = read_staple12(bodies[3]) if kinds[3] == 22 else None
     key = check_server(chain, host, staple, anchors, now)
     params, scheme, signature = read_exchange(bodies[-5], exchange)
-    need(key_kind(key)[0] == key_type or (key_type == "ec" and key_kind(key)[0] == "ed25519"), "a key of another suite")
+    # Which kind of key the suite's name has (RFC 5246 section 7.4.2) is for the client: the server signs no suite.
     check_signature(key, scheme, signature, client.random + server.random + params, False)
     check_own_certificate(read_rest12(*bodies[-4:], exchange), spki)
     return host

@@ -211,15 +211,26 @@ def check_staple(staple, leaf, issuer, now):
 PARSED = {}
 
 
+def readable(chain):
+    """What cannot be read leads nowhere; a chain may do without it."""
+    for one in chain:
+        try:
+            yield x509.load_der_x509_certificate(one)
+        except ValueError:
+            pass
+
+
 def check_server(chain, host, staple, anchors, now):
     """chain: DER, leaf first. Returns the leaf's public key; raises Unproven. Remembers: a chain comes many times."""
     need(0 < len(chain) <= DEPTH_MAX, "no certificate, or too many")
     need(max(map(len, chain)) <= CERTIFICATE_MAX, "a giant of a certificate")
     remembered = (tuple(chain), host, staple, id(anchors))
     if remembered not in PARSED:
+        if len(PARSED) > 10000:
+            PARSED.clear()
         try:
-            certificates = [x509.load_der_x509_certificate(one) for one in chain]
-            leaf = certificates[0]
+            leaf = x509.load_der_x509_certificate(chain[0])
+            certificates = [leaf] + list(readable(chain[1:]))
             issuer = check_chain(certificates, anchors, now)
             check_name(leaf, host)
             usage = part(leaf, x509.KeyUsage)
