@@ -23,9 +23,10 @@
 
 #define KS_REPORT_SENTENCE_MAX 512u
 
-/* Programs give OpenSSL 256 bytes for the whole line (curl), of which "error:408003E8:keystay::" takes 24, and where it
- * does not fit OpenSSL shows nothing but numbers: a longer sentence is cut there, and whole in the entry's data. */
-#define KS_REPORT_REASON_MAX 228u
+/* Programs give OpenSSL 256 bytes for the whole line, of which "error:408003E8:keystay::" takes 24 and curl's own
+ * "OpenSSL/3.0.22: " 16 and more; where it does not fit OpenSSL shows nothing but numbers. A longer sentence is cut here,
+ * and whole in the entry's data. */
+#define KS_REPORT_REASON_MAX 200u
 
 /* The first reason number of the rows for sentences; those of the error codes are below. */
 #define KS_REPORT_FIRST 1000

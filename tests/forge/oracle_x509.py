@@ -216,7 +216,7 @@ def readable(chain):
     for one in chain:
         try:
             yield x509.load_der_x509_certificate(one)
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             pass
 
 
