@@ -163,11 +163,33 @@ def retries(world):
         MESSAGE_HASH, os.urandom(32)])))
     world.add13("message-hash-in-the-middle", tweak=at(2, lambda messages, _: messages.insert(2, [
         MESSAGE_HASH, os.urandom(32)])))
+    in_full(world)
     # The name that counts is that of the second hello.
     evil = world.plan13(host="evil.example", retry=True).messages()[2]
     add("second-hello-to-another", at(2, lambda messages, _: messages.__setitem__(2, evil)))
     nobody = world.plan13(host=None, retry=True).messages()[2]
     add("second-hello-without-sni", at(2, lambda messages, _: messages.__setitem__(2, nobody)))
+
+
+def in_full(world):
+    """The first ClientHello itself, as a client may hand it over; what is hashed is its hash."""
+    def add(name, other, good=None):
+        plan = world.plan13(retry=True)
+        messages = plan.messages()
+        first = other(plan)
+        message_hash = [MESSAGE_HASH, plan.hash()(wire([first])).digest()]
+        signed = [message_hash] + messages[1:6]
+        messages[6] = plan.verify(signed)
+        shown = [first] + messages[1:]
+        world.add("tls13-retry-in-full-" + name, plan.input([message_hash] + messages[1:]), wire(shown), good)
+
+    def of(**options):
+        return lambda plan: world.plan13(retry=True, client_random=plan.client_random, **options).client_hello()
+    add("good", lambda plan: plan.client_hello(), GOOD)
+    add("to-another", of(host="other.corp.example"))
+    add("without-sni", of(host=None))
+    add("of-another-client", lambda _: world.plan13(retry=True).client_hello())
+    add("of-another-suite", of(offered=[0x1302]))
 
 
 def versions(world):

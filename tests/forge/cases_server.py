@@ -197,6 +197,8 @@ def certificate_types(world):
     world.add13("compressed-certificate-whose-size-is-a-lie", tweak=lies,
                 more_client=[extension(27, b"\2\0\1")])
     world.add13("compressed-certificate-that-nobody-offered", tweak=compressed)
+    world.add13("delegated-credential", key=new_key(), more_client=[extension(34, vector(2, u16(0x0403)))],
+                leaf_extensions=extension(34, os.urandom(200)))
     raw_key = spki(world.key)
     world.add13("raw-public-key-as-certificate", chain=[raw_key])
     world.add12("raw-public-key-as-certificate", chain=[raw_key], more_client=[extension(20, b"\1\2")],

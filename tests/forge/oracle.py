@@ -293,6 +293,20 @@ def read_hellos13(queue, hash_size):
     return client, server
 
 
+def hashed(transcript, digest_size):
+    """RFC 8446 section 4.4.1: a first ClientHello that a HelloRetryRequest answered is hashed as message_hash."""
+    found = messages_of(transcript)
+    if [kind for kind, _, _ in found[:3]] != [1, 2, 1] or found[1][1][2:34] != RETRY:
+        return transcript
+    first, second = Hello(found[0][1], True), Hello(found[2][1], True)
+    same = first.random == second.random and first.suites == second.suites and first.session == second.session
+    need(same and all(first.extensions.get(kind) == second.extensions.get(kind) for kind in (0, 13, 43)),
+         "two hellos of different handshakes")
+    end = found[1][2]
+    digest = (hashlib.sha384 if digest_size == 48 else hashlib.sha256)(transcript[:end]).digest()
+    return b"\xfe\0\0" + bytes([digest_size]) + digest + transcript[end:]
+
+
 def expect(queue, kind):
     need(queue and queue[0][0] == kind, f"message {queue[0][0] if queue else 'nothing'} in place of {kind}")
     return queue.pop(0)[1]
@@ -323,6 +337,7 @@ def prove13(data, transcript, spki, anchors, now):
     digest = data[len(HEAD13):]
     need(len(digest) in (32, 48), "no hash")
     need(transcript, "no handshake was handed over")
+    transcript = hashed(transcript, len(digest))
     queue = messages_of(transcript)
     client, server = read_hellos13(queue, len(digest))
     suite = server.suites[0]
