@@ -19,9 +19,9 @@ def places(messages):
     """(place, name) of each message; the second Certificate is the client's."""
     seen = set()
     for place, (kind, _) in enumerate(messages):
-        word = ("client's-" if kind in seen and kind == CERTIFICATE else "second-" if kind in seen else "") + NAMES[kind]
+        again = "client's-" if kind == CERTIFICATE else "second-"
+        yield place, (again if kind in seen else "") + NAMES[kind]
         seen.add(kind)
-        yield place, word
 
 
 def at(place, edit):
@@ -54,6 +54,9 @@ def swap(messages, place):
         messages[place], messages[place + 1] = messages[place + 1], messages[place]
 
 
+EDITS = (("cut", cut), ("extended", extend), ("missing", drop), ("twice", double), ("too-late", swap))
+
+
 def deformed13(world, name, place, edit, options):
     """Before the server signs when it is something that the server signs, else after."""
     plan = world.plan13(**options)
@@ -67,14 +70,13 @@ def deformed13(world, name, place, edit, options):
 
 def each_message(world):
     for place, word in places(world.plan12().messages()):
-        for name, edit in (("cut", cut), ("extended", extend), ("missing", drop), ("twice", double), ("too-late", swap)):
+        for name, edit in EDITS:
             if not (edit is cut and word == "done") and not (edit is swap and word == "client-exchange"):
                 world.add12(f"{word}-{name}", at(place, edit))
     for group, options in (("", {}), ("retry-", {"retry": True}), ("post-", {"post": True, "context": b"\1\2\3"})):
         found = list(places(world.plan13(**options).messages()))
         for place, word in found:
-            for name, edit in (("cut", cut), ("extended", extend), ("missing", drop), ("twice", double),
-                               ("too-late", swap)):
+            for name, edit in EDITS:
                 last = place == len(found) - 1
                 # Two Finished change places and nobody sees it: they are random bytes, the handshake is a good one.
                 if not (edit is swap and (last or word == "finished" and group == "post-")):
@@ -92,7 +94,8 @@ def lengths(world):
             bad = whole[:offset + 1] + size.to_bytes(3, "big") + whole[offset + 4:]
             world.add(f"tls13-{word}-says-{name}", b"".join((plan.input([])[:98], plan.hash()(bad).digest())), bad)
         offset += 4 + len(messages[place][1])
-    for name, bad in (("cut-by-one", whole[:-1]), ("goes-on", whole + b"\0"), ("goes-on-with-a-header", whole + b"\x14\0\0\0"),
+    for name, bad in (("cut-by-one", whole[:-1]), ("goes-on", whole + b"\0"),
+                      ("goes-on-with-a-header", whole + b"\x14\0\0\0"),
                       ("starts-with-hello-request", b"\0\0\0\0" + whole), ("in-records", b"\x16\3\3\0\x40" + whole),
                       ("twice", whole + whole)):
         world.add(f"tls13-transcript-{name}", plan.input([])[:98] + plan.hash()(bad).digest(), bad)
@@ -148,8 +151,9 @@ def retries(world):
     add("hash-empty", with_hash(b""))
     add("without-message-hash", at(0, drop))
     add("first-hello-in-full", at(0, lambda messages, _: messages.__setitem__(0, world.plan13().client_hello())))
+    asks = [extension(43, u16(0x0304)), extension(44, vector(2, b"cookie"))]
     add("random-of-an-ordinary-hello", at(1, lambda messages, _: messages.__setitem__(1, server_hello(
-        os.urandom(32), 0x1301, [extension(43, u16(0x0304)), extension(44, vector(2, b"cookie"))], session=b"\7" * 32))))
+        os.urandom(32), 0x1301, asks, session=b"\7" * 32))))
     add("twice", at(1, lambda messages, _: messages.insert(2, list(messages[1]))))
     add("whole-again", at(1, lambda messages, _: messages.__setitem__(slice(3, 3), [list(messages[1]), messages[2]])))
     add("of-another-suite", None, retry_suite=0x1303)
@@ -178,8 +182,8 @@ def in_full(world):
         messages = plan.messages()
         first = other(plan)
         message_hash = [MESSAGE_HASH, plan.hash()(wire([first])).digest()]
-        signed = [message_hash] + messages[1:6]
-        messages[6] = plan.verify(signed)
+        place = [kind for kind, _ in messages].index(CV)
+        messages[place] = plan.verify([message_hash] + messages[1:place])
         shown = [first] + messages[1:]
         world.add("tls13-retry-in-full-" + name, plan.input([message_hash] + messages[1:]), wire(shown), good)
 
@@ -232,7 +236,8 @@ def exchanges(world):
     world.add12("no-extended-master-secret", client_ems=False, server_ems=False)
     world.add12("no-renegotiation-info", client_ri=False, server_ri=False)
     world.add12("good-renegotiation-by-signal", good=GOOD, client_ri=False, offered=[0xc02b, 0x00ff])
-    world.add12("renegotiation-info-that-does-not-fit", server_ri=False, more_server=[extension(0xff01, b"\x0c" + b"\1" * 12)])
+    world.add12("renegotiation-info-that-does-not-fit", server_ri=False,
+                more_server=[extension(0xff01, b"\x0c" + b"\1" * 12)])
     world.add12("extended-master-secret-with-a-body", client_ems=False, server_ems=False,
                 more_client=[extension(23, b"\0")], more_server=[extension(23, b"\0")])
     world.add12("extended-master-secret-twice", more_server=[extension(23)])

@@ -88,10 +88,13 @@ def server_names(world):
     both("sni-list-shorter-than-its-name", names=[extension(0, vector(2, one)[:1] + bytes([len(one) - 1]) + one)])
     both("sni-without-list", names=[extension(0, one)])
     address = x509.IPAddress(ipaddress.ip_address("192.0.2.1"))
-    for name, host in (("address", "192.0.2.1"), ("address-of-six", "2001:db8::1"), ("address-in-brackets", "[2001:db8::1]"),
+    for name, host in (("address", "192.0.2.1"), ("address-of-six", "2001:db8::1"),
+                       ("address-in-brackets", "[2001:db8::1]"),
                        ("number", "3221225985"), ("trailing-dot", GOOD + "."), ("leading-dot", "." + GOOD),
-                       ("double-dot", "good..corp.example"), ("nul", GOOD + "\0"), ("nul-inside", "good\0.corp.example"),
-                       ("space", "good .corp.example"), ("port", GOOD + ":443"), ("slash", "evil.example/.corp.example"),
+                       ("double-dot", "good..corp.example"), ("nul", GOOD + "\0"),
+                       ("nul-inside", "good\0.corp.example"),
+                       ("space", "good .corp.example"), ("port", GOOD + ":443"),
+                       ("slash", "evil.example/.corp.example"),
                        ("line-break", "evil\n.corp.example"), ("letter-outside-ascii", "g\u00f6d.corp.example"),
                        ("long-label", "a" * 64 + ".corp.example"), ("too-long", "a." * 125 + "corp.example"),
                        ("hyphen-first", "-good.corp.example"), ("terminal-escape", "\x1b[2J.corp.example")):
@@ -163,7 +166,8 @@ def issuers(world):
             ("constrained-to-a-sibling", {"more": [(constraints(["other.corp.example"], None), True)]})):
         middle = Authority("Forge Middle " + name, world.root, **options)
         world.leaf_case("issuer-" + name, issuer=middle, above=[middle.certificate])
-    good = Authority("Forge Constrained", world.root, more=[(constraints(["corp.example"], ["bad.corp.example"]), True)])
+    to_us = constraints(["corp.example"], ["bad.corp.example"])
+    good = Authority("Forge Constrained", world.root, more=[(to_us, True)])
     world.leaf_case("good-constrained-to-us", issuer=good, above=[good.certificate], good=GOOD)
     world.leaf_case("issuer-is-a-leaf", issuer=leaf_as_issuer(world), above=[world.leaf, world.issuing.certificate])
     short = Authority("Forge Short", world.root, path_length=0)

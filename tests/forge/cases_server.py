@@ -114,7 +114,8 @@ def contexts(world):
 
 def scheme_faults(world):
     add12, add13 = world.add12, world.add13
-    rsa = {"key": world.keys["rsa2048"], "chain": world.chain_of(world.issuing.issue(world.keys["rsa2048"], GOOD, [GOOD]))}
+    key = world.keys["rsa2048"]
+    rsa = {"key": key, "chain": world.chain_of(world.issuing.issue(key, GOOD, [GOOD]))}
     for code in (0x0401, 0x0501, 0x0804, 0x0805, 0x0806):
         add12("good-scheme-%04x" % code, good=GOOD, scheme=code, suite=0xc02f, **rsa)
     for code in (0x0401, 0x0501, 0x0601, 0x0201, 0x0101, 0x0809):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * forge_cases: the cases that forge.py has made, read from a file, and the agent's way from a request to a proof: what may
- * be signed, what it says about its server, whether that is true.
+ * forge_cases: the cases that forge.py has made, read from a file, and the agent's way from a request to a proof: what
+ * may be signed, what it says about its server, whether that is true.
  */
 #pragma once
 

@@ -167,7 +167,7 @@ static void change_bytes(struct message *message, struct forge_random *random)
 	}
 }
 
-/* --- a whole mutation ---------------------------------------------------------------------------------------------- */
+/* --- a whole mutation --------------------------------------------------------------------------------------------- */
 
 static struct ks_bytes handshake_of(const struct forge_case *one)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * forge_mutate: changes of good handshakes that an attacker could make who has no key: bits, lengths, whole messages. In
- * TLS 1.3 the hash in the input is made anew, since that is the attacker's to choose.
+ * forge_mutate: changes of good handshakes that an attacker could make who has no key: bits, lengths, whole messages.
+ * In TLS 1.3 the hash in the input is made anew, since that is the attacker's to choose.
  */
 #pragma once
 

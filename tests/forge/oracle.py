@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A second implementation of "for which server is this signature?", written from RFC 5246, 5746, 6066, 7627 and 8446 and
+"""A second implementation of "for which server is this signature?", written from RFC 5246, 5746, 6066, 7627, 8446 and
 from what keystay promises, never from lib/tls. Slow, plain, and stricter rather than laxer where the RFCs leave room.
 
 prove(input, transcript, spki, anchors) gives the proven name or raises Unproven with the reason.
@@ -26,8 +26,8 @@ RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c
 SUITES13 = {0x1301: hashlib.sha256, 0x1302: hashlib.sha384, 0x1303: hashlib.sha256, 0x1304: hashlib.sha256,
             0x1305: hashlib.sha256}
 EPHEMERAL = {  # suite: exchange
-    **dict.fromkeys((0xc02b, 0xc02c, 0xc023, 0xc024, 0xc009, 0xc00a, 0xcca9, 0xc0ac, 0xc0ad, 0xc0ae, 0xc0af, 0xc02f, 0xc030,
-                     0xc027, 0xc028, 0xc013, 0xc014, 0xcca8), "ecdhe"),
+    **dict.fromkeys((0xc02b, 0xc02c, 0xc023, 0xc024, 0xc009, 0xc00a, 0xcca9, 0xc0ac, 0xc0ad, 0xc0ae, 0xc0af, 0xc02f,
+                     0xc030, 0xc027, 0xc028, 0xc013, 0xc014, 0xcca8), "ecdhe"),
     **dict.fromkeys((0x009e, 0x009f, 0x0067, 0x006b, 0x0033, 0x0039, 0xccaa), "dhe")}
 
 
@@ -171,7 +171,7 @@ def check_own_certificate(leaf, spki):
     need(items_of[-1][0] == spki, "the client's certificate is of another key")
 
 
-# --- TLS 1.2 -----------------------------------------------------------------------------------------------------------
+# --- TLS 1.2 ----------------------------------------------------------------------------------------------------------
 
 def read_staple12(body):
     reader = Bytes(body, "CertificateStatus")
@@ -255,7 +255,7 @@ def prove12(data, spki, anchors, now):
     return host
 
 
-# --- TLS 1.3 -----------------------------------------------------------------------------------------------------------
+# --- TLS 1.3 ----------------------------------------------------------------------------------------------------------
 
 def read_certificates13(body):
     reader = Bytes(body, "Certificate")

@@ -48,7 +48,7 @@ def part(certificate, kind):
         return None
 
 
-# --- names -------------------------------------------------------------------------------------------------------------
+# --- names ------------------------------------------------------------------------------------------------------------
 
 def is_host_name(name):
     """A DNS name of letters, digits and hyphens whose last label is no number (RFC 9525, RFC 6066: no address)."""
@@ -71,7 +71,9 @@ def presents(pattern, host):
 def allows(pattern, host):
     """The rule `servers` of a key: exact, or *.suffix, which stands for whatever ends in .suffix."""
     pattern, host = pattern.lower(), host.lower()
-    return host == pattern if not pattern.startswith("*.") else host.endswith(pattern[1:]) and len(host) > len(pattern) - 1
+    if not pattern.startswith("*."):
+        return host == pattern
+    return host.endswith(pattern[1:]) and len(host) > len(pattern[1:])
 
 
 def check_name(leaf, host):
@@ -97,7 +99,7 @@ def check_constraints(authority, leaf):
         need(not any(in_subtree(one, host) for one in excluded), "a CA must not issue for this name")
 
 
-# --- chains ------------------------------------------------------------------------------------------------------------
+# --- chains -----------------------------------------------------------------------------------------------------------
 
 def is_issued_by(certificate, issuer):
     digest = certificate.signature_hash_algorithm
@@ -166,7 +168,7 @@ def check_chain(certificates, anchors, now):
     raise Unproven(reason)
 
 
-# --- the staple --------------------------------------------------------------------------------------------------------
+# --- the staple -------------------------------------------------------------------------------------------------------
 
 def is_responder(certificate, issuer, now):
     usage = part(certificate, x509.ExtendedKeyUsage)
@@ -206,7 +208,7 @@ def check_staple(staple, leaf, issuer, now):
     raise Unproven("the staple is for another certificate")
 
 
-# --- all together ------------------------------------------------------------------------------------------------------
+# --- all together -----------------------------------------------------------------------------------------------------
 
 PARSED = {}
 

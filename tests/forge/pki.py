@@ -12,7 +12,8 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 NOW = datetime.datetime.utcnow().replace(microsecond=0)
-SERVER, CLIENT, OCSP = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.OCSP_SIGNING
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+OCSP = ExtendedKeyUsageOID.OCSP_SIGNING
 HASHES = {32: hashes.SHA256(), 48: hashes.SHA384(), 64: hashes.SHA512()}
 
 
@@ -64,7 +65,8 @@ class Authority:
         if "usage" not in without:
             wanted = usage or ({"key_cert_sign", "crl_sign"} if ca else {"digital_signature"})
             flags = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
-                                   "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"), False)
+                                   "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+                                  False)
             builder = builder.add_extension(x509.KeyUsage(**dict(flags, **dict.fromkeys(wanted, True))), True)
         if eku is None and not ca:
             eku = [SERVER]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The world of the forged cases: who is trusted, which server is the good one, whose keys are asked for signatures.
 
-Two keys: "alice" may sign for *.corp.example, "exact" for good.corp.example alone; both trust the root named Forge Root.
+Two keys: "alice" may sign for *.corp.example, "exact" for good.corp.example alone; both trust the Forge Root.
 """
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -24,7 +24,7 @@ class Case:
 
 
 class World:
-    """certificates: {"alice": PEM file, "exact": PEM file} of keys that are elsewhere; without it they are made here."""
+    """certificates: {"alice": PEM file, "exact": PEM file} of keys that are elsewhere; else they are made here."""
 
     def __init__(self, certificates=None):
         self.root = Authority("Forge Root", end=300)
@@ -49,7 +49,8 @@ class World:
         return [leaf, *(above or [self.issuing.certificate])]
 
     def options(self, options, who):
-        return dict({"chain": self.chain_of(self.leaf), "key": self.key, "client_chain": [self.clients[who]]}, **options)
+        usual = {"chain": self.chain_of(self.leaf), "key": self.key, "client_chain": [self.clients[who]]}
+        return dict(usual, **options)
 
     def plan12(self, who="alice", **options):
         return Plan12(**self.options(options, who))

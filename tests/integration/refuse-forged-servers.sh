@@ -3,8 +3,8 @@
 #
 # Two keys may sign for *.corp.example and for good.corp.example alone, by servers of one CA. All forged handshakes of
 # tests/forge go to the agent, with the token locked and unlocked: each is refused in words, no signature is made, the
-# module is not called once, no dialog opens. The good handshakes that they are made from are signed, and the reply names
-# the server that was proven.
+# module is not called once, no dialog opens. The good handshakes that they are made from are signed, and the reply
+# names the server that was proven.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Python's ssl, urllib and requests, over TLS 1.3 and TLS 1.2, with a key that is for good.corp.example alone: they sign in
-# there, and not at other.corp.example, whose certificate is just as good. Python shows of OpenSSL's errors the last
+# Python's ssl, urllib and requests, over TLS 1.3 and TLS 1.2, with a key that is for good.corp.example alone: they sign
+# in there, and not at other.corp.example, whose certificate is just as good. Python shows of OpenSSL's errors the last
 # alone; the agent's log has the sentence.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

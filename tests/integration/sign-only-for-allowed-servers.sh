@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# An unmodified curl, over TLS 1.3 and TLS 1.2, with a key that is for good.corp.example alone: it signs in there, and not
-# at other.corp.example, whose certificate is just as good; curl prints why. Over TLS 1.3
+# An unmodified curl, over TLS 1.3 and TLS 1.2, with a key that is for good.corp.example alone: it signs in there, and
+# not at other.corp.example, whose certificate is just as good; curl prints why. Over TLS 1.3
 # that takes keystay run --tap; a curl without it is told what is missing.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
