@@ -14,7 +14,14 @@
 
 #include "lib/base/cleanup.h"
 
-enum { CLIENT_HELLO = 1, SERVER_HELLO = 2, NEW_SESSION_TICKET = 4, CERTIFICATE_VERIFY = 15, FINISHED = 20 };
+enum {
+	CLIENT_HELLO = 1,
+	SERVER_HELLO = 2,
+	NEW_SESSION_TICKET = 4,
+	CERTIFICATE_REQUEST = 13,
+	CERTIFICATE_VERIFY = 15,
+	FINISHED = 20,
+};
 
 KS_DEFINE_CLEANUP(SSL_CTX *, SSL_CTX_free)
 KS_DEFINE_CLEANUP(SSL *, SSL_free)
@@ -112,29 +119,28 @@ void ks_handshake_put_certificate(struct ks_buffer *buffer, X509 *certificate)
 
 struct recording {
 	struct ks_buffer messages;
-	struct ks_buffer certificate_verify;
-	size_t first_hello_size; /* of the ClientHello that a HelloRetryRequest answered */
-	bool finished;           /* the client has sent its Finished */
-	bool is_tls13;
+	struct ks_buffer certificate_verify; /* the last one that the client sent */
+	size_t signed_size;                  /* of the messages before it */
+	size_t first_hello_size;             /* of the ClientHello that a HelloRetryRequest answered */
+	size_t handshake_size;               /* TLS 1.3: up to the client's Finished */
+	bool finished;                       /* the client has sent its Finished */
 };
 
 /* RFC 8446 section 4.4.1: message_hash stands for the first ClientHello. */
-static void replace_first_hello(struct recording *recording, const EVP_MD *hash)
+static void put_hashed(const struct recording *recording, const EVP_MD *hash, struct ks_buffer *out)
 {
-	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer rest = { 0 };
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
+	const uint8_t *all = recording->messages.data;
+	size_t first = recording->first_hello_size;
 
-	if (recording->first_hello_size == 0)
-		return;
-	struct ks_bytes all = ks_buffer_bytes(&recording->messages);
-	assert_int_equal(EVP_Digest(all.data, recording->first_hello_size, digest, &size, hash, NULL), 1);
-	ks_buffer_put(&rest, ks_bytes(all.data + recording->first_hello_size, all.size - recording->first_hello_size));
-	ks_buffer_reset(&recording->messages);
-	ks_buffer_put_u8(&recording->messages, 254);
-	ks_buffer_put_u24(&recording->messages, size);
-	ks_buffer_put(&recording->messages, ks_bytes(digest, size));
-	ks_buffer_put(&recording->messages, ks_buffer_bytes(&rest));
+	if (first > 0) {
+		assert_int_equal(EVP_Digest(all, first, digest, &size, hash, NULL), 1);
+		ks_buffer_put_u8(out, 254);
+		ks_buffer_put_u24(out, size);
+		ks_buffer_put(out, ks_bytes(digest, size));
+	}
+	ks_buffer_put(out, ks_bytes(all + first, recording->signed_size - first));
 }
 
 static bool is_hello_retry(struct ks_bytes message)
@@ -150,22 +156,27 @@ static void see_message(int is_sent, int version, int content_type, const void *
 	struct ks_bytes message = ks_bytes(data, size);
 
 	(void)version;
-	(void)ssl;
-	if (content_type != SSL3_RT_HANDSHAKE || recording->certificate_verify.size > 0)
+	if (content_type != SSL3_RT_HANDSHAKE)
 		return;
 	uint8_t type = message.data[0];
 	if (type == NEW_SESSION_TICKET || type == 0) /* HelloRequest */
 		return;
 	if (type == CERTIFICATE_VERIFY && is_sent) {
+		ks_buffer_reset(&recording->certificate_verify);
 		ks_buffer_put(&recording->certificate_verify, message);
-		return;
+		recording->signed_size = recording->messages.size;
 	}
 	if (type == CLIENT_HELLO && recording->finished)
 		ks_buffer_reset(&recording->messages); /* a renegotiation is a transcript of its own */
+	if (type == CERTIFICATE_REQUEST && recording->finished && SSL_version(ssl) == TLS1_3_VERSION)
+		recording->messages.size = recording->handshake_size; /* and each request after a handshake */
 	if (is_hello_retry(message))
 		recording->first_hello_size = recording->messages.size;
 	ks_buffer_put(&recording->messages, message);
-	recording->finished = recording->finished || (type == FINISHED && is_sent);
+	if (type == FINISHED && is_sent && !recording->finished) {
+		recording->finished = true;
+		recording->handshake_size = recording->messages.size;
+	}
 }
 
 /* --- both ends --------------------------------------------------------------------------------------------------- */
@@ -238,7 +249,11 @@ static void set_up_server(const struct ks_handshake_setup *setup, SSL_CTX *conte
 		assert_int_equal(SSL_CTX_add_client_CA(context, first), 1);
 		assert_int_equal(SSL_CTX_add_client_CA(context, second), 1);
 	}
-	int mode = setup->asks_later ? SSL_VERIFY_NONE : SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	for (int i = 0; i < setup->n_server_issuers; i++)
+		assert_int_equal(SSL_CTX_add_extra_chain_cert(context, ks_handshake_certificate("P-384", "an issuer")),
+				 1);
+	int mode = setup->asks_later && !setup->asks_always ? SSL_VERIFY_NONE :
+							      SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	SSL_CTX_set_verify(context, mode, accept_any);
 	/* A renegotiation must be a whole handshake: a resumed session has no CertificateVerify. */
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -306,6 +321,18 @@ static void ask_now(SSL *server)
 	}
 }
 
+/* A session of a connection of its own, in which nobody asks for a certificate. Given. */
+static SSL_SESSION *make_session(SSL_CTX *client_context, SSL_CTX *server_context)
+{
+	KS_CLEANUP(SSL_freep) SSL *client = SSL_new(client_context);
+	KS_CLEANUP(SSL_freep) SSL *server = SSL_new(server_context);
+
+	connect_ends(client, server);
+	take_turns(client, server);
+	assert_true(SSL_SESSION_is_resumable(SSL_get0_session(client)));
+	return SSL_get1_session(client);
+}
+
 /* --- what was signed --------------------------------------------------------------------------------------------- */
 
 static void finish(struct recording *recording, SSL *client, struct ks_handshake *handshake)
@@ -317,14 +344,15 @@ static void finish(struct recording *recording, SSL *client, struct ks_handshake
 	handshake->scheme = (uint16_t)(verify.data[4] << 8 | verify.data[5]);
 	ks_buffer_put(&handshake->signature, ks_bytes(verify.data + 8, verify.size - 8));
 	if (SSL_version(client) != TLS1_3_VERSION) {
-		ks_buffer_put(&handshake->input, ks_buffer_bytes(&recording->messages));
+		ks_buffer_put(&handshake->input, ks_bytes(recording->messages.data, recording->signed_size));
 		return;
 	}
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
-	replace_first_hello(recording, hash);
-	struct ks_bytes messages = ks_buffer_bytes(&recording->messages);
-	assert_int_equal(EVP_Digest(messages.data, messages.size, digest, &size, hash, NULL), 1);
+	put_hashed(recording, hash, &handshake->hashed);
+	ks_buffer_put(&handshake->messages, ks_bytes(recording->messages.data, recording->signed_size));
+	struct ks_bytes hashed = ks_buffer_bytes(&handshake->hashed);
+	assert_int_equal(EVP_Digest(hashed.data, hashed.size, digest, &size, hash, NULL), 1);
 	for (int i = 0; i < 64; i++)
 		ks_buffer_put_u8(&handshake->input, ' ');
 	ks_buffer_put(&handshake->input, ks_bytes("TLS 1.3, client CertificateVerify", 34));
@@ -344,15 +372,21 @@ void ks_handshake_run(const struct ks_handshake_setup *setup, struct ks_handshak
 
 	if (setup->server_name)
 		assert_int_equal(SSL_set_tlsext_host_name(client, setup->server_name), 1);
+	if (setup->resumes) {
+		SSL_SESSION *session = make_session(client_context, server_context);
+		assert_int_equal(SSL_set_session(client, session), 1);
+		SSL_SESSION_free(session);
+	}
 	SSL_set_msg_callback(client, see_message);
 	SSL_set_msg_callback_arg(client, &recording);
 	connect_ends(client, server);
 	take_turns(client, server);
-	if (setup->asks_later) {
-		assert_int_equal(recording.certificate_verify.size, 0);
+	for (int i = 0; i < (setup->asks_twice ? 2 : setup->asks_later ? 1 : 0); i++) {
+		assert_true(i > 0 || setup->asks_always || recording.certificate_verify.size == 0);
 		ask_now(server);
 		take_turns(client, server);
 	}
+	assert_int_equal(SSL_session_reused(client), setup->resumes);
 	assert_true(SSL_is_init_finished(client) && SSL_is_init_finished(server));
 	assert_int_equal(SSL_version(client), setup->version);
 	finish(&recording, client, &handshake);
@@ -367,6 +401,8 @@ void ks_handshake_run(const struct ks_handshake_setup *setup, struct ks_handshak
 void ks_handshake_deinit(struct ks_handshake *handshake)
 {
 	ks_buffer_deinit(&handshake->input);
+	ks_buffer_deinit(&handshake->messages);
+	ks_buffer_deinit(&handshake->hashed);
 	ks_buffer_deinit(&handshake->signature);
 	ks_buffer_deinit(&handshake->spki);
 }

@@ -32,12 +32,18 @@ struct ks_handshake_setup {
 	bool with_staple; /* OCSP */
 	bool with_alpn;
 	bool with_ca_names;
-	bool with_chain; /* the client sends more than its leaf */
-	bool asks_later; /* TLS 1.2: in a renegotiation; TLS 1.3: after the handshake */
+	bool with_chain;      /* the client sends more than its leaf */
+	bool asks_later;      /* TLS 1.2: in a renegotiation; TLS 1.3: after the handshake */
+	bool asks_always;     /* TLS 1.3: in the handshake and, when asks_later, after it again */
+	bool asks_twice;      /* TLS 1.3: two times after the handshake; the second one counts */
+	bool resumes;         /* TLS 1.3: a session of an earlier connection */
+	int n_server_issuers; /* certificates that the server shows after its leaf */
 };
 
 struct ks_handshake {
 	struct ks_buffer input;     /* what the client signed */
+	struct ks_buffer messages;  /* TLS 1.3: what was hashed for it, as it was sent */
+	struct ks_buffer hashed;    /* likewise, with message_hash in place of a first ClientHello */
 	struct ks_buffer signature; /* what came of it */
 	struct ks_buffer spki;      /* of the client's certificate, DER */
 	uint16_t scheme;

@@ -1,0 +1,815 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of lib/tls/transcript13.h, rule by rule, with transcripts made by tests/hostile/transcript13_maker.c, and with
+ * those that GnuTLS, NSS, Java and OpenSSL really made (real-*.bin of the fuzz corpus, tests/fuzz/record_transcripts.py).
+ * Handshakes whose signatures are checked are in test_server_claim.c.
+ */
+#include "lib/tls/transcript13.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/base/cleanup.h"
+#include "lib/tls/verify_signature.h"
+#include "tests/hostile/transcript13_maker.h"
+
+#define CORPUS "../../fuzz/corpus/transcript13"
+#define TEXT(text) ks_bytes(text, sizeof(text) - 1)
+#define SOME_CERTIFICATE TEXT("\x30\x03\x02\x01\x05")
+
+/* Fields of a hello from the maker, whose legacy_session_id has 32 bytes. */
+enum {
+	AT_VERSION = 4,
+	AT_RANDOM = 6,
+	AT_SESSION_ID = 39,
+	AT_SUITE = 71, /* of a ServerHello */
+	AT_COMPRESSION = 73,
+	AT_SUITES = 73, /* of a ClientHello */
+	AT_COMPRESSIONS = 83,
+};
+
+static int read_exact(struct ks_bytes bytes, struct ks_transcript13 *ret_transcript,
+		      struct ks_signable_refusal *ret_refusal)
+{
+	/* An exact allocation, so that a sanitizer sees a read of one byte too many. */
+	KS_AUTO_FREE uint8_t *exact = malloc(bytes.size ? bytes.size : 1);
+
+	assert_non_null(exact);
+	if (bytes.size > 0)
+		memcpy(exact, bytes.data, bytes.size);
+	return ks_transcript13_read(ks_bytes(exact, bytes.size), ret_transcript, ret_refusal);
+}
+
+static void refuses(struct ks_bytes bytes, const char *words)
+{
+	struct ks_transcript13 transcript = { .cipher_suite = 0x4711 };
+	struct ks_signable_refusal refusal = { "" };
+
+	if (read_exact(bytes, &transcript, &refusal) == 0)
+		fail_msg("it was read, instead of: %s", words);
+	if (!strstr(refusal.text, words))
+		fail_msg("\"%s\" does not say \"%s\"", refusal.text, words);
+	assert_int_equal(transcript.cipher_suite, 0x4711);
+}
+
+static void write_plan(const struct ks_plan13 *plan, struct ks_buffer *out)
+{
+	struct ks_plan13 whole = *plan;
+
+	if (!whole.client_certificate.data)
+		whole.client_certificate = SOME_CERTIFICATE;
+	ks_transcript13_maker_write(&whole, out);
+	assert_int_equal(ks_buffer_error(out), 0);
+}
+
+static void refuses_plan(const struct ks_plan13 *plan, const char *words)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+
+	write_plan(plan, &bytes);
+	refuses(ks_buffer_bytes(&bytes), words);
+}
+
+/* Borrowed from bytes. */
+static struct ks_transcript13 reads_plan(const struct ks_plan13 *plan, struct ks_buffer *bytes)
+{
+	struct ks_transcript13 transcript;
+	struct ks_signable_refusal refusal = { "" };
+
+	write_plan(plan, bytes);
+	assert_int_equal(read_exact(ks_buffer_bytes(bytes), &transcript, &refusal), 0);
+	if (ks_transcript13_read(ks_buffer_bytes(bytes), &transcript, &refusal) < 0)
+		fail_msg("%s", refusal.text);
+	return transcript;
+}
+
+#define READS(...)                                                                                                     \
+	do {                                                                                                           \
+		KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes_ = { 0 };                                          \
+		(void)reads_plan(&(struct ks_plan13){ __VA_ARGS__ }, &bytes_);                                         \
+	} while (0)
+#define REFUSES(words, ...) refuses_plan(&(struct ks_plan13){ __VA_ARGS__ }, words)
+#define WITH(place, type, body) .edits = { { KS_PLAN13_IN_##place, type, false, body } }
+#define WITHOUT(place, type) .edits = { { KS_PLAN13_IN_##place, type, true, KS_BYTES_NONE } }
+
+/* With other bytes at one place of one message. */
+static void refuses_patched(const struct ks_plan13 *plan, uint8_t type, size_t nth, size_t at, struct ks_bytes by,
+			    const char *words)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+
+	write_plan(plan, &bytes);
+	struct ks_bytes message = ks_transcript13_maker_find(ks_buffer_bytes(&bytes), type, nth);
+	size_t offset = (size_t)(message.data - bytes.data) + at;
+	assert_true(message.size > at + by.size);
+	assert_memory_not_equal(bytes.data + offset, by.data, by.size);
+	memcpy(bytes.data + offset, by.data, by.size);
+	refuses(ks_buffer_bytes(&bytes), words);
+}
+
+/* With one message replaced, or taken out when by is none. */
+static void refuses_replaced(const struct ks_plan13 *plan, uint8_t type, size_t nth, struct ks_bytes by,
+			     const char *words)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer changed = { 0 };
+
+	write_plan(plan, &bytes);
+	struct ks_bytes message = ks_transcript13_maker_find(ks_buffer_bytes(&bytes), type, nth);
+	assert_true(message.size > 0);
+	ks_transcript13_maker_replace(ks_buffer_bytes(&bytes), message, by, &changed);
+	refuses(ks_buffer_bytes(&changed), words);
+}
+
+/* With another body in one message. */
+static void refuses_body(const struct ks_plan13 *plan, uint8_t type, size_t nth, struct ks_bytes body,
+			 const char *words)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer message = { 0 };
+
+	ks_transcript13_maker_put_message(&message, type, body);
+	refuses_replaced(plan, type, nth, ks_buffer_bytes(&message), words);
+}
+
+static const struct ks_plan13 plain;
+static const struct ks_plan13 retried = { .with_retry = true };
+static const struct ks_plan13 retried_whole = { .with_first_hello = true };
+static const struct ks_plan13 later = { .is_asked_later = true };
+static const struct ks_plan13 always = { .is_asked_always = true };
+
+/* --- what it reads ----------------------------------------------------------------------------------------------- */
+
+static void test_transcript13_gives_suite_certificates_staple_and_signature(void **state)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+	struct ks_plan13 plan = { .n_issuers = 2, .server_certificate = TEXT("\x30\x03\x02\x01\x09") };
+	struct ks_transcript13 transcript = reads_plan(&plan, &bytes);
+
+	(void)state;
+	assert_int_equal(transcript.cipher_suite, 0x1301);
+	assert_int_equal(transcript.hash, KS_HASH_SHA256);
+	assert_int_equal(transcript.server.list.n, 3);
+	assert_true(ks_bytes_equal(transcript.server.list.items[0], plan.server_certificate));
+	assert_int_equal(transcript.server.list.items[2].data[4], 8);
+	assert_true(ks_bytes_equal(transcript.server.ocsp_response, TEXT("leaf")));
+	assert_int_equal(transcript.server_verify.scheme, 0x0804);
+	assert_true(ks_bytes_equal(transcript.server_verify.signature, TEXT("signature")));
+	assert_true(ks_bytes_equal(transcript.client_certificate, SOME_CERTIFICATE));
+	assert_false(transcript.is_post_handshake);
+	assert_int_equal(transcript.first_client_hello.size, 0);
+	assert_ptr_equal(transcript.up_to_server.data, bytes.data);
+	assert_int_equal(transcript.up_to_server.data[transcript.up_to_server.size], KS_PLAN13_CERTIFICATE_VERIFY);
+	assert_int_equal(transcript.up_to_client.size, bytes.size);
+}
+
+static void test_transcript13_reads_a_handshake_without_a_staple(void **state)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+	struct ks_plan13 plan = { WITHOUT(SERVER_LEAF, 5), .n_issuers = 1 };
+
+	(void)state;
+	/* The issuer's is not the leaf's. */
+	assert_int_equal(reads_plan(&plan, &bytes).server.ocsp_response.size, 0);
+}
+
+static void test_transcript13_reads_post_handshake_authentication(void **state)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer first = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer second = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer third = { 0 };
+	struct ks_plan13 silent = { .is_asked_always = true, .says_nothing_first = true };
+
+	(void)state;
+	assert_true(reads_plan(&later, &first).is_post_handshake);
+	assert_true(reads_plan(&always, &second).is_post_handshake);
+	struct ks_transcript13 transcript = reads_plan(&silent, &third);
+	assert_true(transcript.is_post_handshake);
+	assert_true(ks_bytes_equal(transcript.request.context, TEXT("context")));
+}
+
+static void test_transcript13_reads_a_sha384_suite(void **state)
+{
+	(void)state;
+	READS(.suite = 0x1302, .digest_size = 48);
+	READS(.suite = 0x1302, .digest_size = 48, .with_retry = true);
+	READS(.suite = 0x1303);
+}
+
+static void test_transcript13_tells_message_hash_from_a_whole_first_hello(void **state)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer hashed = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer whole = { 0 };
+	struct ks_transcript13 transcript = reads_plan(&retried, &hashed);
+
+	(void)state;
+	assert_int_equal(transcript.first_client_hello.size, 0);
+	assert_ptr_equal(transcript.up_to_client.data, hashed.data);
+	transcript = reads_plan(&retried_whole, &whole);
+	assert_ptr_equal(transcript.first_client_hello.data, whole.data);
+	assert_ptr_equal(transcript.up_to_client.data, whole.data + transcript.first_client_hello.size);
+	assert_ptr_equal(transcript.up_to_server.data, transcript.up_to_client.data);
+	assert_int_equal(transcript.first_client_hello.size + transcript.up_to_client.size, whole.size);
+}
+
+/* RFC 8446 section 4.4.1, with the digests made by another road. */
+static void test_transcript13_hash_puts_message_hash_for_a_whole_first_hello(void **state)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer hashed = { 0 };
+	struct ks_transcript13 transcript = reads_plan(&retried_whole, &bytes);
+	uint8_t first[32];
+	uint8_t expected[32];
+	uint8_t server[64];
+	uint8_t client[64];
+
+	(void)state;
+	assert_int_equal(ks_sha256(transcript.first_client_hello, first), 0);
+	ks_transcript13_maker_put_message(&hashed, KS_PLAN13_MESSAGE_HASH, ks_bytes(first, 32));
+	size_t head = hashed.size;
+	ks_buffer_put(&hashed, transcript.up_to_client);
+	assert_int_equal(ks_transcript13_hash(&transcript, server, client), 0);
+	assert_int_equal(ks_sha256(ks_buffer_bytes(&hashed), expected), 0);
+	assert_memory_equal(client, expected, 32);
+	assert_int_equal(ks_sha256(ks_bytes(hashed.data, head + transcript.up_to_server.size), expected), 0);
+	assert_memory_equal(server, expected, 32);
+}
+
+/* --- lengths ----------------------------------------------------------------------------------------------------- */
+
+/* Every message of the plan with each of its bytes left out once, and with one more at each place; its own length is
+ * corrected. Whatever is left in the message must not fit. */
+static void refuses_other_sizes(const struct ks_plan13 *plan, bool is_more)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+	struct ks_signable_refusal refusal;
+	struct ks_transcript13 transcript;
+
+	write_plan(plan, &bytes);
+	for (size_t at = 0; at < bytes.size;) {
+		size_t size = (size_t)bytes.data[at + 2] << 8 | bytes.data[at + 3];
+		for (size_t i = 0; i < size + is_more; i++) {
+			KS_CLEANUP(ks_buffer_deinit) struct ks_buffer changed = { 0 };
+			size_t place = at + 4 + i;
+			size_t new_size = is_more ? size + 1 : size - 1;
+			ks_buffer_put(&changed, ks_bytes(bytes.data, place));
+			if (is_more)
+				ks_buffer_put_u8(&changed, 0);
+			size_t rest = is_more ? place : place + 1;
+			ks_buffer_put(&changed, ks_bytes(bytes.data + rest, bytes.size - rest));
+			changed.data[at + 2] = (uint8_t)(new_size >> 8);
+			changed.data[at + 3] = (uint8_t)new_size;
+			if (read_exact(ks_buffer_bytes(&changed), &transcript, &refusal) == 0)
+				fail_msg("read with byte %zu of message %u %s", i, bytes.data[at],
+					 is_more ? "doubled" : "left out");
+		}
+		at += 4 + size;
+	}
+}
+
+static void test_transcript13_refuses_any_message_with_a_byte_more_or_less(void **state)
+{
+	static const struct ks_plan13 plans[] = {
+		{ .n_issuers = 2 },
+		{ .with_retry = true },
+		{ .with_first_hello = true },
+		{ .is_asked_always = true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
+		refuses_other_sizes(&plans[i], false);
+		refuses_other_sizes(&plans[i], true);
+	}
+}
+
+static void test_transcript13_refuses_any_beginning_of_a_transcript(void **state)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+
+	(void)state;
+	write_plan(&always, &bytes);
+	struct ks_transcript13 transcript = reads_plan(&plain, &(struct ks_buffer){ 0 });
+	struct ks_signable_refusal refusal;
+	for (size_t size = 0; size < bytes.size; size++) {
+		int r = read_exact(ks_bytes(bytes.data, size), &transcript, &refusal);
+		struct ks_bytes finished = ks_transcript13_maker_find(ks_buffer_bytes(&bytes), 15, 1);
+		/* It has a whole one in it: the handshake before the second request. */
+		if ((r == 0) != (size == (size_t)(finished.data - bytes.data)))
+			fail_msg("%zu of %zu bytes: %d", size, bytes.size, r);
+	}
+}
+
+static void test_transcript13_refuses_bytes_behind(void **state)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+
+	(void)state;
+	write_plan(&later, &bytes);
+	ks_buffer_put_u8(&bytes, 0);
+	refuses(ks_buffer_bytes(&bytes), "goes on for 1 bytes");
+}
+
+static void test_transcript13_refuses_wrong_lengths_by_name(void **state)
+{
+	(void)state;
+	refuses_body(&plain, KS_PLAN13_FINISHED, 0, TEXT("31 bytes, as no hash of TLS has"), "Finished has 31 bytes");
+	refuses_body(&later, KS_PLAN13_FINISHED, 1, TEXT("31 bytes, as no hash of TLS has"), "client's Finished has");
+	refuses_body(&retried, KS_PLAN13_MESSAGE_HASH, 0, TEXT("short"), "message_hash has 5 bytes");
+	refuses_body(&plain, KS_PLAN13_CERTIFICATE_VERIFY, 0, TEXT("\x08\x04\x00\x00"),
+		     "CertificateVerify has a wrong");
+	refuses_body(&plain, KS_PLAN13_CERTIFICATE_REQUEST, 0, TEXT("\x05"), "CertificateRequest has a wrong length");
+	refuses(TEXT("\x01\x00\x00\x05\x03\x03"), "longer than the rest");
+}
+
+/* --- the order --------------------------------------------------------------------------------------------------- */
+
+static void test_transcript13_refuses_any_message_left_out(void **state)
+{
+	static const struct ks_plan13 plans[] = { { .with_retry = true }, { .is_asked_always = true } };
+	struct ks_signable_refusal refusal;
+	struct ks_transcript13 transcript;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
+		KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+		write_plan(&plans[i], &bytes);
+		for (size_t at = 0; at < bytes.size;) {
+			KS_CLEANUP(ks_buffer_deinit) struct ks_buffer less = { 0 };
+			KS_CLEANUP(ks_buffer_deinit) struct ks_buffer twice = { 0 };
+			size_t size = 4 + ((size_t)bytes.data[at + 2] << 8 | bytes.data[at + 3]);
+			struct ks_bytes message = ks_bytes(bytes.data + at, size);
+			ks_transcript13_maker_replace(ks_buffer_bytes(&bytes), message, KS_BYTES_NONE, &less);
+			if (read_exact(ks_buffer_bytes(&less), &transcript, &refusal) == 0)
+				fail_msg("read without its message of type %u", message.data[0]);
+			ks_transcript13_maker_replace(ks_buffer_bytes(&bytes), ks_bytes(message.data, 0), message,
+						      &twice);
+			if (read_exact(ks_buffer_bytes(&twice), &transcript, &refusal) == 0)
+				fail_msg("read with two messages of type %u", message.data[0]);
+			at += size;
+		}
+	}
+}
+
+static void test_transcript13_says_what_is_in_the_wrong_place(void **state)
+{
+	(void)state;
+	refuses(KS_BYTES_NONE, "ends where the client's ClientHello should be");
+	refuses_replaced(&plain, KS_PLAN13_CERTIFICATE, 0, KS_BYTES_NONE,
+			 "has a CertificateVerify where the server's Certificate should be");
+	refuses_replaced(&plain, KS_PLAN13_FINISHED, 0, TEXT("\x04\x00\x00\x00"), "has a NewSessionTicket where");
+	refuses_replaced(&plain, KS_PLAN13_FINISHED, 0, TEXT("\x63\x00\x00\x00"), "an unknown message (type 99)");
+	refuses_replaced(&plain, KS_PLAN13_CERTIFICATE, 1, TEXT("\x05\x00\x00\x00"), "has a EndOfEarlyData where");
+	refuses_replaced(&later, KS_PLAN13_CERTIFICATE_REQUEST, 0, KS_BYTES_NONE,
+			 "has a Certificate where the server's CertificateRequest should be");
+}
+
+static void test_transcript13_refuses_a_transcript_without_any_request(void **state)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+
+	(void)state;
+	write_plan(&plain, &bytes);
+	struct ks_bytes request = ks_transcript13_maker_find(ks_buffer_bytes(&bytes), KS_PLAN13_CERTIFICATE_REQUEST, 0);
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer changed = { 0 };
+	ks_transcript13_maker_replace(ks_buffer_bytes(&bytes), request, KS_BYTES_NONE, &changed);
+	refuses(ks_buffer_bytes(&changed), "has a Certificate where the client's Finished should be");
+}
+
+static void test_transcript13_never_misreads_compressed_certificates(void **state)
+{
+	(void)state;
+	refuses_replaced(&plain, KS_PLAN13_CERTIFICATE, 0, TEXT("\x19\x00\x00\x03\x00\x02\x00"),
+			 "the server's certificate is compressed");
+	refuses_replaced(&plain, KS_PLAN13_CERTIFICATE, 1, TEXT("\x19\x00\x00\x03\x00\x02\x00"),
+			 "the client's certificate is compressed");
+}
+
+/* --- ClientHello ------------------------------------------------------------------------------------------------- */
+
+static void test_transcript13_refuses_a_client_that_does_not_offer_tls13(void **state)
+{
+	(void)state;
+	REFUSES("does not offer TLS 1.3", WITHOUT(CLIENT_HELLO, 43));
+	REFUSES("does not offer TLS 1.3", WITH(CLIENT_HELLO, 43, TEXT("\x04\x03\x03\x7f\x1c")));
+	refuses_patched(&plain, KS_PLAN13_CLIENT_HELLO, 0, AT_VERSION, TEXT("\x03\x04"), "says version 0x0304");
+}
+
+static void test_transcript13_refuses_a_client_that_offers_compression(void **state)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer changed = { 0 };
+
+	(void)state;
+	write_plan(&plain, &bytes);
+	assert_memory_equal(bytes.data + AT_COMPRESSIONS, "\x01\x00", 2);
+	ks_buffer_put(&changed, ks_bytes(bytes.data, AT_COMPRESSIONS));
+	ks_buffer_put(&changed, TEXT("\x02\x01"));
+	ks_buffer_put(&changed, ks_bytes(bytes.data + AT_COMPRESSIONS + 1, bytes.size - AT_COMPRESSIONS - 1));
+	size_t size = ((size_t)bytes.data[2] << 8 | bytes.data[3]) + 1;
+	changed.data[2] = (uint8_t)(size >> 8);
+	changed.data[3] = (uint8_t)size;
+	refuses(ks_buffer_bytes(&changed), "which TLS 1.3 forbids");
+}
+
+static void test_transcript13_refuses_a_pre_shared_key_that_is_not_last(void **state)
+{
+	static const char keys[] = "\x00\x0a\x00\x04tick\x00\x00\x00\x00\x00\x21\x20"
+				   "a binder is a hash of 32 bytes..";
+
+	(void)state;
+	READS(WITH(CLIENT_HELLO, 41, TEXT(keys))); /* offered and not taken */
+	REFUSES("is not its last extension", .edits = { { KS_PLAN13_IN_CLIENT_HELLO, 41, false, TEXT(keys) },
+							{ KS_PLAN13_IN_CLIENT_HELLO, 57, false, TEXT("more") } });
+}
+
+/* --- ServerHello ------------------------------------------------------------------------------------------------- */
+
+static void test_transcript13_refuses_resumed_sessions(void **state)
+{
+	static const char keys[] = "\x00\x0a\x00\x04tick\x00\x00\x00\x00\x00\x21\x20"
+				   "a binder is a hash of 32 bytes..";
+
+	(void)state;
+	REFUSES("the session was resumed", .edits = { { KS_PLAN13_IN_CLIENT_HELLO, 41, false, TEXT(keys) },
+						      { KS_PLAN13_IN_SERVER_HELLO, 41, false, TEXT("\x00\x00") } });
+	REFUSES("the session was resumed", .is_asked_later = true,
+		.edits = { { KS_PLAN13_IN_CLIENT_HELLO, 41, false, TEXT(keys) },
+			   { KS_PLAN13_IN_SERVER_HELLO, 41, false, TEXT("\x00\x00") } });
+}
+
+static void test_transcript13_refuses_other_versions(void **state)
+{
+	(void)state;
+	REFUSES("did not choose TLS 1.3", WITHOUT(SERVER_HELLO, 43));
+	REFUSES("chose version 0x7f1c", WITH(SERVER_HELLO, 43, TEXT("\x7f\x1c")));
+	REFUSES("chose version 0x0303", WITH(RETRY, 43, TEXT("\x03\x03")), .with_retry = true);
+	refuses_patched(&plain, KS_PLAN13_SERVER_HELLO, 0, AT_VERSION, TEXT("\xfe\xfd"), "says version 0xfefd");
+}
+
+static void test_transcript13_refuses_an_answer_to_another_hello(void **state)
+{
+	(void)state;
+	refuses_patched(&plain, KS_PLAN13_SERVER_HELLO, 0, AT_SESSION_ID, TEXT("x"),
+			"ServerHello does not repeat the client's legacy_session_id");
+	refuses_patched(&retried, KS_PLAN13_SERVER_HELLO, 0, AT_SESSION_ID, TEXT("x"),
+			"HelloRetryRequest does not repeat the client's legacy_session_id");
+}
+
+static void test_transcript13_refuses_suites_unknown_or_not_offered(void **state)
+{
+	(void)state;
+	REFUSES("0xc02b is not one of TLS 1.3", .suite = 0xc02b);
+	REFUSES("0x1304, which the client did not offer", .suite = 0x1304);
+	refuses_patched(&plain, KS_PLAN13_SERVER_HELLO, 0, AT_COMPRESSION, TEXT("\x01"), "chose to compress");
+}
+
+static void test_transcript13_refuses_answers_nobody_asked_for(void **state)
+{
+	(void)state;
+	REFUSES("the ServerHello has the extension 4711, which nobody", WITH(SERVER_HELLO, 4711, KS_BYTES_NONE));
+	REFUSES("HelloRetryRequest has the extension 4711", WITH(RETRY, 4711, KS_BYTES_NONE), .with_retry = true);
+	REFUSES("EncryptedExtensions has the extension 28", WITH(ENCRYPTED, 28, TEXT("\x40\x00")));
+	REFUSES("Certificate has the extension 4711", WITH(SERVER_LEAF, 4711, KS_BYTES_NONE));
+	REFUSES("Certificate has the extension 4711", WITH(SERVER_ISSUER, 4711, KS_BYTES_NONE), .n_issuers = 1);
+	REFUSES("Certificate has the extension 4711", WITH(CLIENT_LEAF, 4711, KS_BYTES_NONE));
+	READS(.edits = { { KS_PLAN13_IN_CLIENT_HELLO, 4711, false, TEXT("?") },
+			 { KS_PLAN13_IN_ENCRYPTED, 4711, false, TEXT("!") } });
+	READS(WITH(CLIENT_LEAF, 5, TEXT("\x01\x00\x00\x01x")));
+}
+
+static void test_transcript13_refuses_extensions_out_of_place(void **state)
+{
+	(void)state;
+	REFUSES("signature_algorithms must not be in the ServerHello",
+		WITH(SERVER_HELLO, 13, TEXT("\x00\x02\x04\x03")));
+	REFUSES("pre_shared_key must not be in the HelloRetryRequest", WITH(RETRY, 41, TEXT("\x00\x00")),
+		.with_retry = true);
+	REFUSES("key_share must not be in the EncryptedExtensions", WITH(ENCRYPTED, 51, TEXT("\x00\x1d\x00\x01x")));
+	REFUSES("supported_groups must not be in the CertificateRequest", WITH(REQUEST, 10, TEXT("\x00\x02\x00\x1d")));
+	REFUSES("server_name must not be in the Certificate", WITH(SERVER_LEAF, 0, KS_BYTES_NONE));
+	REFUSES("ec_point_formats must not be in the EncryptedExtensions", WITH(ENCRYPTED, 11, TEXT("\x01\x00")));
+}
+
+static void test_transcript13_reads_known_extensions_to_their_ends(void **state)
+{
+	static const struct {
+		enum ks_plan13_place place;
+		uint16_t type;
+		const char *body;
+		size_t size;
+	} wrong[] = {
+		{ KS_PLAN13_IN_CLIENT_HELLO, 44, "\x00\x00", 2 },
+		{ KS_PLAN13_IN_CLIENT_HELLO, 42, "x", 1 },
+		{ KS_PLAN13_IN_CLIENT_HELLO, 47, "\x00\x03\x00\x02x", 5 },
+		{ KS_PLAN13_IN_CLIENT_HELLO, 51, "\x00\x05\x00\x1d\x00\x02x", 7 },
+		{ KS_PLAN13_IN_CLIENT_HELLO, 34, "\x00\x01\x04", 3 },
+		{ KS_PLAN13_IN_SERVER_HELLO, 51, "\x00\x1d\x00\x02x", 5 },
+		{ KS_PLAN13_IN_SERVER_HELLO, 51, "\x00\x1d\x00\x00", 4 },
+		{ KS_PLAN13_IN_SERVER_HELLO, 43, "\x03\x04\x00", 3 },
+		{ KS_PLAN13_IN_ENCRYPTED, 0, "x", 1 },
+		{ KS_PLAN13_IN_ENCRYPTED, 10, "\x00\x03\x00\x1d\x00", 5 },
+		{ KS_PLAN13_IN_ENCRYPTED, 16, "\x00\x04\x02h2", 5 },
+		{ KS_PLAN13_IN_REQUEST, 13, "\x00\x00", 2 },
+		{ KS_PLAN13_IN_REQUEST, 13, "\x00\x03\x04\x03\x08", 5 },
+		{ KS_PLAN13_IN_REQUEST, 47, "\x00\x00", 2 },
+		{ KS_PLAN13_IN_REQUEST, 48, "\x00\x04\x03oid", 6 },
+		{ KS_PLAN13_IN_SERVER_LEAF, 5, "\x02\x00\x00\x01x", 5 },
+		{ KS_PLAN13_IN_SERVER_LEAF, 5, "\x01\x00\x00\x00", 4 },
+		{ KS_PLAN13_IN_SERVER_LEAF, 5, "\x01\x00\x00\x01xy", 6 },
+		{ KS_PLAN13_IN_SERVER_LEAF, 18, "\x00\x00", 2 },
+		{ KS_PLAN13_IN_SERVER_LEAF, 18, "\x00\x03\x00\x02x", 5 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		REFUSES("has a wrong length inside",
+			.edits = { { wrong[i].place, wrong[i].type, false, ks_bytes(wrong[i].body, wrong[i].size) } });
+	REFUSES("EncryptedExtensions has the extension 4711 twice",
+		.edits = { { KS_PLAN13_IN_CLIENT_HELLO, 4711, false, TEXT("?") },
+			   { KS_PLAN13_IN_ENCRYPTED, 4711, false, TEXT("!") },
+			   { KS_PLAN13_IN_ENCRYPTED, 4711, false, TEXT("!") } });
+}
+
+static void test_transcript13_refuses_key_shares_that_do_not_meet(void **state)
+{
+	(void)state;
+	REFUSES("has no key share", WITHOUT(SERVER_HELLO, 51));
+	REFUSES("a group for which the client sent none", WITH(SERVER_HELLO, 51, TEXT("\x00\x17\x00\x05other")));
+}
+
+/* --- HelloRetryRequest ------------------------------------------------------------------------------------------- */
+
+static void test_transcript13_refuses_a_retry_in_the_wrong_place(void **state)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer twice = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer only = { 0 };
+
+	(void)state;
+	write_plan(&retried, &bytes);
+	struct ks_bytes all = ks_buffer_bytes(&bytes);
+	struct ks_bytes retry = ks_transcript13_maker_find(all, KS_PLAN13_SERVER_HELLO, 0);
+	struct ks_bytes server = ks_transcript13_maker_find(all, KS_PLAN13_SERVER_HELLO, 1);
+	/* a second one, where the ServerHello should be */
+	ks_transcript13_maker_replace(all, server, retry, &twice);
+	refuses(ks_buffer_bytes(&twice), "has a HelloRetryRequest where its ServerHello should be");
+	/* a ServerHello after message_hash */
+	ks_transcript13_maker_replace(all, retry, server, &only);
+	refuses(ks_buffer_bytes(&only), "no HelloRetryRequest after its message_hash");
+	/* no hello before it, hashed or whole */
+	refuses(ks_bytes(retry.data, (size_t)(all.data + all.size - retry.data)),
+		"has a ServerHello where the client's ClientHello should be");
+	refuses_replaced(&retried, KS_PLAN13_SERVER_HELLO, 0, KS_BYTES_NONE,
+			 "has a ClientHello where the server's ServerHello should be");
+}
+
+static void test_transcript13_refuses_a_retry_that_asks_for_nothing(void **state)
+{
+	(void)state;
+	REFUSES("asks for no change", .with_retry = true,
+		.edits = { { KS_PLAN13_IN_RETRY, 51, true, KS_BYTES_NONE },
+			   { KS_PLAN13_IN_RETRY, 44, true, KS_BYTES_NONE },
+			   { KS_PLAN13_IN_CLIENT_HELLO, 44, true, KS_BYTES_NONE } });
+	READS(.with_retry = true, .edits = { { KS_PLAN13_IN_RETRY, 51, true, KS_BYTES_NONE } });
+	READS(.with_retry = true, .edits = { { KS_PLAN13_IN_RETRY, 44, true, KS_BYTES_NONE },
+					     { KS_PLAN13_IN_CLIENT_HELLO, 44, true, KS_BYTES_NONE } });
+}
+
+static void test_transcript13_refuses_a_cookie_of_somebody_else(void **state)
+{
+	(void)state;
+	REFUSES("does not have the HelloRetryRequest's cookie", .with_retry = true,
+		WITH(CLIENT_HELLO, 44, TEXT("\x00\x05other")));
+	REFUSES("has the extension 44, which nobody asked for", .with_retry = true, WITHOUT(CLIENT_HELLO, 44));
+	REFUSES("no HelloRetryRequest gave it one", WITH(CLIENT_HELLO, 44, TEXT("\x00\x05other")));
+}
+
+static void test_transcript13_refuses_a_share_that_the_retry_did_not_ask_for(void **state)
+{
+	(void)state;
+	REFUSES("does not have the key share", .with_retry = true, WITH(RETRY, 51, TEXT("\x00\x18")));
+	REFUSES("does not have the key share", .with_retry = true,
+		WITH(CLIENT_HELLO, 51, TEXT("\x00\x0a\x00\x17\x00\x01x\x00\x1d\x00\x01y")));
+	REFUSES("announces early data", .with_retry = true, WITH(CLIENT_HELLO, 42, KS_BYTES_NONE));
+}
+
+static void test_transcript13_refuses_another_suite_after_a_retry(void **state)
+{
+	(void)state;
+	refuses_patched(&retried, KS_PLAN13_SERVER_HELLO, 1, AT_SUITE, TEXT("\x13\x03"),
+			"another cipher suite than the HelloRetryRequest");
+}
+
+static void test_transcript13_refuses_two_hellos_of_different_handshakes(void **state)
+{
+	static const char words[] = "are of different handshakes";
+
+	(void)state;
+	refuses_patched(&retried_whole, KS_PLAN13_CLIENT_HELLO, 0, AT_RANDOM, TEXT("x"), words);
+	refuses_patched(&retried_whole, KS_PLAN13_CLIENT_HELLO, 0, AT_SESSION_ID, TEXT("x"), words);
+	refuses_patched(&retried_whole, KS_PLAN13_CLIENT_HELLO, 0, AT_SUITES, TEXT("\x1a\x1a"), words);
+	REFUSES(words, .with_first_hello = true,
+		WITH(FIRST_HELLO, 0,
+		     TEXT("\x00\x0f\x00\x00\x0c"
+			  "evil.example")));
+	REFUSES(words, .with_first_hello = true, WITHOUT(FIRST_HELLO, 0));
+	REFUSES(words, .with_first_hello = true, WITH(FIRST_HELLO, 13, TEXT("\x00\x02\x04\x03")));
+	REFUSES(words, .with_first_hello = true, WITH(FIRST_HELLO, 43, TEXT("\x02\x03\x04")));
+	refuses_patched(&retried_whole, KS_PLAN13_CLIENT_HELLO, 0, AT_VERSION, TEXT("\x03\x02"), "says version 0x0302");
+}
+
+/* --- the other messages ------------------------------------------------------------------------------------------ */
+
+static void test_transcript13_refuses_raw_public_keys(void **state)
+{
+	(void)state;
+	REFUSES("the server shows something else than X.509",
+		.edits = { { KS_PLAN13_IN_CLIENT_HELLO, 20, false, TEXT("\x01\x02") },
+			   { KS_PLAN13_IN_ENCRYPTED, 20, false, TEXT("\x02") } });
+	REFUSES("the client shows something else than X.509",
+		.edits = { { KS_PLAN13_IN_CLIENT_HELLO, 19, false, TEXT("\x01\x02") },
+			   { KS_PLAN13_IN_ENCRYPTED, 19, false, TEXT("\x02") } });
+	READS(.edits = { { KS_PLAN13_IN_CLIENT_HELLO, 20, false, TEXT("\x02\x02\x00") },
+			 { KS_PLAN13_IN_ENCRYPTED, 20, false, TEXT("\x00") } });
+}
+
+static void test_transcript13_refuses_early_data_without_a_session(void **state)
+{
+	(void)state;
+	REFUSES("early data", .edits = { { KS_PLAN13_IN_CLIENT_HELLO, 42, false, KS_BYTES_NONE },
+					 { KS_PLAN13_IN_ENCRYPTED, 42, false, KS_BYTES_NONE } });
+}
+
+static void test_transcript13_refuses_delegated_credentials(void **state)
+{
+	(void)state;
+	REFUSES("delegated credential", .edits = { { KS_PLAN13_IN_CLIENT_HELLO, 34, false, TEXT("\x00\x02\x04\x03") },
+						   { KS_PLAN13_IN_SERVER_LEAF, 34, false, TEXT("x") } });
+}
+
+static void test_transcript13_refuses_contexts_that_do_not_fit(void **state)
+{
+	static const char request[] = "\x01x\x00\x08\x00\x0d\x00\x04\x00\x02\x04\x03";
+	static const char no_context[] = "\x00\x00\x08\x00\x0d\x00\x04\x00\x02\x04\x03";
+
+	(void)state;
+	refuses_body(&plain, KS_PLAN13_CERTIFICATE_REQUEST, 0, TEXT(request), "in the handshake has a context");
+	refuses_body(&later, KS_PLAN13_CERTIFICATE_REQUEST, 0, TEXT(no_context), "after the handshake has no context");
+	refuses_body(&later, KS_PLAN13_CERTIFICATE_REQUEST, 0, TEXT(request),
+		     "client's Certificate has another context");
+	refuses_body(&plain, KS_PLAN13_CERTIFICATE, 0,
+		     TEXT("\x01x\x00\x00\x0a\x00\x00\x05\x30\x03\x02\x01\x07\x00\x00"),
+		     "server's Certificate has another context");
+}
+
+static void test_transcript13_refuses_a_request_without_schemes(void **state)
+{
+	(void)state;
+	REFUSES("does not say which signatures", WITHOUT(REQUEST, 13));
+	REFUSES("does not say which signatures", WITHOUT(LATER_REQUEST, 13), .is_asked_later = true);
+}
+
+static void test_transcript13_refuses_a_later_request_that_nobody_offered(void **state)
+{
+	(void)state;
+	REFUSES("did not offer to be asked", WITHOUT(CLIENT_HELLO, 49), .is_asked_later = true);
+	READS(WITHOUT(CLIENT_HELLO, 49));
+}
+
+static void test_transcript13_refuses_certificates_that_are_none_or_too_many(void **state)
+{
+	(void)state;
+	refuses_body(&plain, KS_PLAN13_CERTIFICATE, 0, TEXT("\x00\x00\x00\x00"), "the server's Certificate is empty");
+	refuses_body(&plain, KS_PLAN13_CERTIFICATE, 1, TEXT("\x00\x00\x00\x00"), "the client's Certificate is empty");
+	REFUSES("an element that is not a certificate", .server_certificate = TEXT("\x30\x04\x02\x01\x07"));
+	REFUSES("an element that is not a certificate", .client_certificate = TEXT("\x31\x03\x02\x01\x07"));
+	READS(.n_issuers = KS_PROOF_CERTIFICATES_MAX - 1);
+	REFUSES("the server shows more than 10 certificates", .n_issuers = KS_PROOF_CERTIFICATES_MAX);
+}
+
+/* --- real ones --------------------------------------------------------------------------------------------------- */
+
+static void read_file(const char *name, struct ks_buffer *out)
+{
+	char path[512];
+
+	(void)snprintf(path, sizeof(path), CORPUS "/%s", name);
+	FILE *file = fopen(path, "rb");
+	assert_non_null(file);
+	uint8_t *room = ks_buffer_reserve(out, 65536);
+	assert_non_null(room);
+	ks_buffer_grow(out, fread(room, 1, 65536, file));
+	(void)fclose(file);
+}
+
+/* The server's signature is good over the hash as it was read here: nothing says it better that all was read right. */
+static void verify_server(const char *name, const struct ks_transcript13 *transcript)
+{
+	uint8_t input[64 + 34 + 64] = { 0 };
+	uint8_t client[64];
+	struct ks_bytes spki;
+	struct ks_public_key *key;
+
+	memset(input, ' ', 64);
+	memcpy(input + 64, "TLS 1.3, server CertificateVerify", 34);
+	assert_int_equal(ks_transcript13_hash(transcript, input + 98, client), 0);
+	assert_int_equal(ks_spki_of_certificate(transcript->server.list.items[0], &spki), 0);
+	assert_int_equal(ks_public_key_new(spki, &key), 0);
+	if (ks_public_key_verify(key, ks_scheme_find(transcript->server_verify.scheme),
+				 ks_bytes(input, 98 + ks_hash_size(transcript->hash)),
+				 transcript->server_verify.signature) < 0)
+		fail_msg("%s: the server's signature does not fit", name);
+	ks_public_key_free(key);
+}
+
+static void read_real(const char *name)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+	struct ks_transcript13 transcript;
+	struct ks_signable_refusal refusal;
+
+	read_file(name, &bytes);
+	int r = ks_transcript13_read(ks_buffer_bytes(&bytes), &transcript, &refusal);
+	if (strstr(name, "resumed")) {
+		assert_true(r < 0 && strstr(refusal.text, "the session was resumed"));
+		return;
+	}
+	if (r < 0)
+		fail_msg("%s: %s", name, refusal.text);
+	verify_server(name, &transcript);
+	assert_int_equal(transcript.is_post_handshake, strstr(name, "asked-later") != NULL);
+	assert_int_equal(transcript.first_client_hello.size > 0, strstr(name, "retry") != NULL);
+	assert_int_equal(transcript.hash == KS_HASH_SHA384, strstr(name, "sha256-suite") == NULL);
+	assert_int_equal(transcript.server.ocsp_response.size > 0, strstr(name, "staple") != NULL);
+}
+
+static void test_transcript13_reads_what_other_implementations_sign(void **state)
+{
+	DIR *folder = opendir(CORPUS);
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(folder);
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+		if (strncmp(entry->d_name, "real-", 5) == 0) {
+			read_real(entry->d_name);
+			n++;
+		}
+	}
+	(void)closedir(folder);
+	assert_true(n >= 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_transcript13_gives_suite_certificates_staple_and_signature),
+		cmocka_unit_test(test_transcript13_reads_a_handshake_without_a_staple),
+		cmocka_unit_test(test_transcript13_reads_post_handshake_authentication),
+		cmocka_unit_test(test_transcript13_reads_a_sha384_suite),
+		cmocka_unit_test(test_transcript13_tells_message_hash_from_a_whole_first_hello),
+		cmocka_unit_test(test_transcript13_hash_puts_message_hash_for_a_whole_first_hello),
+		cmocka_unit_test(test_transcript13_refuses_any_message_with_a_byte_more_or_less),
+		cmocka_unit_test(test_transcript13_refuses_any_beginning_of_a_transcript),
+		cmocka_unit_test(test_transcript13_refuses_bytes_behind),
+		cmocka_unit_test(test_transcript13_refuses_wrong_lengths_by_name),
+		cmocka_unit_test(test_transcript13_refuses_any_message_left_out),
+		cmocka_unit_test(test_transcript13_says_what_is_in_the_wrong_place),
+		cmocka_unit_test(test_transcript13_refuses_a_transcript_without_any_request),
+		cmocka_unit_test(test_transcript13_never_misreads_compressed_certificates),
+		cmocka_unit_test(test_transcript13_refuses_a_client_that_does_not_offer_tls13),
+		cmocka_unit_test(test_transcript13_refuses_a_client_that_offers_compression),
+		cmocka_unit_test(test_transcript13_refuses_a_pre_shared_key_that_is_not_last),
+		cmocka_unit_test(test_transcript13_refuses_resumed_sessions),
+		cmocka_unit_test(test_transcript13_refuses_other_versions),
+		cmocka_unit_test(test_transcript13_refuses_an_answer_to_another_hello),
+		cmocka_unit_test(test_transcript13_refuses_suites_unknown_or_not_offered),
+		cmocka_unit_test(test_transcript13_refuses_answers_nobody_asked_for),
+		cmocka_unit_test(test_transcript13_refuses_extensions_out_of_place),
+		cmocka_unit_test(test_transcript13_reads_known_extensions_to_their_ends),
+		cmocka_unit_test(test_transcript13_refuses_key_shares_that_do_not_meet),
+		cmocka_unit_test(test_transcript13_refuses_a_retry_in_the_wrong_place),
+		cmocka_unit_test(test_transcript13_refuses_a_retry_that_asks_for_nothing),
+		cmocka_unit_test(test_transcript13_refuses_a_cookie_of_somebody_else),
+		cmocka_unit_test(test_transcript13_refuses_a_share_that_the_retry_did_not_ask_for),
+		cmocka_unit_test(test_transcript13_refuses_another_suite_after_a_retry),
+		cmocka_unit_test(test_transcript13_refuses_two_hellos_of_different_handshakes),
+		cmocka_unit_test(test_transcript13_refuses_raw_public_keys),
+		cmocka_unit_test(test_transcript13_refuses_early_data_without_a_session),
+		cmocka_unit_test(test_transcript13_refuses_delegated_credentials),
+		cmocka_unit_test(test_transcript13_refuses_contexts_that_do_not_fit),
+		cmocka_unit_test(test_transcript13_refuses_a_request_without_schemes),
+		cmocka_unit_test(test_transcript13_refuses_a_later_request_that_nobody_offered),
+		cmocka_unit_test(test_transcript13_refuses_certificates_that_are_none_or_too_many),
+		cmocka_unit_test(test_transcript13_reads_what_other_implementations_sign),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
