@@ -322,14 +322,20 @@ static void ask_now(SSL *server)
 }
 
 /* A session of a connection of its own, in which nobody asks for a certificate. Given. */
-static SSL_SESSION *make_session(SSL_CTX *client_context, SSL_CTX *server_context)
+static SSL_SESSION *make_session(const struct ks_handshake_setup *setup, SSL_CTX *client_context,
+				 SSL_CTX *server_context)
 {
 	KS_CLEANUP(SSL_freep) SSL *client = SSL_new(client_context);
 	KS_CLEANUP(SSL_freep) SSL *server = SSL_new(server_context);
 
+	if (setup->server_name)
+		assert_int_equal(SSL_set_tlsext_host_name(client, setup->server_name), 1);
 	connect_ends(client, server);
 	take_turns(client, server);
 	assert_true(SSL_SESSION_is_resumable(SSL_get0_session(client)));
+	/* A connection that ends without a word takes its session with it. */
+	SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_set_shutdown(server, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	return SSL_get1_session(client);
 }
 
@@ -373,7 +379,7 @@ void ks_handshake_run(const struct ks_handshake_setup *setup, struct ks_handshak
 	if (setup->server_name)
 		assert_int_equal(SSL_set_tlsext_host_name(client, setup->server_name), 1);
 	if (setup->resumes) {
-		SSL_SESSION *session = make_session(client_context, server_context);
+		SSL_SESSION *session = make_session(setup, client_context, server_context);
 		assert_int_equal(SSL_set_session(client, session), 1);
 		SSL_SESSION_free(session);
 	}
