@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the corpora of the fuzz targets certificate_verify13 and certificate, and the files refused-*.bin of
-transcript12 (its real-*.bin are record_transcripts.py's, and must be there). The files are committed; this script is
-for changing them. Needs openssl.
+"""Writes the corpora of the fuzz targets certificate_verify13, certificate and server_claim, and the files refused-*.bin
+of transcript12 and transcript13 (their real-*.bin are record_transcripts.py's, and must be there). The files are
+committed; this script is for changing them. Needs openssl.
 
     make_tls_corpus.py tests/fuzz/corpus
 """
@@ -82,6 +82,69 @@ def refused12(folder):
                                               bytes.fromhex("0b000003000000"), key])
 
 
+# --- transcripts of TLS 1.3 ------------------------------------------------------------------------------------------
+
+def refused13(folder):
+    joined = b"".join
+    plain = (folder / "real-openssl-staple.bin").read_bytes()
+    hello, answer, encrypted, request, certificate, verify, finished, client = messages_of(plain)
+    retried = (folder / "real-openssl-retry.bin").read_bytes()
+    first, retry, second, *rest = messages_of(retried)
+    later = (folder / "real-openssl-asked-later.bin").read_bytes()
+    compressed = b"\x19\0\0\x0c\0\2\0\1\0\0\0\4none"
+    message_hash = b"\xfe\0\0\x20" + bytes(range(32))
+    yield "no-client-hello", plain[len(hello):]
+    yield "no-encrypted-extensions", joined([hello, answer, request, certificate, verify, finished, client])
+    yield "no-certificate-verify", joined([hello, answer, encrypted, request, certificate, finished, client])
+    yield "no-request", joined([hello, answer, encrypted, certificate, verify, finished, client])
+    yield "certificates-exchanged", joined([hello, answer, encrypted, request, client, verify, finished, certificate])
+    yield "compressed-server-certificate", joined([hello, answer, encrypted, request, compressed, verify, finished,
+                                                   client])
+    yield "compressed-client-certificate", plain[:-len(client)] + compressed
+    yield "end-of-early-data", plain[:-len(client)] + b"\5\0\0\0" + client
+    yield "goes-on-with-the-client-s-verify", plain + verify
+    yield "cut-off-in-the-client-certificate", plain[:-20]
+    yield "empty-client-certificate", plain[:-len(client)] + bytes.fromhex("0b00000400000000")
+    yield "retry-twice", joined([first, retry, second, retry, *rest])
+    yield "retry-as-server-hello", joined([first, retry, second, retry, *rest[1:]])
+    yield "retry-without-a-hello-before", joined([retry, second, *rest])
+    yield "message-hash-of-another-suite", joined([message_hash, retry, second, *rest])
+    yield "message-hash-without-retry", message_hash + plain
+    yield "later-request-before-finished", joined([*messages_of(later)[:-3], *messages_of(later)[-2:]])
+    yield "handshake-after-handshake", plain + plain
+    yield "tls-1.2-messages", (folder.parent / "transcript12" / "real-openssl-staple.bin").read_bytes()
+
+
+# --- handshakes with and without a server to prove -------------------------------------------------------------------
+
+def same_size(transcript, old, new):
+    assert transcript.count(old) and len(old) == len(new)
+    return transcript.replace(old, new, 1)
+
+
+def claims(corpus):
+    tls12, tls13 = corpus / "transcript12", corpus / "transcript13"
+    for name in ("openssl-staple", "gnutls-server-ecdhe-ecdsa", "nss-server-ecdhe-rsa", "gnutls-client-dhe-rsa"):
+        yield "tls12-" + name, (tls12 / f"real-{name}.bin").read_bytes()
+    for name in ("openssl-staple", "openssl-retry", "openssl-asked-later", "gnutls-client", "gnutls-server-asked-later",
+                 "nss-client-sha256-suite", "openssl-ed-server"):
+        yield "tls13-" + name, (tls13 / f"real-{name}.bin").read_bytes()
+    good12 = (tls12 / "real-openssl-staple.bin").read_bytes()
+    good13 = (tls13 / "real-openssl-staple.bin").read_bytes()
+    hello, answer = messages_of(good12)[:2]
+    yield "tls12-no-session-hash", (tls12 / "real-gnutls-server-no-session-hash.bin").read_bytes()
+    yield "tls12-static-rsa", (tls12 / "real-gnutls-server-static-rsa.bin").read_bytes()
+    yield "tls12-session-hash-of-the-client-alone", hello + same_size(answer, b"\0\x17\0\0", b"\0\x16\0\0") + \
+        good12[len(hello + answer):]
+    yield "tls12-downgrade-mark", hello + answer[:30] + b"DOWNGRD\1" + good12[len(hello) + 38:]
+    yield "tls13-resumed", (tls13 / "real-openssl-resumed-asked-later.bin").read_bytes()
+    for name, text in (("address", b"127.0.0.1"), ("upper-case", b"LOCALHOST"), ("dot-at-the-end", b"localhos.")):
+        yield "tls12-name-" + name, same_size(good12, b"localhost", text)
+        yield "tls13-name-" + name, same_size(good13, b"localhost", text)
+    shared = (tls13 / "real-openssl-p384-server.bin").read_bytes()
+    yield "tls13-scheme-not-offered", same_size(shared, b"\5\3", b"\5\4")
+
+
 # --- certificates ----------------------------------------------------------------------------------------------------
 
 REQUESTS = {
@@ -145,4 +208,7 @@ if __name__ == "__main__":
     write(corpus / "certificate_verify13", ((name + ".bin", text) for name, text in inputs13()))
     write(corpus / "transcript12", (("refused-" + name + ".bin", text) for name, text in
                                     refused12(corpus / "transcript12")))
+    write(corpus / "transcript13", (("refused-" + name + ".bin", text) for name, text in
+                                    refused13(corpus / "transcript13")))
+    write(corpus / "server_claim", ((name + ".bin", text) for name, text in claims(corpus)))
     write(corpus / "certificate", certificates())
