@@ -71,7 +71,7 @@ bool ks_names_is_simple(const char *label)
 			return false;
 		at += n;
 	}
-	return !ks_names_is_fingerprint(ks_bytes_text(label));
+	return strcmp(label, KS_NAMES_AUTO) != 0 && !ks_names_is_fingerprint(ks_bytes_text(label));
 }
 
 /* text in lower case, with '-' for every run of characters that a name must not have. */

@@ -26,8 +26,11 @@ struct ks_keyring_entry;
 int ks_names_assign(struct ks_keyring_entry *const *entries, size_t n, const struct ks_settings *settings)
 	KS_WARN_UNUSED;
 
+/* What clients call the best of all keys (client/choose.h): no key has this name. */
+#define KS_NAMES_AUTO "auto"
+
 /* May this label be a name as it stands: letters, digits and . _ @ + - only, no '-' first, at most 64 bytes, nothing
- * that could be a fingerprint? */
+ * that could be a fingerprint or the best of all? */
 bool ks_names_is_simple(const char *label);
 
 /* Eight or more hex digits and nothing else. */

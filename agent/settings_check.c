@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "agent/names.h"
 #include "agent/settings_private.h"
 #include "agent/settings_profile.h"
 #include "lib/base/spelling.h"
@@ -78,6 +79,9 @@ static void check_key(const struct ks_settings_section *section, const struct ks
 	char what[128];
 	size_t n_criteria = 0;
 
+	if (strcmp(section->name, KS_NAMES_AUTO) == 0)
+		ks_settings_report_add(report, &section->origin, head(section, what, sizeof(what)),
+				       "expected another name: \"" KS_NAMES_AUTO "\" means the best of all keys");
 	for (size_t i = 0; i < KS_RULED_N_CRITERIA; i++)
 		n_criteria += section->values[i].text ? 1 : 0;
 	if (n_criteria == 0)

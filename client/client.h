@@ -60,7 +60,7 @@ struct ks_client_identity {
 	struct ks_buffer buffer; /* owned */
 };
 
-/* name as in GET. */
+/* name as in GET, or "auto": the best one, as client/choose.h finds it. */
 int ks_client_get(const char *name, struct ks_client_identity **ret_identity, struct ks_client_error *ret_error)
 	KS_WARN_UNUSED;
 int ks_client_get_at(enum ks_client_socket socket, const char *name, struct ks_client_identity **ret_identity,
@@ -83,6 +83,18 @@ int ks_client_list_news(enum ks_client_socket socket,
 /* The generation alone, for who has a list and asks whether it is still true. Makes the agent look for nothing. */
 int ks_client_generation(enum ks_client_socket socket, uint64_t *ret_generation, struct ks_client_error *ret_error)
 	KS_WARN_UNUSED;
+
+/* What the rules of keystay.conf say to a signature (EXPLAIN). Texts as the agent gave them: escape before showing. */
+struct ks_client_policy {
+	enum ks_verdict verdict; /* ALLOW, ASK or DENY */
+	char text[KS_TEXT_MAX];  /* why, one sentence */
+	char rule[513];          /* the rule that decides, or "" */
+	char key[257];           /* short name */
+};
+
+/* name as in GET; server is taken for proven, "" = none could be. Nobody is asked and nothing is signed. */
+int ks_client_explain(enum ks_client_socket socket, const char *name, const char *server, bool digest,
+		      struct ks_client_policy *ret_policy, struct ks_client_error *ret_error) KS_WARN_UNUSED;
 
 struct ks_client_sign {
 	enum ks_client_socket socket; /* SIGN, or MODULE */

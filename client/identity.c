@@ -7,7 +7,9 @@
 #include "client/client.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "client/choose.h"
 #include "client/error.h"
 #include "lib/base/cleanup.h"
 
@@ -65,6 +67,8 @@ static int check_chain(struct ks_bytes chain)
 int ks_client_get_at(enum ks_client_socket socket, const char *name, struct ks_client_identity **ret_identity,
 		     struct ks_client_error *ret_error)
 {
+	if (strcmp(name, KS_CHOOSE_AUTO) == 0)
+		return ks_choose_auto(socket, ret_identity, ret_error);
 	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
 	int r = ks_client_open(socket, &client, ret_error);
 	if (r < 0)

@@ -3,9 +3,7 @@
  * choose: which identity a server will take, for programs that leave the choice to the engine
  * (SSL_CTX_set_client_cert_engine(3)).
  *
- * Of all identities: one that has a certificate for TLS clients that is valid now, whose chain leads to a CA that the
- * server names (any, when it names none), whose key makes a signature that this connection knows; the one that stays
- * valid the longest comes first.
+ * Of all identities the best one for what the server asks (client/best.h): names of CAs, signature schemes, version.
  *
  * Runs in: any program that loads the engine.
  */

@@ -4,7 +4,7 @@
 
 #include "client/module/cryptoki.h"
 #include "client/module/mechanism.h"
-#include "client/module/x509.h"
+#include "client/x509.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/der.h"
 

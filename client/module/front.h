@@ -32,6 +32,7 @@ struct ks_slot {
 	char label[33]; /* of the token, cut to what CK_TOKEN_INFO has room for */
 	char serial[17];
 	bool present;
+	size_t place;   /* of its best key; slots are listed in this order */
 	bool seen;      /* while a list is taken over */
 	bool event;     /* present changed and C_WaitForSlotEvent has not told it yet */
 	bool logged_in; /* what the program believes; nothing depends on it */
@@ -46,6 +47,7 @@ struct ks_key {
 	struct ks_spki spki; /* borrows from spki_der */
 	bool digest;         /* key and socket allow SIGN_DIGEST */
 	uint32_t n_certificates;
+	size_t place; /* among all that are listed, the best one first (client/best.h) */
 	bool listed;
 	uint64_t fetched; /* generation of the list for which its certificates were asked for */
 };

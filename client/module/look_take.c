@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "client/module/padded.h"
-#include "client/module/x509.h"
+#include "client/x509.h"
 #include "client/sha256.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -76,6 +76,8 @@ int ks_listing_add(const struct ks_msg_identity *identity, void *userdata)
 		return KS_ERR_NO_MEMORY;
 	listing->rows = rows;
 	struct ks_listed row = { 0 };
+	const struct ks_best_asked asked = { .now_s = ks_clock_wall_s() };
+	ks_best_judge(identity, KS_BYTES_NONE, &asked, &row.best);
 	int r = name_token(identity, &row);
 	if (r < 0)
 		return r;
@@ -165,11 +167,13 @@ static struct ks_key *find_key(const struct ks_front *front, const struct ks_slo
 	return NULL;
 }
 
-static CK_RV take_row(struct ks_front *front, struct ks_listed *row, size_t *next)
+static CK_RV take_row(struct ks_front *front, struct ks_listed *row, size_t place, size_t *next)
 {
 	struct ks_slot *slot = find_slot(front, row);
 	if (!slot)
 		return CKR_HOST_MEMORY;
+	if (!slot->seen)
+		slot->place = place;
 	slot->seen = true;
 	struct ks_key *key = find_key(front, slot, row->key->spki_hash, next);
 	if (key) {
@@ -178,6 +182,7 @@ static CK_RV take_row(struct ks_front *front, struct ks_listed *row, size_t *nex
 		row->key->name = name;
 		key->digest = row->key->digest;
 		key->n_certificates = row->key->n_certificates;
+		key->place = place;
 		key->listed = true;
 		return CKR_OK;
 	}
@@ -186,6 +191,7 @@ static CK_RV take_row(struct ks_front *front, struct ks_listed *row, size_t *nex
 		return CKR_HOST_MEMORY;
 	row->key = NULL;
 	key->slot = slot;
+	key->place = place;
 	key->listed = true;
 	bool added = add_object(front, CKO_PRIVATE_KEY, slot, key) && add_object(front, CKO_PUBLIC_KEY, slot, key);
 	return added ? CKR_OK : CKR_HOST_MEMORY;
@@ -201,8 +207,10 @@ CK_RV ks_look_take_list(struct ks_front *front, struct ks_listing *listing)
 		front->slots[i]->seen = false;
 	for (size_t i = 0; i < front->n_keys; i++)
 		front->keys[i]->listed = false;
+	if (listing->n_rows > 0)
+		qsort(listing->rows, listing->n_rows, sizeof(listing->rows[0]), ks_best_compare);
 	for (size_t i = 0; i < listing->n_rows; i++) {
-		CK_RV rv = take_row(front, &listing->rows[i], &next);
+		CK_RV rv = take_row(front, &listing->rows[i], i, &next);
 		if (rv != CKR_OK)
 			return rv;
 	}

@@ -9,14 +9,16 @@
  */
 #pragma once
 
+#include "client/best.h"
 #include "client/client.h"
 #include "client/module/front.h"
 
 /* What a list said: gathered without the lock. */
 struct ks_listed {
-	char *token;        /* owned: as struct ks_slot's identity */
-	char label[33];     /* of the token */
-	struct ks_key *key; /* owned, without slot */
+	struct ks_best best; /* first: rows are sorted by it */
+	char *token;         /* owned: as struct ks_slot's identity */
+	char label[33];      /* of the token */
+	struct ks_key *key;  /* owned, without slot */
 };
 
 struct ks_listing {

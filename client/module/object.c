@@ -140,8 +140,20 @@ static bool is_shown(const struct ks_front *front, const struct ks_object *objec
 	       (object->class != CKO_CERTIFICATE || object->generation == front->generation);
 }
 
-static CK_RV collect(const struct ks_front *front, struct ks_session *session, const CK_ATTRIBUTE *attributes,
-		     CK_ULONG count)
+/* Objects of a better key come first, those of issuers last, others as they came. */
+static int by_place(const void *a, const void *b, void *userdata)
+{
+	const struct ks_front *front = userdata;
+	const CK_OBJECT_HANDLE *left = a, *right = b;
+	const struct ks_key *one = ks_front_object(front, *left)->key, *other = ks_front_object(front, *right)->key;
+	size_t place = one ? one->place : SIZE_MAX, other_place = other ? other->place : SIZE_MAX;
+
+	if (place != other_place)
+		return place < other_place ? -1 : 1;
+	return *left < *right ? -1 : *left > *right ? 1 : 0;
+}
+
+static CK_RV collect(struct ks_front *front, struct ks_session *session, const CK_ATTRIBUTE *attributes, CK_ULONG count)
 {
 	CK_OBJECT_HANDLE *found = calloc(front->n_objects + 1, sizeof(*found));
 	size_t n = 0;
@@ -156,6 +168,7 @@ static CK_RV collect(const struct ks_front *front, struct ks_session *session, c
 		if (fits)
 			found[n++] = i + 1;
 	}
+	qsort_r(found, n, sizeof(*found), by_place, front);
 	free(session->found);
 	session->found = found;
 	session->n_found = n;

@@ -28,6 +28,20 @@ static CK_VERSION version(void)
 	return (CK_VERSION){ .major = 0, .minor = 0 };
 }
 
+/* Those with a token first, the one with the best key first of all; the others as they came. */
+static bool is_before(const struct ks_slot *a, const struct ks_slot *b)
+{
+	return a->present != b->present ? a->present : a->present && a->place < b->place;
+}
+
+/* A program that takes the first certificate it finds looks at slots in this order. A person has a handful. */
+static void sort_in(const struct ks_front *front, CK_SLOT_ID *slots, CK_ULONG n, const struct ks_slot *slot)
+{
+	for (; n > 0 && is_before(slot, ks_front_slot(front, slots[n - 1])); n--)
+		slots[n] = slots[n - 1];
+	slots[n] = slot->id;
+}
+
 static CK_RV list_slots(const struct ks_front *front, bool present_only, CK_SLOT_ID *slots, CK_ULONG *count)
 {
 	CK_ULONG n = 0, room = slots ? *count : 0;
@@ -36,7 +50,7 @@ static CK_RV list_slots(const struct ks_front *front, bool present_only, CK_SLOT
 		if (present_only && !front->slots[i]->present)
 			continue;
 		if (slots && n < room)
-			slots[n] = front->slots[i]->id;
+			sort_in(front, slots, n, front->slots[i]);
 		n++;
 	}
 	*count = n;

@@ -13,7 +13,7 @@
 
 #include "client/module/digest_info.h"
 #include "client/module/raw_signature.h"
-#include "client/module/x509.h"
+#include "client/x509.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/der.h"
 #include "lib/base/text.h"

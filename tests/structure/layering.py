@@ -24,22 +24,25 @@ ROOMS = {
     "client": {"lib/base", "lib/protocol"},
     "client/tap": {"lib/protocol"},
     "client/openssl": {"client", "client/tap", "lib/base", "lib/protocol"},
-    "client/engine": {"client", "lib/base", "lib/protocol"},
+    "client/tls": {"client", "lib/base", "lib/protocol"},
+    "client/engine": {"client", "client/tls", "lib/base", "lib/protocol"},
     "client/module": {"client", "lib/base", "lib/protocol"},
     "enrol": {"client", "lib/base", "lib/protocol"},
     "cli": {"client", "enrol", "lib/base", "lib/protocol"},
-    "tunnel": {"client", "lib/base", "lib/protocol"},
+    "tunnel": {"client", "client/tls", "lib/base", "lib/protocol"},
+    "explain": {"client", "client/tls", "tunnel", "lib/base", "lib/protocol"},
 }
 
 # Headers of libraries, by the first part of their path, and who may include them. Everything else with a slash must be
 # the C library's or the kernel's.
 EXTERNAL = {
-    "openssl": {"lib/tls", "agent", "pkcs11", "client/openssl", "client/engine", "client/tap", "tunnel", "cli"},
+    "openssl": {"lib/tls", "agent", "pkcs11", "client/openssl", "client/engine", "client/tap", "client/tls",
+                "tunnel", "explain", "cli"},
     "systemd": {"agent", "agent/helpers"},
     "p11-kit": {"pkcs11", "client/module"},
     "p11-kit-1": {"pkcs11"},
     "libp11.h": set(),
-    "jansson.h": {"cli"},
+    "jansson.h": {"cli", "explain"},
     "assuan.h": {"agent/helpers"},
     "seccomp.h": {"lib/base"},
     "dlfcn.h": {"pkcs11", "client/openssl"},

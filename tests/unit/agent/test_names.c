@@ -68,6 +68,7 @@ static void test_names_are_simple_labels(void **state)
 	};
 	static const char *const bad[] = {
 		"",
+		"auto",
 		"-a",
 		".a",
 		"a b",

@@ -48,6 +48,8 @@ static const struct mistake mistakes[] = {
 	{ "section_name_of_65_bytes", "[key \"1234567890123456789012345678901234567890123456789012345678901234X\"]\n",
 	  "f:1: [key \"NAME\"]: expected a name of 1 to 64 bytes without \"/\" and control characters, not beginning "
 	  "with \"-\", found \"1234567890123456789012345678901234567890123456789012345678901234X\"" },
+	{ "section_key_that_means_the_best_of_all", "[module \"m\"]\npath = /m.so\n[key \"auto\"]\nmodule = m\n",
+	  "f:3: [key \"auto\"]: expected another name: \"auto\" means the best of all keys" },
 	{ "section_twice_in_a_file", "[agent]\nunlock-for = 1h\n\n[agent]\nkeep-pin = yes\n",
 	  "f:4: [agent]: expected once in a file, found again (first in line 1)" },
 	{ "key_section_twice_in_a_file", KEY "[key \"k\"]\nmodule = m\n",

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * x509: what CKO_CERTIFICATE says of a certificate beside its bytes, found in its DER (RFC 5280 section 4.1).
+ * x509: what a certificate says of its names, key and dates, found in its DER (RFC 5280 section 4.1).
  *
  * Strict about every element of the TBSCertificate up to the public key, and looks no further: whether a certificate is
  * any good is for the agent and for the server to say. Pure, libc only.
  *
- * Runs in: any program that loads the module.
+ * Runs in: keystay and, by the plug-ins, any program.
  */
 #pragma once
 
@@ -24,6 +24,5 @@ struct ks_x509 {
 /* der must be one whole element. MALFORMED. */
 int ks_x509_read(struct ks_bytes der, struct ks_x509 *ret_certificate) KS_WARN_UNUSED;
 
-/* What to call it: the last common name of its subject, else the last value of any kind; "certificate" when there is no
- * text. Given; NULL when memory runs out. */
+/* ks_name_label() of its subject. */
 char *ks_x509_label(const struct ks_x509 *certificate);

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* x509: see x509.h. Runs in: any program that loads the module. */
-#include "client/module/x509.h"
+/* x509: see x509.h. Runs in: keystay and, by the plug-ins, any program. */
+#include "client/x509.h"
 
 #include <string.h>
 
+#include "client/name.h"
 #include "lib/base/der.h"
-#include "lib/base/text.h"
 
 #define TAG_UTC_TIME 0x17u
 #define TAG_GENERALIZED_TIME 0x18u
-#define TAG_PRINTABLE_STRING 0x13u
-#define TAG_IA5_STRING 0x16u
 #define UTC_PIVOT 50 /* RFC 5280 section 4.1.2.5.1: from 50 on it is 19YY */
-
-static const uint8_t oid_common_name[] = { 0x55, 0x04, 0x03 }; /* 2.5.4.3 */
 
 static bool all_digits(const uint8_t *text, size_t size)
 {
@@ -78,44 +74,7 @@ int ks_x509_read(struct ks_bytes der, struct ks_x509 *ret_certificate)
 	return 0;
 }
 
-static bool is_text(uint8_t tag)
-{
-	return tag == KS_DER_UTF8_STRING || tag == TAG_PRINTABLE_STRING || tag == TAG_IA5_STRING;
-}
-
-/* AttributeTypeAndValue (RFC 5280 section 4.1.2.4). A value in a form that is not UTF-8 already is passed over. */
-static bool take_value(struct ks_reader *set, bool *ret_is_name, struct ks_bytes *ret_value)
-{
-	struct ks_reader pair = ks_reader(ks_der_take(set, KS_DER_SEQUENCE));
-	struct ks_bytes oid = ks_der_take(&pair, KS_DER_OID);
-	uint8_t tag = ks_der_peek(&pair);
-	if (!ks_reader_ok(&pair) || !is_text(tag))
-		return false;
-	struct ks_bytes value = ks_der_take(&pair, tag);
-	if (!ks_reader_done(&pair) || value.size == 0 || !ks_text_valid(value))
-		return false;
-	*ret_is_name = ks_bytes_equal(oid, ks_bytes(oid_common_name, sizeof(oid_common_name)));
-	*ret_value = value;
-	return true;
-}
-
 char *ks_x509_label(const struct ks_x509 *certificate)
 {
-	struct ks_reader outer = ks_reader(certificate->subject);
-	struct ks_reader name = ks_reader(ks_der_take(&outer, KS_DER_SEQUENCE));
-	struct ks_bytes label = ks_bytes_text("certificate");
-	bool have_name = false;
-
-	while (ks_reader_ok(&name) && ks_reader_left(&name) > 0) {
-		struct ks_reader set = ks_reader(ks_der_take(&name, KS_DER_SET));
-		while (ks_reader_ok(&set) && ks_reader_left(&set) > 0) {
-			struct ks_bytes value;
-			bool is_name;
-			if (!take_value(&set, &is_name, &value) || (have_name && !is_name))
-				continue;
-			label = value;
-			have_name = is_name;
-		}
-	}
-	return ks_text_copy(label);
+	return ks_name_label(certificate->subject);
 }
