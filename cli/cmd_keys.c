@@ -16,6 +16,7 @@
 
 #include "cli/key_view.h"
 #include "cli/pem.h"
+#include "client/best.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/path.h"
 
@@ -82,20 +83,55 @@ static size_t count_chain(struct ks_bytes chain)
 	return n;
 }
 
+/* All keys beside one. */
+struct ranking {
+	struct ks_best_asked nothing;
+	struct ks_best own;
+	struct ks_key_place place;
+};
+
+static int rank_one(const struct ks_msg_identity *identity, void *userdata)
+{
+	struct ranking *ranking = userdata;
+	struct ks_best other;
+
+	ks_best_judge(identity, KS_BYTES_NONE, &ranking->nothing, &other);
+	if (other.fault != KS_BEST_FITS)
+		return 0;
+	ranking->place.n++;
+	ranking->place.place += ks_best_compare(&other, &ranking->own) <= 0 ? 1 : 0;
+	return 0;
+}
+
+static int rank(const struct ks_cli *cli, const struct ks_msg_identity *identity, struct ranking *ranking,
+		struct ks_client_error *ret_error)
+{
+	*ranking = (struct ranking){ .nothing = { .now_s = cli->now_s } };
+	ks_best_judge(identity, KS_BYTES_NONE, &ranking->nothing, &ranking->own);
+	ranking->place.reason = ranking->own.reason;
+	int r = ks_client_list(rank_one, ranking, ret_error);
+	if (ranking->own.fault != KS_BEST_FITS)
+		ranking->place.place = 0;
+	return r;
+}
+
 static enum ks_exit run_show(struct ks_cli *cli, const struct ks_arguments *arguments)
 {
 	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
 	struct ks_client_error error;
+	struct ranking ranking;
 
-	if (ks_client_get(name_of(arguments), &found, &error) < 0)
+	if (ks_client_get(name_of(arguments), &found, &error) < 0 || rank(cli, &found->identity, &ranking, &error) < 0)
 		return ks_command_fail(cli, &error);
-	int r = ks_key_show(cli, &found->identity, count_chain(found->chain), ks_arguments_has(arguments, SHOW_JSON));
+	int r = ks_key_show(cli, &found->identity, count_chain(found->chain), &ranking.place,
+			    ks_arguments_has(arguments, SHOW_JSON));
 	return r < 0 ? ks_command_fail_code(cli, r, "show") : KS_EXIT_GOOD;
 }
 
 #define NAME_DETAILS                                                                                                   \
 	"NAME is a short name of `keystay list`, the first 8 or more digits of a\n"                                    \
-	"fingerprint, or a PKCS#11 URI. It may be left out where there is one key.\n"
+	"fingerprint, a PKCS#11 URI, or \"auto\": the best of all keys that could be used\n"                           \
+	"now. It may be left out where there is one key.\n"
 
 const struct ks_command ks_command_show = {
 	.name = "show",

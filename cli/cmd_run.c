@@ -2,8 +2,9 @@
 /*
  * cmd_run: `keystay run -- CMD` and `keystay env`: two variables with which programs that use OpenSSL find the keys.
  *
- * Neither asks the agent: it may be started, stopped and restarted while programs run. What it has to say when it is
- * needed and not there, the provider says.
+ * The agent may be started, stopped and restarted while programs run; what it has to say when it is needed and not
+ * there, the provider says. It is asked one thing: whether a rule looks at servers. Then programs need the tap, or TLS
+ * 1.3 would prove none. An agent that does not answer means no tap.
  *
  * Runs in: keystay; after that, `run` has become the other program.
  */
@@ -54,14 +55,39 @@ static enum ks_exit make_environment(const struct ks_cli *cli, bool with_tap, st
 	return KS_EXIT_GOOD;
 }
 
-#define TAP_HELP "also hand TLS 1.3 handshakes to the agent, as a proof of the server"
+#define TAP_HELP "hand TLS 1.3 handshakes to the agent, as a proof of the server"
+#define NO_TAP_HELP "never do so (default: where a rule asks for a server)"
+
+static int look_at_rules(const struct ks_msg_identity *identity, void *userdata)
+{
+	bool *bound = userdata;
+
+	*bound = *bound || identity->bound;
+	return 0;
+}
+
+/* 1, 0, or -1 after a sentence about a command line that says both. */
+static int wants_tap(const struct ks_cli *cli, bool tap, bool no_tap)
+{
+	struct ks_client_error error;
+	bool bound = false;
+
+	if (tap && no_tap) {
+		ks_output_error(cli, "--tap and --no-tap are opposites");
+		return -1;
+	}
+	if (tap || no_tap)
+		return tap;
+	return ks_client_list(look_at_rules, &bound, &error) == 0 && bound;
+}
 
 /* --- env --------------------------------------------------------------------------------------------------------- */
 
-enum { ENV_SHELL, ENV_TAP, ENV_JSON, N_ENV_OPTIONS };
+enum { ENV_SHELL, ENV_TAP, ENV_NO_TAP, ENV_JSON, N_ENV_OPTIONS };
 static const struct ks_option env_options[N_ENV_OPTIONS] = {
 	[ENV_SHELL] = { "shell", 0, "SHELL", "write for this shell: sh (also bash, zsh), csh or fish" },
 	[ENV_TAP] = { "tap", 0, NULL, TAP_HELP },
+	[ENV_NO_TAP] = { "no-tap", 0, NULL, NO_TAP_HELP },
 	[ENV_JSON] = KS_OPTION_JSON,
 };
 
@@ -91,7 +117,10 @@ static enum ks_exit run_env(struct ks_cli *cli, const struct ks_arguments *argum
 				shown ? shown : "?");
 		return KS_EXIT_USAGE;
 	}
-	enum ks_exit result = make_environment(cli, ks_arguments_has(arguments, ENV_TAP), &environment);
+	int with_tap = wants_tap(cli, ks_arguments_has(arguments, ENV_TAP), ks_arguments_has(arguments, ENV_NO_TAP));
+	if (with_tap < 0)
+		return KS_EXIT_USAGE;
+	enum ks_exit result = make_environment(cli, with_tap, &environment);
 	if (result != KS_EXIT_GOOD)
 		return result;
 	if (!ks_arguments_has(arguments, ENV_JSON))
@@ -99,6 +128,7 @@ static enum ks_exit run_env(struct ks_cli *cli, const struct ks_arguments *argum
 	json_t *object = json_object();
 	ks_output_json_put(&object, "openssl_conf", ks_output_json_text(ks_bytes_text(environment.openssl_conf)));
 	ks_output_json_put(&object, "keystay_sock", ks_output_json_text(ks_bytes_text(environment.sign_socket)));
+	ks_output_json_put(&object, "tap", json_boolean(with_tap));
 	int r = ks_output_json(cli, object);
 	return r < 0 ? ks_command_fail_code(cli, r, "env") : KS_EXIT_GOOD;
 }
@@ -115,7 +145,7 @@ const struct ks_command ks_command_env = {
 		   "\n"
 		   "programs that are started from this shell and use OpenSSL can use the keys.\n"
 		   "OPENSSL_CONF names a configuration that includes the system's own and adds\n"
-		   "keystay's provider.\n",
+		   "keystay's provider; and the tap, where a rule of keystay.conf asks for a server.\n",
 	.options = env_options,
 	.n_options = N_ENV_OPTIONS,
 	.run = run_env,
@@ -123,9 +153,10 @@ const struct ks_command ks_command_env = {
 
 /* --- run --------------------------------------------------------------------------------------------------------- */
 
-enum { RUN_TAP, N_RUN_OPTIONS };
+enum { RUN_TAP, RUN_NO_TAP, N_RUN_OPTIONS };
 static const struct ks_option run_options[N_RUN_OPTIONS] = {
 	[RUN_TAP] = { "tap", 0, NULL, TAP_HELP },
+	[RUN_NO_TAP] = { "no-tap", 0, NULL, NO_TAP_HELP },
 };
 
 static enum ks_exit run_run(struct ks_cli *cli, const struct ks_arguments *arguments)
@@ -133,7 +164,10 @@ static enum ks_exit run_run(struct ks_cli *cli, const struct ks_arguments *argum
 	KS_CLEANUP(environment_deinit) struct environment environment = { 0 };
 	char **command = arguments->operands;
 
-	enum ks_exit result = make_environment(cli, ks_arguments_has(arguments, RUN_TAP), &environment);
+	int with_tap = wants_tap(cli, ks_arguments_has(arguments, RUN_TAP), ks_arguments_has(arguments, RUN_NO_TAP));
+	if (with_tap < 0)
+		return KS_EXIT_USAGE;
+	enum ks_exit result = make_environment(cli, with_tap, &environment);
 	if (result != KS_EXIT_GOOD)
 		return result;
 	if (setenv("OPENSSL_CONF", environment.openssl_conf, 1) < 0 ||

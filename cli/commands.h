@@ -16,8 +16,9 @@ extern const struct ks_command ks_command_unlock; /* cmd_unlock.c */
 extern const struct ks_command ks_command_lock;
 extern const struct ks_command ks_command_run; /* cmd_run.c */
 extern const struct ks_command ks_command_env;
-extern const struct ks_command ks_command_tunnel; /* cmd_tunnel.c */
-extern const struct ks_command ks_command_config; /* cmd_config.c */
+extern const struct ks_command ks_command_tunnel;  /* cmd_tunnel.c */
+extern const struct ks_command ks_command_explain; /* cmd_explain.c */
+extern const struct ks_command ks_command_config;  /* cmd_config.c */
 extern const struct ks_command ks_command_reload;
 
 /* What `keystay status` prints of a reply. */

@@ -262,12 +262,45 @@ static void show_certificate(const struct ks_cli *cli, const struct ks_msg_ident
 		(void)fprintf(cli->out, "%-13s its own certificate alone\n", "Chain");
 }
 
-int ks_key_show(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain, bool as_json)
+/* As the agent has them, one after a "; ". */
+static void show_rules(const struct ks_cli *cli, struct ks_bytes rules)
+{
+	const char *label = "Rules";
+
+	if (rules.size == 0)
+		(void)fprintf(cli->out, "%-13s none: TLS with every server\n", "Rules");
+	while (rules.size > 0) {
+		const uint8_t *end = memmem(rules.data, rules.size, "; ", 2);
+		size_t size = end ? (size_t)(end - rules.data) : rules.size;
+		line(cli, label, ks_bytes(rules.data, size));
+		label = "";
+		size += end ? 2 : 0;
+		rules = ks_bytes(rules.data + size, rules.size - size);
+	}
+}
+
+static void show_place(const struct ks_cli *cli, const struct ks_key_place *place)
+{
+	if (place->place > 0)
+		(void)fprintf(cli->out, "%-13s %zu of %zu, when keystay chooses (\"auto\")\n", "Order", place->place,
+			      place->n);
+	else
+		(void)fprintf(cli->out, "%-13s never chosen: %s\n", "Order", place->reason);
+}
+
+int ks_key_show(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain,
+		const struct ks_key_place *place, bool as_json)
 {
 	char fingerprint[FINGERPRINT_TEXT];
 
-	if (as_json)
-		return ks_output_json(cli, json_of(cli, identity, n_chain));
+	if (as_json) {
+		json_t *object = json_of(cli, identity, n_chain);
+		ks_output_json_put(&object, "client_auth", json_boolean(identity->client_auth));
+		ks_output_json_put(&object, "bound", json_boolean(identity->bound));
+		ks_output_json_put(&object, "order",
+				   place->place > 0 ? json_integer((json_int_t)place->place) : json_null());
+		return ks_output_json(cli, object);
+	}
 	fingerprint_of(identity, fingerprint);
 	line(cli, "Name", identity->name);
 	line(cli, "Type", identity->key_type);
@@ -278,9 +311,11 @@ int ks_key_show(const struct ks_cli *cli, const struct ks_msg_identity *identity
 	line(cli, "URI", identity->uri);
 	line(cli, "Fingerprint", ks_bytes_text(fingerprint));
 	show_certificate(cli, identity, n_chain);
-	if (identity->rules.size)
-		line(cli, "Rules", identity->rules);
-	else
-		(void)fprintf(cli->out, "%-13s none: TLS with every server\n", "Rules");
+	if (has_certificate(identity))
+		(void)fprintf(cli->out, "%-13s %s\n", "For clients",
+			      identity->client_auth ? "yes" :
+						      "no: its key usage or extended key usage is for something else");
+	show_place(cli, place);
+	show_rules(cli, identity->rules);
 	return 0;
 }

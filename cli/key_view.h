@@ -28,6 +28,13 @@ void ks_key_list_add(struct ks_key_list *list, const struct ks_msg_identity *ide
 /* The table, or JSON, to cli->out; warnings, and what to do when there is no key, to cli->err. */
 int ks_key_list_print(struct ks_key_list *list) KS_WARN_UNUSED;
 
+/* Where a key stands when nobody names one (client/best.h). */
+struct ks_key_place {
+	size_t place;       /* 1 = the best one; 0 = it would not be taken */
+	size_t n;           /* keys that would be taken */
+	const char *reason; /* why not; "" when it would */
+};
+
 /* Everything about one key. n_chain: certificates that came with it, leaf included. */
-int ks_key_show(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain, bool as_json)
-	KS_WARN_UNUSED;
+int ks_key_show(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain,
+		const struct ks_key_place *place, bool as_json) KS_WARN_UNUSED;

@@ -11,17 +11,18 @@
 #include "lib/base/process.h"
 
 static const struct ks_command *const table[] = {
-	&ks_command_status, /* what the agent, its modules and tokens are doing */
-	&ks_command_list,   /* the keys */
-	&ks_command_show,   /* one key */
-	&ks_command_cert,   /* certificate, chain and key reference as PEM */
-	&ks_command_unlock, /* give a token its PIN */
-	&ks_command_lock,   /* take it back */
-	&ks_command_run,    /* a program that can use the keys */
-	&ks_command_env,    /* the same for a shell */
-	&ks_command_tunnel, /* TLS for programs that can load nothing */
-	&ks_command_config, /* each setting and where it comes from */
-	&ks_command_reload, /* read the configuration again */
+	&ks_command_status,  /* what the agent, its modules and tokens are doing */
+	&ks_command_list,    /* the keys */
+	&ks_command_show,    /* one key */
+	&ks_command_cert,    /* certificate, chain and key reference as PEM */
+	&ks_command_unlock,  /* give a token its PIN */
+	&ks_command_lock,    /* take it back */
+	&ks_command_run,     /* a program that can use the keys */
+	&ks_command_env,     /* the same for a shell */
+	&ks_command_tunnel,  /* TLS for programs that can load nothing */
+	&ks_command_explain, /* why a server takes a key or not */
+	&ks_command_config,  /* each setting and where it comes from */
+	&ks_command_reload,  /* read the configuration again */
 };
 
 int main(int argc, char **argv)

@@ -114,7 +114,7 @@ holds loads_nothing "$module" "the PKCS#11 module imports no dlopen"
 exports_exactly "$module" C_GetFunctionList C_GetInterface C_GetInterfaceList
 holds is_hardened "$module" "keystay-pkcs11.so is hardened"
 
-for name in keystay keystay-agent keystay-token keystay-prompt keystay-tunnel; do
+for name in keystay keystay-agent keystay-token keystay-prompt keystay-tunnel keystay-explain; do
 	holds is_hardened "$build/bin/$name" "$name is hardened"
 	holds is_a_program "$build/bin/$name" "$name is a position-independent program"
 	# A sanitizer's runtime brings the symbol itself.
@@ -128,7 +128,7 @@ breaks has_stack_protector "$scratch/loads"
 if [ -n "$sanitizers" ]; then
 	echo "SKIP: fortified functions: a build with sanitizers has none"
 else
-	for name in keystay keystay-agent keystay-token keystay-prompt keystay-tunnel; do
+	for name in keystay keystay-agent keystay-token keystay-prompt keystay-tunnel keystay-explain; do
 		imports "$build/bin/$name" | grep -q '_chk$' || {
 			echo "FAILED: $name uses no fortified function"
 			failed=1

@@ -182,8 +182,17 @@ static void serve(struct fake_agent *agent, int fd)
 	struct ks_msg_get get;
 	uint8_t type;
 
-	if (!fake_agent_read(fd, &buffer, &type, &body) || type != KS_MSG_GET ||
-	    ks_message_read(type, body, &get, sizeof(get)) < 0)
+	if (!fake_agent_read(fd, &buffer, &type, &body))
+		return;
+	if (type == KS_MSG_LIST) { /* the only key */
+		ks_record_write(&list, KS_RECORD(identity), &bench->key.identity);
+		struct ks_msg_list_reply reply = { KS_MESSAGE_HEAD(fake_agent_id(body)), .generation = 1, .total = 1,
+						   .identities = ks_buffer_bytes(&list) };
+		fake_agent_reply(fd, KS_MSG_LIST_REPLY, &reply);
+		fake_agent_drain(fd);
+		return;
+	}
+	if (type != KS_MSG_GET || ks_message_read(type, body, &get, sizeof(get)) < 0)
 		return;
 	(void)snprintf(bench->asked, sizeof(bench->asked), "%.*s", (int)get.name.size, (const char *)get.name.data);
 	if (ks_bytes_equal(get.name, ks_bytes_text("nobody"))) {
@@ -373,6 +382,7 @@ static void test_show_counts_the_chain_that_came(void **state)
 	assert_int_equal(run(bench, "show", "alice", "--json", NULL), KS_EXIT_GOOD);
 	json_t *json = cli_test_json(bench->test);
 	assert_int_equal(json_integer_value(json_object_get(json, "certificates")), 2);
+	assert_non_null(json_object_get(json, "order"));
 	json_decref(json);
 }
 

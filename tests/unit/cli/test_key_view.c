@@ -119,14 +119,17 @@ static void test_list_escapes_what_certificates_say(void **state)
 	cli_test_assert_no_part(test->err, "\u202e");
 }
 
+static const struct ks_key_place second = { .place = 2, .n = 3, .reason = "" };
+
 static void test_show_tells_everything(void **state)
 {
 	struct cli_test *test = *state;
 	struct ks_msg_identity key = cli_test_identity("alice");
 
 	key.state = KS_TOKEN_LOCKED;
-	key.rules = ks_bytes_text("servers: *.corp.example");
-	assert_int_equal(ks_key_show(&test->cli, &key, 2, false), 0);
+	key.rules = ks_bytes_text("only for the servers *.corp.example; asks a person each time");
+	key.client_auth = true;
+	assert_int_equal(ks_key_show(&test->cli, &key, 2, &second, false), 0);
 	cli_test_assert_out(test, "Name          alice\n"
 				  "Type          P-256\n"
 				  "Token         corp\n"
@@ -139,7 +142,25 @@ static void test_show_tells_everything(void **state)
 				  "Issuer        CN=Corp CA\n"
 				  "Valid         2026-03-07 12:00 to 2027-03-07 12:00, 265 d left\n"
 				  "Chain         its own certificate and 1 of its issuers\n"
-				  "Rules         servers: *.corp.example\n");
+				  "For clients   yes\n"
+				  "Order         2 of 3, when keystay chooses (\"auto\")\n"
+				  "Rules         only for the servers *.corp.example\n"
+				  "              asks a person each time\n");
+}
+
+static void test_show_says_why_a_key_is_never_chosen(void **state)
+{
+	static const struct ks_key_place none = { .place = 0,
+						  .n = 3,
+						  .reason = "its certificate expired on 2026-01-01" };
+	struct cli_test *test = *state;
+	struct ks_msg_identity key = cli_test_identity("alice");
+
+	assert_int_equal(ks_key_show(&test->cli, &key, 2, &none, false), 0);
+	cli_test_read(test);
+	cli_test_assert_part(test->out,
+			     "For clients   no: its key usage or extended key usage is for something else\n");
+	cli_test_assert_part(test->out, "Order         never chosen: its certificate expired on 2026-01-01\n");
 }
 
 static void test_show_without_certificate_says_where_to_put_one(void **state)
@@ -148,7 +169,7 @@ static void test_show_without_certificate_says_where_to_put_one(void **state)
 	struct ks_msg_identity key = cli_test_identity("alice");
 
 	key.n_certificates = 0;
-	assert_int_equal(ks_key_show(&test->cli, &key, 0, false), 0);
+	assert_int_equal(ks_key_show(&test->cli, &key, 0, &second, false), 0);
 	cli_test_read(test);
 	cli_test_assert_part(test->out, "Certificate   none: put one (PEM) into the folder certs/ beside keystay.conf");
 	cli_test_assert_part(test->out, "Rules         none: TLS with every server\n");
@@ -161,10 +182,10 @@ static void test_show_says_when_a_certificate_is_no_good(void **state)
 	struct ks_msg_identity key = cli_test_identity("alice");
 
 	key.not_after = TEST_NOW_S - 1;
-	assert_int_equal(ks_key_show(&test->cli, &key, 1, false), 0);
+	assert_int_equal(ks_key_show(&test->cli, &key, 1, &second, false), 0);
 	key = cli_test_identity("alice");
 	key.not_before = TEST_NOW_S + 1;
-	assert_int_equal(ks_key_show(&test->cli, &key, 1, false), 0);
+	assert_int_equal(ks_key_show(&test->cli, &key, 1, &second, false), 0);
 	cli_test_read(test);
 	cli_test_assert_part(test->out, "2026-06-15 11:59, expired\n");
 	cli_test_assert_part(test->out, "2027-03-07 12:00, not yet\n");
@@ -182,6 +203,7 @@ int main(void)
 		TEST(test_list_json_has_its_keys),
 		TEST(test_list_escapes_what_certificates_say),
 		TEST(test_show_tells_everything),
+		TEST(test_show_says_why_a_key_is_never_chosen),
 		TEST(test_show_without_certificate_says_where_to_put_one),
 		TEST(test_show_says_when_a_certificate_is_no_good),
 	};
