@@ -112,10 +112,15 @@ void ks_link_close(struct ks_link *link)
 	link->asked = (struct ks_asked){ .names = NULL };
 	SSL_free(link->ssl);
 	SSL_CTX_free(link->context);
-	if (link->fd >= 0)
-		(void)close(link->fd);
 	link->ssl = NULL;
 	link->context = NULL;
+	ks_link_hang_up(link);
+}
+
+void ks_link_hang_up(struct ks_link *link)
+{
+	if (link->fd >= 0)
+		(void)close(link->fd);
 	link->fd = -1;
 }
 

@@ -44,6 +44,9 @@ int ks_link_open(const struct ks_openssl *openssl, const struct ks_explain_optio
 		 struct ks_link *ret_link, char *why, size_t why_size) KS_WARN_UNUSED;
 void ks_link_close(struct ks_link *link);
 
+/* Ends the connection; what was seen on it stays. Some servers serve one client at a time. */
+void ks_link_hang_up(struct ks_link *link);
+
 /* The handshake; 0 also when on_request has stopped it. */
 int ks_link_shake(struct ks_link *link, ks_link_request *on_request, void *userdata, char *why, size_t why_size)
 	KS_WARN_UNUSED;

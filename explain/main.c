@@ -34,6 +34,7 @@ static int look(const struct ks_openssl *openssl, struct ks_explanation *explana
 	int r = ks_link_open(openssl, explanation->options, false, &explanation->link, why, sizeof(why));
 	if (r == 0)
 		r = ks_link_shake(&explanation->link, stop, NULL, why, sizeof(why));
+	ks_link_hang_up(&explanation->link);
 	if (r == 0)
 		return 0;
 	(void)ks_text_print(shown, sizeof(shown), "%s port %s: %s", target->host, target->port, why);
