@@ -6,6 +6,7 @@
  *	keystay:9f86d081       the beginning of a fingerprint
  *	keystay:pkcs11:token=corp;object=alice
  *	keystay:               the only usable one
+ *	keystay:auto           the best one (client/choose.h)
  *
  * All that stands after "keystay:" is the name, as it stands: nothing is percent-decoded, so that a PKCS#11 URI, which
  * has an encoding of its own, passes unchanged. The agent says what fits.
