@@ -4,7 +4,7 @@
  * all that module reads of what others wrote.
  *
  * Checks beside memory errors: what was found lies inside the input, where lib/protocol finds the key as well; dates
- * are digits, the label is text; a signature that was taken apart is the same when put together.
+ * are digits, the label is text, names compare the same both ways; a signature that was taken apart is the same when put together.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +13,7 @@
 
 #include "client/module/digest_info.h"
 #include "client/module/raw_signature.h"
+#include "client/name.h"
 #include "client/x509.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/der.h"
@@ -49,6 +50,10 @@ static void check_certificate(struct ks_bytes der)
 	check_digits(certificate.not_after);
 	if (ks_spki_of_certificate(der, &spki) < 0 || spki.data != certificate.spki.data ||
 	    spki.size != certificate.spki.size)
+		abort();
+	if (!ks_name_equal(certificate.issuer, certificate.issuer) ||
+	    ks_name_equal(certificate.issuer, certificate.subject) !=
+		    ks_name_equal(certificate.subject, certificate.issuer))
 		abort();
 	KS_AUTO_FREE char *label = ks_x509_label(&certificate);
 	if (!label || label[0] == '\0' || !ks_text_valid(ks_bytes_text(label)))

@@ -109,3 +109,13 @@ run client timeout "$DEADLINE_S" openssl s_client -connect "localhost:$port" -se
 sees_alice "openssl s_client" 1.3
 grep -c 'signed for' "$T/agent.log" >"$T/count"
 expect_equal "$(cat "$T/count")" $late "one signature for each"
+
+# keystay explain sees that only by asking for the page.
+for version in 1.2 1.3; do
+	run keystay explain --ca "$T/ca/root.pem" --tls $version --try "https://localhost:$port/index.html"
+	expect_out "and for none after it, for this path" "explain: no certificate for the public page over TLS $version"
+	run keystay explain --ca "$T/ca/root.pem" --tls $version --try "https://localhost:$port/private/index.html"
+	expect_status 0 "explain: the private page over TLS $version"
+	expect_out "for a client certificate, after the handshake, for this path" "it asks late over TLS $version"
+	expect_out "Tried         with alice" "and takes alice"
+done

@@ -37,6 +37,11 @@ done
 ask "host=127.0.0.1 port=${where##*:} sslmode=require"
 expect_err "server does not support SSL" "psql is told that the tunnel has no TLS of its own"
 
+run keystay explain --starttls postgres --ca "$T/ca/root.pem" --try "localhost:$port"
+expect_status 0 "keystay explain --starttls postgres"
+expect_out "of these CAs  CN=Example Root CA" "says what the database asks for"
+expect_out "Tried         with alice" "and tries it"
+
 # A request to cancel comes over a connection of its own; psql sends it on Ctrl-C.
 run timeout --foreground --signal=INT 1 psql --no-psqlrc --command 'select pg_sleep(60)' \
 	"host=127.0.0.1 port=${where##*:} sslmode=prefer dbname=postgres user=alice"
