@@ -26,6 +26,8 @@ asked() {
 }
 modules=$(asked modulesdir libcrypto lib/ossl-modules)
 units=$(asked systemduserunitdir systemd lib/systemd/user)
+system_units=$(asked systemdsystemunitdir systemd lib/systemd/system)
+sysusers=$(asked sysusersdir systemd lib/sysusers.d)
 rules=$(asked udevdir udev lib/udev)/rules.d
 p11_kit=$(asked p11_module_configs p11-kit-1 share/p11-kit/modules)
 
@@ -41,6 +43,9 @@ done
 installed "$modules/keystay.so" 644 "the provider is where OpenSSL looks for providers"
 installed "$units/keystay-agent.socket" 644 "the socket unit is where systemd looks for users' units"
 installed "$units/keystay-agent.service" 644 "the service unit is there too"
+installed "$system_units/keystay-agent.socket" 644 "the machine's units are where systemd looks for them"
+installed "$system_units/keystay-agent.service" 644 "both of them"
+installed "$sysusers/keystay.conf" 644 "and the user that they are for"
 installed "$rules/70-keystay.rules" 644 "the rules are where udev looks for them"
 for page in "$SOURCE_FOLDER"/man/*.[1-9]; do
 	installed "$prefix/share/man/man${page##*.}/${page##*/}" 644 "${page##*/} is where man looks for it"
@@ -72,6 +77,18 @@ run systemd-analyze verify --user --man=no "$T/units/keystay-agent.socket" "$T/u
 expect_status 0 "systemd reads the installed units"
 [ ! -s "$T/err" ] || fail "systemd warns: $(cat "$T/err")"
 ok "systemd reads the installed units without a warning"
+
+mkdir -p "$T/machine/etc"
+cp "$root$system_units"/keystay-agent.* "$T/machine"
+sed -i "s|^ExecStart=\"|&$root|" "$T/machine/keystay-agent.service"
+run systemd-analyze verify --man=no "$T/machine/keystay-agent.socket" "$T/machine/keystay-agent.service"
+expect_status 0 "systemd reads the machine's units"
+[ ! -s "$T/err" ] || fail "systemd warns: $(cat "$T/err")"
+ok "systemd reads the machine's units without a warning"
+run systemd-sysusers --root="$T/machine" "$root$sysusers/keystay.conf"
+expect_status 0 "systemd makes the user of the machine's agent"
+grep -q '^keystay:' "$T/machine/etc/passwd" || fail "the user was not made"
+ok "systemd makes the user of the machine's agent"
 
 # --- started as they say ---------------------------------------------------------------------------------------------
 
