@@ -2,6 +2,8 @@
 /* asking_words: see asking_words.h. Runs in: keystay-agent. */
 #include "agent/asking_words.h"
 
+#include <string.h>
+
 #include "agent/asking.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
@@ -69,6 +71,20 @@ void ks_asking_words_describe(const struct ks_asking_words *words, const struct 
 	(void)ks_text_print(out, size, "%.*s", (int)text.size, (const char *)text.data);
 }
 
+/* A PIN is typed where the token is: a client, perhaps the far end of a forwarded socket, names no display of another
+ * machine. "localhost:" is what ssh -X gives. */
+static struct ks_bytes of_this_machine(struct ks_bytes display)
+{
+	static const char *const beginnings[] = { ":", "unix:", "localhost:", "/" };
+
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
+		size_t size = strlen(beginnings[i]);
+		if (display.size > size && memcmp(display.data, beginnings[i], size) == 0)
+			return display;
+	}
+	return KS_BYTES_NONE;
+}
+
 void ks_asking_place(struct ks_bytes tty, struct ks_bytes term, struct ks_bytes display,
 		     struct ks_bytes wayland_display, struct ks_prompt_place *ret_place)
 {
@@ -79,7 +95,7 @@ void ks_asking_place(struct ks_bytes tty, struct ks_bytes term, struct ks_bytes 
 	} parts[] = {
 		{ tty, ret_place->tty, sizeof(ret_place->tty) },
 		{ term, ret_place->term, sizeof(ret_place->term) },
-		{ display, ret_place->display, sizeof(ret_place->display) },
+		{ of_this_machine(display), ret_place->display, sizeof(ret_place->display) },
 		{ wayland_display, ret_place->wayland_display, sizeof(ret_place->wayland_display) },
 	};
 

@@ -99,6 +99,7 @@ struct ks_settings_socket {
 	gid_t *groups;
 	size_t n_groups; /* neither users nor groups: the agent's own uid alone */
 	bool prompt;     /* may its clients cause a dialog? */
+	bool has_person; /* "agent" and "module": where a client says that it is, the person is */
 	bool allow_digest;
 	uint64_t deadline_ms; /* of one signature, all waits together; 0 = the agent's own */
 	struct ks_rules rules;

@@ -55,6 +55,7 @@ int ks_settings_socket_type(const struct ks_settings_section *section, bool is_s
 
 	ret_socket->origin = section->origin;
 	ret_socket->prompt = strcmp(ks_settings_effective(section, KS_SOCKET_PROMPT), "yes") == 0;
+	ret_socket->has_person = section->has_person;
 	ret_socket->allow_digest = ks_settings_allows_digest(ks_settings_effective(section, KS_SOCKET_ALLOW));
 	ret_socket->name = strdup(section->name);
 	if (!ret_socket->name)

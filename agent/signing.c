@@ -182,6 +182,16 @@ static enum next_step look_at_rules(struct ks_signing_job *signing, struct ks_si
 
 /* --- looking: persons -------------------------------------------------------------------------------------------- */
 
+/* A socket with a name of its own may have been forwarded: the terminal and the display of the far side are not ours. */
+static void place_dialog(const struct ks_signing_job *signing, struct ks_prompt_place *ret_place)
+{
+	const struct ks_settings_socket *socket = ks_signing_socket(signing);
+
+	if (socket && socket->has_person)
+		ks_asking_place(signing->message.tty, signing->message.term, signing->message.display,
+				signing->message.wayland_display, ret_place);
+}
+
 static struct ks_asking_reason reason_of(const struct ks_signing_job *signing, const struct ks_signing_finding *finding,
 					 char who[96])
 {
@@ -193,8 +203,7 @@ static struct ks_asking_reason reason_of(const struct ks_signing_job *signing, c
 					   .may_prompt = ks_signing_may_prompt(signing) };
 
 	ks_request_describe(signing->request, who, 96);
-	ks_asking_place(signing->message.tty, signing->message.term, signing->message.display,
-			signing->message.wayland_display, &reason.place);
+	place_dialog(signing, &reason.place);
 	return reason;
 }
 
@@ -230,8 +239,7 @@ static enum next_step ask_consent(struct ks_signing_job *signing, const struct k
 		.timeout_ms = (uint32_t)state->settings->prompt_timeout_ms,
 	};
 
-	ks_asking_place(signing->message.tty, signing->message.term, signing->message.display,
-			signing->message.wayland_display, &question.place);
+	place_dialog(signing, &question.place);
 	int error = ks_consent_ask(state, &question, &signing->consenter, why);
 	return error == 0 ? STEP_WAIT : refuse(signing, finding->identity, error, why);
 }
