@@ -187,7 +187,8 @@ static int prepare(struct conversation *conversation)
 		const char *word, *text;
 		bool needed;
 	} lines[] = {
-		{ "OPTION ", "grab", false },
+		/* What is typed elsewhere shall stay there, unless it is a PIN. */
+		{ "OPTION ", question->kind == KS_PROMPT_PIN ? "grab" : "no-grab", false },
 		{ "OPTION ttyname=", question->terminal_name, false },
 		{ "OPTION ttytype=", question->terminal_name[0] ? question->terminal_type : "", false },
 		{ "OPTION lc-ctype=", locale_for("LC_CTYPE"), false },
@@ -210,6 +211,29 @@ static int prepare(struct conversation *conversation)
 
 /* --- the dialog -------------------------------------------------------------------------------------------------- */
 
+#define TOO_QUICK "That was quicker than anybody reads. Please read, then answer.\n\n"
+
+/* Pinentry's dialogs say yes to Enter, and some to the space bar: a person who is typing when one comes up must not say
+ * yes with it. So a yes has to come later than anybody reads, or it is asked for again. */
+static int confirm(struct conversation *conversation, unsigned long *ret_number)
+{
+	char description[KS_PINENTRY_LINE];
+
+	(void)ks_text_print(description, sizeof(description), TOO_QUICK "%s", conversation->question->description);
+	for (unsigned i = 0; i < KS_CONFIRM_HASTES; i++) {
+		uint64_t shown_ms = ks_clock_monotonic_ms();
+		int r = transact(conversation, "CONFIRM", ret_number);
+		if (r < 0 || *ret_number != 0 || ks_clock_monotonic_ms() - shown_ms >= KS_CONFIRM_HASTE_MS)
+			return r;
+		r = set(conversation, "SETDESC ", description, true);
+		if (r < 0)
+			return r;
+	}
+	(void)ks_text_print(conversation->why, KS_TEXT_MAX,
+			    "the dialog was answered %u times before anybody can have read it", KS_CONFIRM_HASTES);
+	return KS_ERR_CANCELLED;
+}
+
 static int take_pin(struct conversation *conversation, struct ks_secret *pin)
 {
 	if (conversation->too_long) {
@@ -226,9 +250,6 @@ static int take_pin(struct conversation *conversation, struct ks_secret *pin)
 
 static int ask(struct conversation *conversation, struct ks_secret *pin)
 {
-	static const char *const commands[] = {
-		[KS_PROMPT_PIN] = "GETPIN", [KS_PROMPT_CONFIRM] = "CONFIRM", [KS_PROMPT_SHOW] = "MESSAGE"
-	};
 	enum ks_prompt_kind kind = conversation->question->kind;
 	unsigned long number = 0;
 
@@ -241,7 +262,8 @@ static int ask(struct conversation *conversation, struct ks_secret *pin)
 			return explain(conversation, KS_ERR_NO_MEMORY);
 	}
 	conversation->asked = true;
-	r = transact(conversation, commands[kind], &number);
+	r = kind == KS_PROMPT_CONFIRM ? confirm(conversation, &number) :
+					transact(conversation, kind == KS_PROMPT_PIN ? "GETPIN" : "MESSAGE", &number);
 	if (r == 0 && number != 0)
 		return explain_code(conversation, number);
 	if (r == 0 && kind == KS_PROMPT_PIN)

@@ -122,6 +122,11 @@
 #define KS_CONSENTS_REMEMBERED 256u
 #define KS_CONSENT_NOES 64u
 
+/* A yes that comes sooner after its dialog was shown was meant for another window: pinentries need up to 300 ms to draw,
+ * and nobody reads in 700 ms. After so many of them it is a no. */
+#define KS_CONFIRM_HASTE_MS 1000u
+#define KS_CONFIRM_HASTES 3u
+
 /* A token that may want a touch has signed for so long: the person is told. Signing itself takes cards 0.1 to 0.9 s, and
  * a token waits 10 to 15 s for its touch. */
 #define KS_TOUCH_NOTICE_MS 1000u

@@ -219,6 +219,47 @@ static void test_prompt_confirms_and_shows(void **state)
 	assert_int_equal(pinentry_folder_count(&fixture->folder, "> MESSAGE\n"), 1);
 }
 
+/* Somebody was typing when the dialog came up. */
+static void test_prompt_asks_again_after_a_yes_that_nobody_can_mean(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct ks_prompt_question confirm = question_of(KS_PROMPT_CONFIRM, LONG_MS);
+
+	pinentry_folder_script(&fixture->folder, "hasty\nok\n");
+	assert_int_equal(ask(fixture, &confirm)->error, 0);
+	assert_int_equal(pinentry_folder_count(&fixture->folder, "> CONFIRM\n"), 2);
+	assert_int_equal(pinentry_folder_count(&fixture->folder,
+					       "> SETDESC That was quicker than anybody reads. Please read, then "
+					       "answer.%0A%0APlease enter the PIN of token"),
+			 1);
+	assert_int_equal(pinentry_folder_count(&fixture->folder, "START"), 1);
+	/* What is typed stays where it was typed. */
+	assert_int_equal(pinentry_folder_count(&fixture->folder, "> OPTION no-grab\n"), 1);
+	assert_int_equal(pinentry_folder_count(&fixture->folder, "> OPTION grab\n"), 0);
+}
+
+static void test_prompt_takes_many_quick_answers_for_a_no(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct ks_prompt_question confirm = question_of(KS_PROMPT_CONFIRM, LONG_MS);
+
+	pinentry_folder_script(&fixture->folder, "hasty\n");
+	const struct outcome *outcome = ask(fixture, &confirm);
+	assert_int_equal(outcome->error, KS_ERR_CANCELLED);
+	expect_text(outcome, "answered 3 times before anybody can have read it");
+	assert_int_equal(pinentry_folder_count(&fixture->folder, "> CONFIRM\n"), KS_CONFIRM_HASTES);
+}
+
+static void test_prompt_takes_a_quick_no(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct ks_prompt_question confirm = question_of(KS_PROMPT_CONFIRM, LONG_MS);
+
+	pinentry_folder_script(&fixture->folder, "cancel\n");
+	assert_int_equal(ask(fixture, &confirm)->error, KS_ERR_CANCELLED);
+	assert_int_equal(pinentry_folder_count(&fixture->folder, "> CONFIRM\n"), 1);
+}
+
 static void test_prompt_leaves_no_trace_of_the_pin(void **state)
 {
 	struct fixture *fixture = *state;
@@ -607,6 +648,9 @@ int main(void)
 		PROMPT_TEST(test_prompt_joins_a_pin_of_two_lines),
 		PROMPT_TEST(test_prompt_says_what_it_was_given),
 		PROMPT_TEST(test_prompt_confirms_and_shows),
+		PROMPT_TEST(test_prompt_asks_again_after_a_yes_that_nobody_can_mean),
+		PROMPT_TEST(test_prompt_takes_many_quick_answers_for_a_no),
+		PROMPT_TEST(test_prompt_takes_a_quick_no),
 		PROMPT_TEST(test_prompt_leaves_no_trace_of_the_pin),
 		PROMPT_TEST(test_prompt_gives_one_sentence_for_each_end),
 		PROMPT_TEST(test_prompt_says_that_there_is_no_pinentry),
