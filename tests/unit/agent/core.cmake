@@ -10,6 +10,11 @@ keystay_unit_test(test_agent_desktop test_desktop.c system_bus.c LINK ks_agent_d
 target_compile_definitions(test_agent_desktop PRIVATE FAKE_LOGIND="$<TARGET_FILE:fake-logind>")
 add_dependencies(test_agent_desktop fake-logind)
 set_tests_properties(unit/test_agent_desktop PROPERTIES SKIP_RETURN_CODE 77)
+keystay_unit_test(test_agent_notify test_notify.c system_bus.c LINK ks_agent)
+target_compile_definitions(test_agent_notify PRIVATE FAKE_NOTIFICATIONS="$<TARGET_FILE:fake-notifications>"
+	FAKE_LOGIND="$<TARGET_FILE:fake-logind>") # system_bus.c can start it as well
+add_dependencies(test_agent_notify fake-notifications)
+set_tests_properties(unit/test_agent_notify PROPERTIES SKIP_RETURN_CODE 77)
 keystay_unit_test(test_agent_percent test_percent.c LINK ks_helpers)
 keystay_unit_test(test_agent_pinentry test_pinentry.c pinentry_folder.c LINK ks_helpers)
 keystay_unit_test(test_agent_prompt test_prompt.c pinentry_folder.c LINK ks_agent)
