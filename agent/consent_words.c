@@ -87,6 +87,7 @@ const char *ks_consent_words_yes(const struct ks_consent_words *words)
 
 /* --- refusals ---------------------------------------------------------------------------------------------------- */
 
+/* Sentences stay below some 200 bytes where names are not long: of longer ones OpenSSL shows numbers alone. */
 static const char *rule_of(const struct ks_consent_words *words)
 {
 	return words->level == KS_CONFIRM_FIRST_USE ? "confirm = first-use" : "confirm = always";
@@ -104,20 +105,19 @@ void ks_consent_words_ended(const struct ks_consent_words *words, int error, con
 			words->key, words->program, (int)words->pid);
 	else
 		(void)ks_text_print(why, KS_TEXT_MAX,
-				    "key \"%s\" signs only after a person's yes (%s in keystay.conf), and nobody could "
-				    "be asked: %s",
-				    words->key, rule_of(words), text);
+				    "key \"%s\" needs a person's yes (%s), and nobody could be asked: %s", words->key,
+				    rule_of(words), text);
 }
 
 void ks_consent_words_refused(const struct ks_consent_words *words, enum ks_consent_refusal refusal, char *why)
 {
 	switch (refusal) {
 	case KS_CONSENT_NOBODY_TO_ASK:
-		(void)ks_text_print(why, KS_TEXT_MAX,
-				    "key \"%s\" signs only after a person's yes (%s in keystay.conf), and no dialog "
-				    "may be shown here: socket \"%s\" has prompt = no, or the program does not wait; "
-				    "set prompt = yes there, or take another socket",
-				    words->key, rule_of(words), words->socket);
+		(void)ks_text_print(
+			why, KS_TEXT_MAX,
+			"key \"%s\" needs a person's yes (%s), and nobody is asked here: set prompt = yes in "
+			"[socket \"%s\"], and do not set KEYSTAY_PROMPT=never",
+			words->key, rule_of(words), words->socket);
 		return;
 	case KS_CONSENT_REFUSED_JUST_NOW:
 		(void)ks_text_print(why, KS_TEXT_MAX,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/asking.h"
+#include "agent/consent.h"
 #include "agent/scout.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
@@ -146,6 +147,7 @@ void ks_control_lock(struct ks_request *request)
 		reply.n_tokens = ks_state_lock(state, &token);
 		token.lock->held = true;
 		ks_asking_revoke(state, token.lock);
+		ks_consent_forget(state, false);
 	}
 	ks_request_answer(request, KS_MSG_LOCK_REPLY, &reply);
 }

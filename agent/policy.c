@@ -160,8 +160,9 @@ bool ks_policy_wants_a_server(const struct ks_settings_key *rules, const struct 
 
 bool ks_policy_looks_at_servers(const struct ks_settings_key *rules, const struct ks_settings_socket *socket)
 {
-	return ks_policy_wants_a_server(rules, socket) || (rules && rules->rules.confirm == KS_CONFIRM_FIRST_USE) ||
-	       (socket && socket->rules.confirm == KS_CONFIRM_FIRST_USE);
+	/* A person is told whether the server is proven. */
+	return ks_policy_wants_a_server(rules, socket) || (rules && rules->rules.confirm != KS_CONFIRM_NO) ||
+	       (socket && socket->rules.confirm != KS_CONFIRM_NO);
 }
 
 static bool is_tls(const struct ks_signable *signable)

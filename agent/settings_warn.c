@@ -93,6 +93,8 @@ static size_t warn_of_token(const struct ks_settings_token *token, FILE *out)
 			      token->name);
 		return 1;
 	}
+	if (!token->pin_file && !token->pin_credential)
+		return 0;
 	/* Only the service has credentials; who checks its configuration from a shell has none. */
 	if (token->pin_credential && !getenv("CREDENTIALS_DIRECTORY"))
 		return 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/asking.h"
+#include "agent/consent.h"
 #include "agent/login.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
@@ -303,5 +304,6 @@ uint32_t ks_state_lock_all(struct ks_state *state, bool by_person)
 	}
 	for (size_t i = 0; i < state->unlock.n_entries; i++)
 		ks_asking_revoke(state, state->unlock.entries[i]);
+	ks_consent_forget(state, true);
 	return n;
 }

@@ -54,7 +54,7 @@ int consent_rig_setup(void **state)
 	assert_int_equal(ks_prompts_new(rig->state.event, KEYSTAY_PROMPT, &rig->state.prompts), 0);
 	rig->settings.pinentry = (char *)(uintptr_t)FAKE_PINENTRY;
 	rig->state.settings = &rig->settings;
-	rig->question = (struct ks_consent_question){ .level = KS_CONSENT_FIRST_USE,
+	rig->question = (struct ks_consent_question){ .level = KS_CONFIRM_FIRST_USE,
 						      .program = "curl",
 						      .pid = 4711,
 						      .uid = 1000,

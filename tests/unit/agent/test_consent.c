@@ -22,7 +22,7 @@ static void test_consent_always_asks_for_each_signature(void **state)
 {
 	struct consent_rig *rig = *state;
 
-	rig->question.level = KS_CONSENT_ALWAYS;
+	rig->question.level = KS_CONFIRM_ALWAYS;
 	pinentry_folder_script(&rig->folder, "ok\n");
 	assert_int_equal(rig_ask(rig, 0), 0);
 	assert_int_equal(rig_ask(rig, 1), 0);
@@ -134,7 +134,7 @@ static void test_consent_no_is_no_for_all_that_the_program_asks_with_this_key(vo
 {
 	struct consent_rig *rig = *state;
 
-	rig->question.level = KS_CONSENT_ALWAYS;
+	rig->question.level = KS_CONFIRM_ALWAYS;
 	pinentry_folder_script(&rig->folder, "cancel\nok\n");
 	assert_int_equal(rig_ask(rig, 0), 0);
 	rig->question.pid = 4712;
@@ -153,7 +153,7 @@ static void test_consent_no_lasts_for_a_while(void **state)
 {
 	struct consent_rig *rig = *state;
 
-	rig->question.level = KS_CONSENT_ALWAYS;
+	rig->question.level = KS_CONFIRM_ALWAYS;
 	pinentry_folder_script(&rig->folder, "cancel\nok\n");
 	assert_int_equal(rig_ask(rig, 0), 0);
 	rig_run_answered(rig, 1);
@@ -229,12 +229,11 @@ static void test_consent_asks_nobody_where_no_dialog_may_be_shown(void **state)
 	rig->question.may_prompt = false;
 	rig->question.socket = "ci";
 	assert_int_equal(rig_ask(rig, 0), KS_ERR_NO_PROMPT);
-	rig_expect_why(rig, "key \"alice\" signs only after a person's yes (confirm = first-use in keystay.conf), and "
-			    "no dialog may be shown here: socket \"ci\" has prompt = no, or the program does not wait; "
-			    "set prompt = yes there, or take another socket");
-	rig->question.level = KS_CONSENT_ALWAYS;
+	rig_expect_why(rig, "key \"alice\" needs a person's yes (confirm = first-use), and nobody is asked here: set "
+			    "prompt = yes in [socket \"ci\"], and do not set KEYSTAY_PROMPT=never");
+	rig->question.level = KS_CONFIRM_ALWAYS;
 	assert_int_equal(rig_ask(rig, 0), KS_ERR_NO_PROMPT);
-	rig_expect_why(rig, "(confirm = always in keystay.conf)");
+	rig_expect_why(rig, "(confirm = always)");
 	assert_int_equal(rig_dialogs(rig), 0);
 }
 
@@ -261,7 +260,7 @@ static void test_consent_bounds_the_dialogs_of_a_process(void **state)
 {
 	struct consent_rig *rig = *state;
 
-	rig->question.level = KS_CONSENT_ALWAYS;
+	rig->question.level = KS_CONFIRM_ALWAYS;
 	for (unsigned i = 0; i < KS_CONSENTS_PER_PROCESS; i++)
 		assert_int_equal(rig_ask(rig, i), 0);
 	assert_int_equal(rig_ask(rig, 10), KS_ERR_QUOTA);
@@ -278,7 +277,7 @@ static void test_consent_bounds_the_dialogs_of_a_socket_and_of_all(void **state)
 	char socket[16] = "s0";
 	unsigned n = 0;
 
-	rig->question.level = KS_CONSENT_ALWAYS;
+	rig->question.level = KS_CONFIRM_ALWAYS;
 	rig->question.socket = socket;
 	for (; n < KS_CONSENTS_OPEN; n++) {
 		(void)snprintf(socket, sizeof(socket), "s%u", n / KS_CONSENTS_PER_SOCKET);
@@ -299,7 +298,7 @@ static void test_consent_lets_sockets_and_processes_take_turns(void **state)
 {
 	struct consent_rig *rig = *state;
 
-	rig->question.level = KS_CONSENT_ALWAYS;
+	rig->question.level = KS_CONFIRM_ALWAYS;
 	pinentry_folder_script(&rig->folder, "die\n"); /* an end that is no "no" */
 	assert_int_equal(rig_ask(rig, 0), 0);
 	assert_int_equal(rig_ask(rig, 1), 0);
@@ -343,7 +342,7 @@ static void test_consent_puts_one_dialog_at_most_before_a_pin(void **state)
 						.cancel = "",
 						.timeout_ms = 30000 };
 
-	rig->question.level = KS_CONSENT_ALWAYS;
+	rig->question.level = KS_CONFIRM_ALWAYS;
 	rig_of_pin = rig;
 	pinentry_folder_script(&rig->folder, "hold die\ncancel\ndie\n");
 	for (unsigned i = 0; i < KS_CONSENTS_PER_PROCESS; i++)
@@ -466,7 +465,7 @@ static void test_consent_ends_with_a_lock(void **state)
 {
 	struct consent_rig *rig = *state;
 
-	rig->question.level = KS_CONSENT_ALWAYS;
+	rig->question.level = KS_CONFIRM_ALWAYS;
 	pinentry_folder_script(&rig->folder, "hold ok\nok\n");
 	assert_int_equal(rig_ask(rig, 0), 0);
 	assert_int_equal(rig_ask(rig, 1), 0);
@@ -483,7 +482,7 @@ static void test_consent_freed_with_a_dialog_open_leaves_nothing(void **state)
 {
 	struct consent_rig *rig = *state;
 
-	rig->question.level = KS_CONSENT_ALWAYS;
+	rig->question.level = KS_CONFIRM_ALWAYS;
 	pinentry_folder_script(&rig->folder, "hold ok\n");
 	assert_int_equal(rig_ask(rig, 0), 0);
 	assert_int_equal(rig_ask(rig, 1), 0);

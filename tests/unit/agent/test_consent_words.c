@@ -17,7 +17,7 @@
 /* What pinentry takes in one line (Assuan manual, "Server responses": 1,000 bytes), after "SETDESC ". */
 #define LINE_MAX_BYTES (1000 - 8)
 
-static const struct ks_consent_question plain = { .level = KS_CONSENT_FIRST_USE,
+static const struct ks_consent_question plain = { .level = KS_CONFIRM_FIRST_USE,
 						  .program = "curl",
 						  .pid = 4711,
 						  .socket = "agent",
@@ -63,7 +63,7 @@ static void test_consent_words_show_only_a_proven_server_as_proven(void **state)
 	assert_non_null(strstr(describe(&question), claimed));
 	assert_null(strstr(describe(&question), "(proven)"));
 	assert_non_null(strstr(describe(&question), "\n\nA yes holds once: only a proven server is remembered."));
-	question.level = KS_CONSENT_ALWAYS;
+	question.level = KS_CONFIRM_ALWAYS;
 	assert_non_null(strstr(describe(&question), claimed));
 	assert_null(strstr(describe(&question), "A yes holds"));
 	question.server = "";
