@@ -105,8 +105,8 @@ static const char *predicate_of(int error)
 		int error;
 		const char *predicate;
 	} predicates[] = {
-		{ X509_V_ERR_CERT_SIGNATURE_FAILURE, "has a wrong signature" },
-		{ X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE, "has a wrong signature" },
+		{ X509_V_ERR_CERT_SIGNATURE_FAILURE, "has a signature that is not of its issuer" },
+		{ X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE, "has a signature that is not of its issuer" },
 		{ X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY, "was issued with a kind of key that is not known" },
 		{ X509_V_ERR_INVALID_PURPOSE, "is not for servers, by its (extended) key usage" },
 		{ X509_V_ERR_INVALID_CA, "is not that of an authority" },

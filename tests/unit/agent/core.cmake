@@ -35,3 +35,11 @@ foreach(test worker worker_calls)
 	target_compile_definitions(test_agent_${test} PRIVATE PUPPET="$<TARGET_FILE:puppet-worker>")
 	add_dependencies(test_agent_${test} puppet-worker)
 endforeach()
+# Proofs, by the real keystay-prove and by one that misbehaves.
+add_executable(prove-puppet prove_puppet.c)
+target_link_libraries(prove-puppet PRIVATE keystay_flags ks_prove)
+set_target_properties(prove-puppet PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/unit)
+keystay_unit_test(test_agent_prove test_prove.c LINK ks_agent test_server_ca)
+target_compile_definitions(test_agent_prove PRIVATE PROVE_PUPPET="$<TARGET_FILE:prove-puppet>"
+	KEYSTAY_PROVE="$<TARGET_FILE:keystay-prove>")
+add_dependencies(test_agent_prove prove-puppet keystay-prove)
