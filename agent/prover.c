@@ -80,8 +80,7 @@ static void rest(struct ks_prover *prover)
 /* What was with it is lost; what waits for its turn waits for the next process, unless that is too far away. */
 static void die(struct ks_prover *prover, const char *why)
 {
-	ks_log_error("keystay-prove (pid %d), which verifies servers, %s; it is started again when it is needed",
-		     (int)prover->pid, why);
+	ks_log_error("keystay-prove, which verifies servers, %s; it is started again when it is needed", why);
 	let_go(prover);
 	rest(prover);
 	for (struct ks_proof *proof = prover->proofs; proof; proof = proof->next) {
