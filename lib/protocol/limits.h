@@ -68,7 +68,7 @@
 /* One proof, all its waiting included; a chain of three RSA certificates takes 1 ms. */
 #define KS_PROOF_DEADLINE_MS 500u
 
-/* The same where keystay-prove has to start first and to read the anchors: some 30 ms on an idle machine. */
+/* The same where keystay-prove has to start first and to read the anchors: some 50 ms on an idle machine. */
 #define KS_PROOF_FIRST_DEADLINE_MS 3000u
 
 /* Proofs under way at the same time, each in a process of its own, and processes that wait for one. */

@@ -20,6 +20,9 @@ struct ks_server_trust;
 int ks_server_trust_new(struct ks_server_trust **ret_trust) KS_WARN_UNUSED;
 void ks_server_trust_free(struct ks_server_trust *trust); /* NULL is allowed */
 
+/* Adds one certificate. MALFORMED. */
+int ks_server_trust_add_der(struct ks_server_trust *trust, struct ks_bytes der) KS_WARN_UNUSED;
+
 /* Adds the certificates of a PEM file's text. MALFORMED for a block that is none. Returns how many. */
 int ks_server_trust_add_pem(struct ks_server_trust *trust, struct ks_bytes pem) KS_WARN_UNUSED;
 
