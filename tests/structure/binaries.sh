@@ -93,6 +93,8 @@ holds loads_nothing "$agent" "keystay-agent imports no dlopen"
 breaks links_no_pkcs11 "$build/bin/keystay-token"
 holds links_no_pkcs11 "$build/bin/keystay-prompt" "keystay-prompt links no PKCS#11 library"
 holds loads_nothing "$build/bin/keystay-prompt" "keystay-prompt imports no dlopen"
+holds links_no_pkcs11 "$build/bin/keystay-prove" "keystay-prove links no PKCS#11 library"
+holds loads_nothing "$build/bin/keystay-prove" "keystay-prove imports no dlopen"
 echo '#include <dlfcn.h>
 int main(void) { return dlopen("x", 1) == 0; }' >"$scratch/loads.c"
 "$compiler" -no-pie -Wl,-z,norelro,-z,lazy,-z,execstack -fno-stack-protector -o "$scratch/loads" "$scratch/loads.c" \
@@ -114,7 +116,7 @@ holds loads_nothing "$module" "the PKCS#11 module imports no dlopen"
 exports_exactly "$module" C_GetFunctionList C_GetInterface C_GetInterfaceList
 holds is_hardened "$module" "keystay-pkcs11.so is hardened"
 
-for name in keystay keystay-agent keystay-token keystay-prompt keystay-tunnel keystay-explain; do
+for name in keystay keystay-agent keystay-token keystay-prompt keystay-prove keystay-audit keystay-tunnel keystay-explain; do
 	holds is_hardened "$build/bin/$name" "$name is hardened"
 	holds is_a_program "$build/bin/$name" "$name is a position-independent program"
 	# A sanitizer's runtime brings the symbol itself.
@@ -128,7 +130,7 @@ breaks has_stack_protector "$scratch/loads"
 if [ -n "$sanitizers" ]; then
 	echo "SKIP: fortified functions: a build with sanitizers has none"
 else
-	for name in keystay keystay-agent keystay-token keystay-prompt keystay-tunnel keystay-explain; do
+	for name in keystay keystay-agent keystay-token keystay-prompt keystay-prove keystay-audit keystay-tunnel keystay-explain; do
 		imports "$build/bin/$name" | grep -q '_chk$' || {
 			echo "FAILED: $name uses no fortified function"
 			failed=1
