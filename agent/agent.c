@@ -14,6 +14,7 @@
 
 #include "agent/desktop.h"
 #include "agent/devices.h"
+#include "agent/monitor.h"
 #include "agent/scout.h"
 #include "agent/session.h"
 #include "agent/sockets.h"
@@ -90,6 +91,7 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	}
 	ks_log_info("stopping (signal %u)", info->ssi_signo);
 	(void)sd_notify(0, "STOPPING=1");
+	ks_monitor_stop(agent->state.monitor);
 	ks_sockets_close(KS_STEAL(agent->sockets));
 	if (!ks_sessions_are_busy(&agent->sessions) ||
 	    sd_event_add_post(agent->event, &agent->drain, look_whether_drained, agent) < 0 ||

@@ -8,6 +8,7 @@
 
 #include "agent/asking.h"
 #include "agent/consent.h"
+#include "agent/monitor.h"
 #include "agent/scout.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
@@ -89,8 +90,10 @@ static void answer_status(struct ks_request *request)
 	struct ks_state *state = request->state;
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer modules = { 0 };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer tokens = { 0 };
+	struct ks_audit_counts audit;
 	char configuration[1024];
 
+	ks_audit_count(state->audit, &audit);
 	write_modules(state, &modules);
 	write_tokens(state, &tokens);
 	int error = ks_buffer_error(&modules) < 0 ? ks_buffer_error(&modules) : ks_buffer_error(&tokens);
@@ -110,6 +113,11 @@ static void answer_status(struct ks_request *request)
 		.configuration_file = configuration_file(state),
 		.modules = ks_buffer_bytes(&modules),
 		.tokens = ks_buffer_bytes(&tokens),
+		.audit = audit.mode,
+		.audit_written = audit.written,
+		.audit_waiting = audit.waiting,
+		.audit_lost = audit.lost,
+		.audit_problem = ks_bytes_text(audit.problem),
 	};
 	ks_request_answer(request, KS_MSG_STATUS_REPLY, &reply);
 }
@@ -123,13 +131,75 @@ void ks_control_status(struct ks_request *request)
 
 /* --- lock -------------------------------------------------------------------------------------------------------- */
 
+/* A lock that waits for its record. It is done in any case: that the record cannot be written does not undo it. */
+struct locking {
+	struct ks_request *request;
+	struct ks_audit_entry *audit;
+	struct ks_msg_lock_reply reply;
+};
+
+static void on_lock_drop(struct ks_request *request)
+{
+	struct locking *locking = request->pending;
+
+	ks_audit_forget(locking->audit);
+	free(locking);
+}
+
+static void on_lock_recorded(int error, const char *text, void *userdata)
+{
+	(void)error;
+	(void)text;
+	struct locking *locking = userdata;
+	struct ks_request *request = locking->request;
+	struct ks_msg_lock_reply reply = locking->reply;
+
+	free(locking);
+	request->drop = NULL;
+	ks_request_answer(request, KS_MSG_LOCK_REPLY, &reply);
+}
+
+static void record_lock(struct ks_request *request, const char *token, uint32_t n_tokens)
+{
+	struct ks_state *state = request->state;
+	struct locking *locking = calloc(1, sizeof(*locking));
+	struct ks_msg_lock_reply reply = { .n_tokens = n_tokens };
+	char program[64];
+	struct ks_monitor_event event = ks_monitor_event_of(request, ks_monitor_number(state->monitor), program);
+	const struct ks_audit_record what = { .outcome = KS_AUDIT_DONE,
+					      .purpose = "lock",
+					      .socket = request->socket,
+					      .program = program,
+					      .uid = request->peer.uid,
+					      .gid = request->peer.gid,
+					      .pid = request->peer.pid,
+					      .token = token };
+
+	event.purpose = what.purpose;
+	event.kind = KS_MONITOR_ASKED;
+	ks_monitor_tell(state->monitor, &event);
+	event.kind = KS_MONITOR_ANSWERED;
+	event.outcome = what.outcome;
+	ks_monitor_tell(state->monitor, &event);
+	if (locking)
+		*locking = (struct locking){ .request = request, .reply = reply };
+	if (locking && ks_audit_write(state->audit, &what, on_lock_recorded, locking, &locking->audit) == 0) {
+		request->pending = locking;
+		request->drop = on_lock_drop;
+		return;
+	}
+	ks_log_error("an audit record is lost: memory ran out");
+	free(locking);
+	ks_request_answer(request, KS_MSG_LOCK_REPLY, &reply);
+}
+
 void ks_control_lock(struct ks_request *request)
 {
 	struct ks_state *state = request->state;
 	struct ks_msg_lock lock;
-	struct ks_msg_lock_reply reply = { 0 };
+	uint32_t n_tokens;
 	struct ks_token token;
-	char why[KS_TEXT_MAX];
+	char why[KS_TEXT_MAX], label[65] = "";
 
 	int error = ks_message_read(KS_MSG_LOCK, request->body, &lock, sizeof(lock));
 	if (error < 0) {
@@ -137,19 +207,20 @@ void ks_control_lock(struct ks_request *request)
 		return;
 	}
 	if (lock.token.size == 0) {
-		reply.n_tokens = ks_state_lock_all(state, true);
+		n_tokens = ks_state_lock_all(state, true);
 	} else {
 		error = ks_state_token_by_name(state, lock.token, &token, why, sizeof(why));
 		if (error < 0) {
 			ks_request_fail(request, error, "%s", why);
 			return;
 		}
-		reply.n_tokens = ks_state_lock(state, &token);
+		memcpy(label, token.inventory->label, sizeof(label));
+		n_tokens = ks_state_lock(state, &token);
 		token.lock->held = true;
 		ks_asking_revoke(state, token.lock);
 		ks_consent_forget(state, false);
 	}
-	ks_request_answer(request, KS_MSG_LOCK_REPLY, &reply);
+	record_lock(request, label, n_tokens);
 }
 
 /* --- reload ------------------------------------------------------------------------------------------------------ */

@@ -33,6 +33,8 @@ struct ks_waiter {
 	bool listed;
 };
 
+struct ks_monitor;
+
 struct ks_state {
 	sd_event *event;           /* borrowed */
 	const char *configuration; /* file of --config, or NULL; borrowed */
@@ -43,6 +45,7 @@ struct ks_state {
 	uint64_t n_reloads;  /* good ones */
 	char *audit_program; /* keystay-audit, owned */
 	struct ks_audit *audit;
+	struct ks_monitor *monitor;
 	struct ks_settings *settings;
 	struct ks_overlay overlay;
 	struct ks_worker **workers;

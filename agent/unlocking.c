@@ -8,10 +8,12 @@
 
 #include "agent/asking.h"
 #include "agent/login.h"
+#include "agent/monitor.h"
 #include "agent/scout.h"
 #include "agent/state.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/container.h"
+#include "lib/base/log.h"
 #include "lib/base/secret.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
@@ -27,33 +29,32 @@ struct unlocking {
 	bool looked; /* for a token that nobody knew */
 	bool waited; /* long enough for the token's module to start */
 	sd_event_source *timer;
+
+	uint64_t number; /* for agent/monitor.h */
+	bool pin_used;
+	bool over; /* the outcome is known, and its record written */
+	struct ks_audit_entry *audit;
+	int error; /* of the answer */
+	char text[KS_TEXT_MAX];
 };
+
+/* Nothing is awaited any more, but for the record. */
+static void rest(struct unlocking *unlocking)
+{
+	ks_state_wait_no_more(&unlocking->waiter);
+	unlocking->timer = sd_event_source_disable_unref(unlocking->timer);
+	ks_asking_leave(&unlocking->asker);
+	ks_login_forget(KS_STEAL(unlocking->login));
+}
 
 static void unlocking_free(struct unlocking *unlocking)
 {
-	ks_state_wait_no_more(&unlocking->waiter);
-	sd_event_source_disable_unref(unlocking->timer);
-	ks_asking_leave(&unlocking->asker);
-	ks_login_forget(unlocking->login);
+	rest(unlocking);
+	ks_audit_forget(unlocking->audit);
 	ks_secret_free(unlocking->pin);
 	if (unlocking->entry)
 		ks_unlock_release(unlocking->entry);
 	free(unlocking);
-}
-
-static void on_drop(struct ks_request *request)
-{
-	unlocking_free(request->pending);
-}
-
-static void fail(struct unlocking *unlocking, int error, const char *text)
-{
-	struct ks_request *request = unlocking->request;
-	char copy[KS_TEXT_MAX];
-
-	(void)ks_text_print(copy, sizeof(copy), "%s", text);
-	unlocking_free(unlocking);
-	ks_request_fail(request, error, "%s", copy);
 }
 
 static bool find_token(struct unlocking *unlocking, struct ks_token *ret_token)
@@ -65,20 +66,124 @@ static bool find_token(struct unlocking *unlocking, struct ks_token *ret_token)
 	return false;
 }
 
-static void answer(struct unlocking *unlocking)
+/* --- the answer, and its record ---------------------------------------------------------------------------------- */
+
+static enum ks_audit_outcome outcome_of(int error)
+{
+	if (error == 0)
+		return KS_AUDIT_DONE;
+	return error == KS_ERR_CANCELLED ? KS_AUDIT_CANCELLED : KS_AUDIT_FAILED;
+}
+
+static void tell_monitor(struct unlocking *unlocking, enum ks_monitor_kind kind, const char *text)
+{
+	char program[64];
+	struct ks_monitor_event event = ks_monitor_event_of(unlocking->request, unlocking->number, program);
+
+	event.kind = kind;
+	event.purpose = "unlock";
+	event.outcome = kind == KS_MONITOR_ANSWERED ? outcome_of(unlocking->error) : 0;
+	event.text = text;
+	ks_monitor_tell(unlocking->request->state->monitor, &event);
+}
+
+/* done NULL: the client is gone. */
+static int record(struct unlocking *unlocking, ks_audit_done *done)
+{
+	const struct ks_request *request = unlocking->request;
+	char program[64], name[65];
+	struct ks_token token;
+
+	ks_peer_program(request->peer.pid, program, sizeof(program));
+	ks_text_escape(unlocking->message.token, name, sizeof(name));
+	const struct ks_audit_record what = {
+		.outcome = outcome_of(unlocking->error),
+		.purpose = "unlock",
+		.socket = request->socket,
+		.program = program,
+		.uid = request->peer.uid,
+		.gid = request->peer.gid,
+		.pid = request->peer.pid,
+		.token = unlocking->entry && find_token(unlocking, &token) ? token.inventory->label : name,
+		.pin_used = unlocking->pin_used,
+		.error = unlocking->error,
+		.text = unlocking->text,
+	};
+	tell_monitor(unlocking, KS_MONITOR_ANSWERED, unlocking->text);
+	unlocking->over = true;
+	return ks_audit_write(request->state->audit, &what, done, unlocking, done ? &unlocking->audit : NULL);
+}
+
+static void on_drop(struct ks_request *request)
+{
+	struct unlocking *unlocking = request->pending;
+
+	if (!unlocking->over) {
+		unlocking->error = KS_ERR_CANCELLED;
+		(void)ks_text_print(unlocking->text, sizeof(unlocking->text), "the client went away");
+		if (record(unlocking, NULL) < 0)
+			ks_log_error("an audit record is lost: memory ran out");
+	}
+	unlocking_free(unlocking);
+}
+
+static void respond(struct unlocking *unlocking)
 {
 	struct ks_request *request = unlocking->request;
 	struct ks_token token;
-	char label[65] = "";
-	struct ks_msg_unlock_reply reply = { .unlocked_for_s = ks_unlock_left_s(unlocking->entry) };
+	char label[65] = "", text[KS_TEXT_MAX];
+	int error = unlocking->error;
+	struct ks_msg_unlock_reply reply = { 0 };
 
-	if (find_token(unlocking, &token)) {
+	(void)ks_text_print(text, sizeof(text), "%s", unlocking->text);
+	if (unlocking->entry)
+		reply.unlocked_for_s = ks_unlock_left_s(unlocking->entry);
+	if (unlocking->entry && find_token(unlocking, &token)) {
 		memcpy(label, token.inventory->label, sizeof(label));
 		reply.n_keys = ks_state_count_keys(request->state, &token);
 	}
 	reply.token = ks_bytes_text(label);
 	unlocking_free(unlocking);
-	ks_request_answer(request, KS_MSG_UNLOCK_REPLY, &reply);
+	if (error < 0)
+		ks_request_fail(request, error, "%s", text);
+	else
+		ks_request_answer(request, KS_MSG_UNLOCK_REPLY, &reply);
+}
+
+/* What must be recorded and is not, must not hold: the token is locked again. */
+static void on_recorded(int error, const char *text, void *userdata)
+{
+	struct unlocking *unlocking = userdata;
+	struct ks_token token;
+
+	unlocking->audit = NULL;
+	if (error < 0 && unlocking->error == 0) {
+		unlocking->error = error;
+		(void)ks_text_print(unlocking->text, sizeof(unlocking->text), "%s", text);
+		if (find_token(unlocking, &token))
+			(void)ks_state_lock(unlocking->request->state, &token);
+	}
+	respond(unlocking);
+}
+
+static void end(struct unlocking *unlocking, int error, const char *text)
+{
+	unlocking->error = error;
+	(void)ks_text_print(unlocking->text, sizeof(unlocking->text), "%s", text);
+	rest(unlocking);
+	int r = record(unlocking, on_recorded);
+	if (r < 0)
+		on_recorded(r, "the audit record cannot be written: memory ran out", unlocking);
+}
+
+static void fail(struct unlocking *unlocking, int error, const char *text)
+{
+	end(unlocking, error, text);
+}
+
+static void answer(struct unlocking *unlocking)
+{
+	end(unlocking, 0, "");
 }
 
 /* The keyring of the logged-in token is built by the event loop; the answer counts its keys, so it waits for that. */
@@ -144,6 +249,8 @@ static void ask(struct unlocking *unlocking, const struct ks_token *token)
 		fail(unlocking, error, why);
 		return;
 	}
+	unlocking->pin_used = true;
+	tell_monitor(unlocking, KS_MONITOR_WAITS, "PIN");
 	unlocking->waiter.changed = on_asking_news;
 	ks_state_wait(state, &unlocking->waiter);
 	if (message->wait_ms != KS_WAIT_DEFAULT &&
@@ -265,6 +372,7 @@ static void begin(struct unlocking *unlocking)
 		ask(unlocking, &token);
 		return;
 	}
+	unlocking->pin_used = true;
 	const struct ks_login_request request = { .pin = KS_STEAL(unlocking->pin) };
 	error = ks_login_start(state, &token, &request, on_login, unlocking, &unlocking->login, why);
 	if (error < 0)
@@ -329,8 +437,10 @@ void ks_unlocking_begin(struct ks_request *request)
 	}
 	unlocking->request = request;
 	unlocking->asker.failed = on_asking_failed;
+	unlocking->number = ks_monitor_number(request->state->monitor);
 	request->pending = unlocking;
 	request->drop = on_drop;
+	tell_monitor(unlocking, KS_MONITOR_ASKED, "");
 	int error = ks_message_read(KS_MSG_UNLOCK, request->body, &unlocking->message, sizeof(unlocking->message));
 	if (error == 0)
 		error = take_pin(unlocking);

@@ -277,6 +277,12 @@
 /* The head of the chain goes to the journal after so many records, so that little can be cut off unseen. */
 #define KS_AUDIT_HEAD_EVERY 256u
 
+/* Events that `keystay monitor` may be behind, those of one reply (at 1.3 KiB each), and how long it waits for the next
+ * one: less than KS_CLIENT_DEADLINE_MS. */
+#define KS_MONITOR_RING 1024u
+#define KS_MONITOR_PAGE 64u
+#define KS_MONITOR_POLL_MS 60000u
+
 /* Time that SIGTERM leaves for signatures under way. */
 #define KS_DRAIN_MS 5000u
 

@@ -76,6 +76,12 @@ enum ks_audit_outcome {
 	KS_AUDIT_DONE, /* what is no signature: a token was unlocked or locked */
 };
 
+enum ks_monitor_kind {
+	KS_MONITOR_ASKED = 1,
+	KS_MONITOR_WAITS = 2,
+	KS_MONITOR_ANSWERED = 3,
+};
+
 enum ks_prompt_kind {
 	KS_PROMPT_PIN = 1,     /* an entry field */
 	KS_PROMPT_CONFIRM = 2, /* two buttons */
@@ -175,5 +181,6 @@ extern const struct ks_message_spec ks_record_spec_identity;
 extern const struct ks_message_spec ks_record_spec_certificate;
 extern const struct ks_message_spec ks_record_spec_module_status;
 extern const struct ks_message_spec ks_record_spec_token_status;
+extern const struct ks_message_spec ks_record_spec_monitor_event;
 
 #define KS_MESSAGE_HEAD(request_id) .version = KS_PROTOCOL_VERSION, .id = (request_id)
