@@ -14,7 +14,7 @@
 
 #include "lib/base/error.h"
 
-#define KS_OPTIONS_MAX 12
+#define KS_OPTIONS_MAX 16
 
 struct ks_option {
 	const char *name;     /* "pin-fd", without the dashes */

@@ -118,6 +118,25 @@ static json_t *json_of_tokens(struct ks_bytes list)
 	return tokens;
 }
 
+static const char *audit_mode(uint32_t mode)
+{
+	static const char *const words[] = { "off", "best-effort", "require" };
+
+	return mode < sizeof(words) / sizeof(*words) ? words[mode] : "unknown";
+}
+
+static json_t *json_of_audit(const struct ks_msg_status_reply *status)
+{
+	json_t *object = json_object();
+
+	ks_output_json_put(&object, "mode", json_string(audit_mode(status->audit)));
+	ks_output_json_put(&object, "written", number(status->audit_written));
+	ks_output_json_put(&object, "waiting", number(status->audit_waiting));
+	ks_output_json_put(&object, "lost", number(status->audit_lost));
+	ks_output_json_put(&object, "problem", ks_output_json_text(status->audit_problem));
+	return object;
+}
+
 static enum ks_exit print_json(const struct ks_cli *cli, const struct ks_msg_status_reply *status)
 {
 	json_t *object = json_object();
@@ -127,6 +146,7 @@ static enum ks_exit print_json(const struct ks_cli *cli, const struct ks_msg_sta
 	ks_output_json_put(&object, "configuration_file", ks_output_json_text(status->configuration_file));
 	ks_output_json_put(&object, "keys", number(status->n_identities));
 	ks_output_json_put(&object, "connections", number(status->n_connections));
+	ks_output_json_put(&object, "audit", json_of_audit(status));
 	ks_output_json_put(&object, "modules", json_of_modules(status->modules));
 	ks_output_json_put(&object, "tokens", json_of_tokens(status->tokens));
 	int r = ks_output_json(cli, object);
@@ -149,6 +169,28 @@ static void print_agent(const struct ks_cli *cli, const struct ks_msg_status_rep
 	(void)fprintf(cli->out, "Configuration: %s\n", configuration ? configuration : "?");
 	(void)fprintf(cli->out, "Keys: %u (see: keystay list); open connections: %u\n", (unsigned)status->n_identities,
 		      (unsigned)status->n_connections);
+}
+
+static void print_audit(const struct ks_cli *cli, const struct ks_msg_status_reply *status)
+{
+	KS_AUTO_FREE char *problem = ks_output_escape(status->audit_problem);
+	unsigned long long written = status->audit_written, waiting = status->audit_waiting, lost = status->audit_lost;
+
+	if (status->audit == 0) {
+		(void)fputs("Audit: off\n", cli->out);
+		return;
+	}
+	(void)fprintf(cli->out, "Audit: %s, %llu record%s written", audit_mode(status->audit), written,
+		      written == 1 ? "" : "s");
+	if (lost > 0)
+		(void)fprintf(cli->out, ", %s%llu lost%s", ks_color_on(cli, KS_COLOR_BAD), lost,
+			      ks_color_off(cli, KS_COLOR_BAD));
+	(void)fputs(" (see: keystay log)\n", cli->out);
+	if (problem && problem[0])
+		(void)fprintf(cli->out, "%sThe audit log cannot be written: %s; %llu record%s; %s%s\n",
+			      ks_color_on(cli, KS_COLOR_BAD), problem, waiting, waiting == 1 ? " waits" : "s wait",
+			      status->audit == 2 ? "nothing is signed" : "signing goes on",
+			      ks_color_off(cli, KS_COLOR_BAD));
 }
 
 static enum ks_color color_of_module(uint32_t state)
@@ -324,6 +366,7 @@ enum ks_exit ks_status_print(const struct ks_cli *cli, const struct ks_msg_statu
 	if (as_json)
 		return print_json(cli, status);
 	print_agent(cli, status);
+	print_audit(cli, status);
 	int r = print_modules(cli, status->modules);
 	if (r == 0)
 		r = print_tokens(cli, status->tokens);

@@ -20,6 +20,8 @@ extern const struct ks_command ks_command_tunnel;  /* cmd_tunnel.c */
 extern const struct ks_command ks_command_explain; /* cmd_explain.c */
 extern const struct ks_command ks_command_config;  /* cmd_config.c */
 extern const struct ks_command ks_command_reload;
+extern const struct ks_command ks_command_log;     /* cmd_log.c */
+extern const struct ks_command ks_command_monitor; /* cmd_monitor.c */
 
 /* What `keystay status` prints of a reply. */
 enum ks_exit ks_status_print(const struct ks_cli *cli, const struct ks_msg_status_reply *status, bool as_json);

@@ -21,6 +21,8 @@ static const struct ks_command *const table[] = {
 	&ks_command_env,     /* the same for a shell */
 	&ks_command_tunnel,  /* TLS for programs that can load nothing */
 	&ks_command_explain, /* why a server takes a key or not */
+	&ks_command_log,     /* what was signed and refused */
+	&ks_command_monitor, /* the same as it happens */
 	&ks_command_config,  /* each setting and where it comes from */
 	&ks_command_reload,  /* read the configuration again */
 };
