@@ -29,6 +29,7 @@ struct ks_audit_entry {
 	void *userdata;
 	uint64_t deadline_ms;
 	bool sent;
+	bool holds_anyway;
 };
 
 struct ks_audit {
@@ -133,13 +134,14 @@ static void number(struct ks_audit *audit, struct ks_audit_entry *entry)
 	audit->lost_next = 0;
 }
 
-/* A record says "signed", and the signature was not given away after all. Where it may be in the file already, another
+/* A record says "signed" or "done", and it was not given away or undone after all. Where it may be in the file already, another
  * record takes it back. */
 static void take_back(struct ks_audit_entry *entry, const char *why)
 {
 	struct ks_audit *audit = entry->audit;
 
-	if (entry->copy.message.outcome != KS_AUDIT_SIGNED)
+	if (entry->holds_anyway ||
+	    (entry->copy.message.outcome != KS_AUDIT_SIGNED && entry->copy.message.outcome != KS_AUDIT_DONE))
 		return;
 	if (!entry->sent) {
 		ks_audit_copy_take_back(&entry->copy, why);
@@ -427,6 +429,7 @@ int ks_audit_write(struct ks_audit *audit, const struct ks_audit_record *record,
 	number(audit, entry);
 	entry->done = done;
 	entry->userdata = userdata;
+	entry->holds_anyway = record->holds_anyway;
 	entry->deadline_ms = ks_clock_monotonic_ms() + KS_AUDIT_DEADLINE_MS;
 	wake(audit);
 	if (ret_entry)

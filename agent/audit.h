@@ -39,7 +39,9 @@ struct ks_audit_record {
 	const char *unverified; /* why not */
 	const char *rule;       /* that decided: "[key \"web\"] servers"; "" = none */
 	bool pin_used, confirmed, touched;
-	int error;                 /* KS_ERR_*, 0 when signed */
+	bool holds_anyway; /* it has happened, whatever becomes of its record (a lock); else, with `audit = require`, what was
+			    * signed or done is undone by the caller, and the record says so */
+	int error;         /* KS_ERR_*, 0 when signed */
 	const char *text;          /* the sentence that the client got, "" when signed */
 	const uint8_t *input_hash; /* SHA-256 of the to-be-signed input, or NULL */
 };

@@ -131,7 +131,8 @@ void ks_control_status(struct ks_request *request)
 
 /* --- lock -------------------------------------------------------------------------------------------------------- */
 
-/* A lock that waits for its record. It is done in any case: that the record cannot be written does not undo it. */
+/* A lock that waits for its record. It is done in any case: that the record cannot be written does not undo it, but is
+ * said. */
 struct locking {
 	struct ks_request *request;
 	struct ks_audit_entry *audit;
@@ -148,15 +149,16 @@ static void on_lock_drop(struct ks_request *request)
 
 static void on_lock_recorded(int error, const char *text, void *userdata)
 {
-	(void)error;
-	(void)text;
 	struct locking *locking = userdata;
 	struct ks_request *request = locking->request;
 	struct ks_msg_lock_reply reply = locking->reply;
 
 	free(locking);
 	request->drop = NULL;
-	ks_request_answer(request, KS_MSG_LOCK_REPLY, &reply);
+	if (error < 0)
+		ks_request_fail(request, error, "locked, but %s", text);
+	else
+		ks_request_answer(request, KS_MSG_LOCK_REPLY, &reply);
 }
 
 static void record_lock(struct ks_request *request, const char *token, uint32_t n_tokens)
@@ -173,7 +175,8 @@ static void record_lock(struct ks_request *request, const char *token, uint32_t 
 					      .uid = request->peer.uid,
 					      .gid = request->peer.gid,
 					      .pid = request->peer.pid,
-					      .token = token };
+					      .token = token,
+					      .holds_anyway = true };
 
 	event.purpose = what.purpose;
 	event.kind = KS_MONITOR_ASKED;

@@ -135,7 +135,8 @@ static enum ks_exit run_monitor(struct ks_cli *cli, const struct ks_arguments *a
 			return KS_EXIT_FAILED; /* nobody reads any more */
 		request.after = reply.last;
 	}
-	return ks_command_fail(cli, &error);
+	enum ks_exit result = ks_command_fail(cli, &error);
+	return error.code == KS_ERR_CLOSED ? KS_EXIT_NO_AGENT : result;
 }
 
 const struct ks_command ks_command_monitor = {
@@ -144,7 +145,7 @@ const struct ks_command ks_command_monitor = {
 	.summary = "watch what is asked and answered, as it happens",
 	.details = "A line for each request that comes, for what it waits, and for its answer; #N is\n"
 		   "the same for all lines of one request. Only from now on: what was is in\n"
-		   "`keystay log`. Ends with Ctrl-C, or with the agent.\n",
+		   "`keystay log`. Ends with Ctrl-C, or with the agent (exit code 3).\n",
 	.options = options,
 	.n_options = N_OPTIONS,
 	.run = run_monitor,

@@ -120,11 +120,11 @@ static void choose_end(struct ks_audit_log *log, const struct ks_audit_head *hea
 		note(log, "changed", "line %" PRIu64 " is not as it was written", best.n);
 	} else if (there->n == best.n) {
 		best = *there;
-	} else if (there->n > 0) {
-		note(log, "gap", "the files end with line %" PRIu64 ", lines %" PRIu64 " to %" PRIu64 " are missing",
-		     there->n, there->n + 1, best.n);
 	} else {
-		note(log, "gap", "there was no file with line %" PRIu64 ", which is the last one", best.n);
+		note(log, "gap",
+		     "the chain goes on after line %" PRIu64 ", the files that are here end with line %" PRIu64
+		     ": the rest was cut, deleted or renamed",
+		     best.n, there->n);
 	}
 	log->end = best;
 }
