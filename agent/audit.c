@@ -405,17 +405,17 @@ static const struct ks_audit_writer_events writer_events = { .answered = on_answ
 
 /* --- what the others call ---------------------------------------------------------------------------------------- */
 
-/* The oldest goes, but not one that is being written. */
+/* The oldest go, but none that is being written, or that somebody waits for. */
 static void make_room(struct ks_audit *audit)
 {
 	struct ks_audit_entry *entry = audit->queue.next;
 
-	if (audit->n_queued < KS_AUDIT_RING)
-		return;
-	while (entry->sent || entry->done)
-		entry = entry->next;
-	if (entry != &audit->queue)
-		lose(audit, entry);
+	while (audit->n_queued >= KS_AUDIT_RING && entry != &audit->queue) {
+		struct ks_audit_entry *next = entry->next;
+		if (!entry->sent && !entry->done)
+			lose(audit, entry);
+		entry = next;
+	}
 }
 
 int ks_audit_write(struct ks_audit *audit, const struct ks_audit_record *record, ks_audit_done *done, void *userdata,

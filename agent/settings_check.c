@@ -92,10 +92,27 @@ static void check_key(const struct ks_settings_section *section, const struct ks
 	ks_settings_check_rules(section, report);
 }
 
+/* syslog(3) never says whether it took something. */
+static void check_audit(const struct ks_settings_section *agent, struct ks_settings_report *report)
+{
+	const struct ks_settings_value *mode = &agent->values[KS_AGENT_AUDIT];
+	const struct ks_settings_value *where = &agent->values[KS_AGENT_AUDIT_TO];
+	unsigned to = 0;
+
+	if (!mode->text || ks_settings_audit_mode(mode->text) != KS_AUDIT_REQUIRE || !where->text ||
+	    !ks_settings_audit_to(where->text, &to) || (to & (KS_AUDIT_TO_FILE | KS_AUDIT_TO_JOURNAL)))
+		return;
+	ks_settings_report_add(report, &where->origin, "audit-to",
+			       "expected file or journal with audit = require (%s:%u), found \"%s\"", mode->origin.file,
+			       mode->origin.line, where->text);
+}
+
 void ks_settings_check(const struct ks_settings *settings, struct ks_settings_report *report)
 {
 	const struct ks_settings_private *private = settings->private;
 
+	if (!private->agent.spoiled)
+		check_audit(&private->agent, report);
 	for (size_t i = 0; i < private->modules.n; i++) {
 		if (!private->modules.at[i].spoiled)
 			check_module(&private->modules.at[i], report);

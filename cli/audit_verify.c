@@ -15,6 +15,9 @@
 /* After so many lines about problems the rest is counted: one bad disk must not print a million lines. */
 #define PROBLEMS_SHOWN 100u
 
+/* What a keystay-audit that is killed leaves unsaid: a batch, and what it had to say of the log itself. */
+#define HEAD_LAG (2 * KS_AUDIT_BATCH)
+
 struct walk {
 	FILE *out;
 	struct ks_audit_verdict *verdict;
@@ -152,7 +155,7 @@ static void check_head(struct walk *walk, int i, const char *whose)
 		problem(walk, "%s names line number %" PRIu64 ", which is not there", whose, head->n);
 	else if (!walk->seen[i])
 		(void)fprintf(walk->out, "note: line number %" PRIu64 " of %s is not here any more\n", head->n, whose);
-	else if (i == 0 && walk->n - head->n > KS_AUDIT_BATCH)
+	else if (i == 0 && walk->n - head->n > HEAD_LAG)
 		problem(walk,
 			"%s is older than the log: it says line number %" PRIu64 ", the log ends with %" PRIu64
 			"; it was replaced, or could not be written",

@@ -350,9 +350,10 @@ int ks_audit_log_append(struct ks_audit_log *log, struct ks_audit_item *items, s
 	}
 	int saved = errno;
 	ks_audit_folder_unlock(&log->folder);
-	/* A sentence in both cases, since errno says more than the few errors of ours. */
-	(void)ks_text_print(why, WHY_MAX, "%s: %s", log->options.folder,
-			    saved && r != KS_ERR_UNTRUSTED_PATH ? strerror(saved) : ks_error_text(r));
+	const char *text = saved ? strerror(saved) : ks_error_text(r);
+	if (r == KS_ERR_UNTRUSTED_PATH)
+		text = "it must be a folder of this user that is closed to others (mode 0700)";
+	(void)ks_text_print(why, WHY_MAX, "%s: %s", log->options.folder, text);
 	return r;
 }
 

@@ -230,6 +230,9 @@ static int run(struct writer *writer)
 		return EXIT_FAILED;
 	if (writer->to_file && ks_audit_log_append(writer->log, NULL, 0, why) < 0)
 		ks_log_warning("the audit log cannot be written: %s", why);
+	/* What the last one had no time for. */
+	if (writer->to_file)
+		ks_audit_log_seal(writer->log);
 	tell_head(writer);
 	int r = serve(writer);
 	tell_head(writer);

@@ -50,7 +50,7 @@ try:
     head = json.loads((folder / "head").read_text())
     if head["n"] > (before or 0):
         wrong.append(f"the head says {head['n']}, the end is {before}")
-    if before is not None and before - head["n"] > 64:
+    if before is not None and before - head["n"] > 128:
         wrong.append(f"the head is old: {head['n']}, the end is {before}")
     if lines and json.loads(lines[0])["n"] > head["first"]:
         wrong.append(f"the beginning is missing: {head['first']}")

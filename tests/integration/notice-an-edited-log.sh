@@ -10,10 +10,10 @@ rig_begin
 agent_configure '[agent]' 'audit-max-size = 16K'
 token_make corp
 agent_start
-decide 100 >/dev/null
+decide 200 >/dev/null
 agent_stop
 cp -a "$LOG_FOLDER" "$T/good"
-whole "100 decisions are whole"
+whole "200 decisions are whole"
 n_files=$(find "$LOG_FOLDER" -name '*.jsonl' | wc -l)
 [ "$n_files" -gt 2 ] || fail "there are no full files"
 full=$(find "$LOG_FOLDER" -name 'audit-*.jsonl' | sort | sed -n 2p)
@@ -28,7 +28,7 @@ sed -i '3s/"outcome":"done"/"outcome":"gone"/' "$full"
 not_whole "line number $((first + 2)), before $full_name:4, was changed" "an edited line"
 again
 sed -i '$s/"outcome":"done"/"outcome":"gone"/' "$LOG"
-not_whole "the head does not fit line number 100: the line was changed" "the last line, edited"
+not_whole "the head does not fit line number 200: the line was changed" "the last line, edited"
 again
 sed -i '3d' "$full"
 not_whole "$full_name:3: line number $((first + 2)) is missing" "a deleted line"
@@ -49,15 +49,15 @@ rm "$(find "$LOG_FOLDER" -name 'audit-*.jsonl' | sort | head -n 1)"
 not_whole "the beginning is missing: the log should begin with line number 1" "a deleted file at the beginning"
 again
 rm "$LOG"
-not_whole "the log was cut: the head says that it ends with line number 100" "a deleted file at the end"
+not_whole "the log was cut: the head says that it ends with line number 200" "a deleted file at the end"
 again
 sed -i '$d' "$LOG"
-not_whole "the log was cut: the head says that it ends with line number 100, it ends with 99" "a cut line at the end"
+not_whole "the log was cut: the head says that it ends with line number 200, it ends with 199" "a cut line at the end"
 again
 sed -i 's/"sha256":"..../"sha256":"0000/' "$LOG_FOLDER/head"
-not_whole "the head does not fit line number 100" "a replaced head"
+not_whole "the head does not fit line number 200" "a replaced head"
 again
-sed -i 's/"n":100/"n":10/' "$LOG_FOLDER/head"
+sed -i 's/"n":200/"n":10/' "$LOG_FOLDER/head"
 not_whole "the head" "a head of long ago"
 again
 echo nonsense >"$LOG_FOLDER/head"
@@ -69,11 +69,11 @@ again
 known=$(keystay log --verify | sed -n 's/^It ends with //p')
 sed -i '$d' "$LOG"
 n=$(tail -n 1 "$LOG" | sha256sum | cut -c 1-64)
-sed -i "s/\"n\":100,\"sha256\":\"[0-9a-f]*/\"n\":99,\"sha256\":\"$n/" "$LOG_FOLDER/head"
+sed -i "s/\"n\":200,\"sha256\":\"[0-9a-f]*/\"n\":199,\"sha256\":\"$n/" "$LOG_FOLDER/head"
 whole "who may write all files can cut the log and write the head anew"
 run keystay log --verify --head "$known"
 expect_status 1 "a head that was kept elsewhere shows it"
-expect_out "the log was cut: the head that was given says that it ends with line number 100" "and says so"
+expect_out "the log was cut: the head that was given says that it ends with line number 200" "and says so"
 
 again
 agent_start

@@ -4,7 +4,7 @@
 # tools/bench --short measures everything once and writes a table and JSON. No figure is judged: a shared machine would
 # decide.
 #
-# usage: tools-bench-runs.sh [tap | plugins | module]
+# usage: tools-bench-runs.sh [tap | plugins | module | audit]
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 [ ! -e "$BUILD/CMakeCache.txt" ] || grep -q '^KEYSTAY_SANITIZE:STRING=$' "$BUILD/CMakeCache.txt" ||
@@ -23,6 +23,7 @@ wanted = {
     "": {"cold curl", "cold curl, 200 keys on the token", "one warm signature, P-256", "eight clients, P-256"},
     "tap": {f"SHA-256, {size} bytes at once" for size in (16, 1024, 16384)},
     "plugins": {"one curl"},
+    "audit": {"one warm signature, P-256", "eight clients, P-256"},
     "module": {"one cold signature", "one cold signature, its round trips"},
 }[what]
 missing = wanted - {figure["name"] for figure in figures["comparisons"]}

@@ -95,6 +95,8 @@ holds links_no_pkcs11 "$build/bin/keystay-prompt" "keystay-prompt links no PKCS#
 holds loads_nothing "$build/bin/keystay-prompt" "keystay-prompt imports no dlopen"
 holds links_no_pkcs11 "$build/bin/keystay-prove" "keystay-prove links no PKCS#11 library"
 holds loads_nothing "$build/bin/keystay-prove" "keystay-prove imports no dlopen"
+holds links_no_pkcs11 "$build/bin/keystay-audit" "keystay-audit links no PKCS#11 library"
+holds loads_nothing "$build/bin/keystay-audit" "keystay-audit imports no dlopen"
 echo '#include <dlfcn.h>
 int main(void) { return dlopen("x", 1) == 0; }' >"$scratch/loads.c"
 "$compiler" -no-pie -Wl,-z,norelro,-z,lazy,-z,execstack -fno-stack-protector -o "$scratch/loads" "$scratch/loads.c" \

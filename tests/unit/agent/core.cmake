@@ -43,3 +43,9 @@ keystay_unit_test(test_agent_prove test_prove.c LINK ks_agent test_server_ca)
 target_compile_definitions(test_agent_prove PRIVATE PROVE_PUPPET="$<TARGET_FILE:prove-puppet>"
 	KEYSTAY_PROVE="$<TARGET_FILE:keystay-prove>")
 add_dependencies(test_agent_prove prove-puppet keystay-prove)
+# The audit log: who waits for it, and who writes it.
+keystay_unit_test(test_agent_audit test_audit.c folder.c LINK ks_agent)
+target_compile_definitions(test_agent_audit PRIVATE KEYSTAY_AUDIT="$<TARGET_FILE:keystay-audit>")
+add_dependencies(test_agent_audit keystay-audit)
+keystay_unit_test(test_audit_log test_audit_log.c folder.c LINK ks_audit)
+target_link_options(test_audit_log PRIVATE -Wl,--wrap=sd_journal_sendv)

@@ -80,6 +80,25 @@ static void test_settings_reads_every_time(void **state)
 	}
 }
 
+static void test_settings_reads_where_records_go(void **state)
+{
+	(void)state;
+	AUTO_SETTINGS standard = read_text("");
+	assert_int_equal(standard->audit, KS_AUDIT_BEST_EFFORT);
+	assert_int_equal(standard->audit_to, KS_AUDIT_TO_FILE | KS_AUDIT_TO_JOURNAL);
+	assert_int_equal(standard->audit_max_size, 16 << 20);
+	assert_int_equal(standard->audit_keep, 8);
+	AUTO_SETTINGS settings = read_text("[agent]\naudit = require\naudit-to = syslog, file\naudit-max-size = 64K\n"
+					   "audit-keep = 1\n");
+	assert_int_equal(settings->audit, KS_AUDIT_REQUIRE);
+	assert_int_equal(settings->audit_to, KS_AUDIT_TO_FILE | KS_AUDIT_TO_SYSLOG);
+	assert_int_equal(settings->audit_max_size, 64 << 10);
+	assert_int_equal(settings->audit_keep, 1);
+	AUTO_SETTINGS largest = read_text("[agent]\naudit-max-size = 1G\naudit = off\n");
+	assert_int_equal(largest->audit_max_size, 1 << 30);
+	assert_int_equal(largest->audit, KS_AUDIT_OFF);
+}
+
 static void test_settings_reads_modules(void **state)
 {
 	(void)state;
@@ -352,6 +371,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_settings_without_any_file_are_the_built_in_ones),
 		cmocka_unit_test(test_settings_reads_every_time),
+		cmocka_unit_test(test_settings_reads_where_records_go),
 		cmocka_unit_test(test_settings_reads_modules),
 		cmocka_unit_test(test_settings_reads_what_chooses_a_key),
 		cmocka_unit_test(test_settings_takes_names_with_spaces_and_letters),

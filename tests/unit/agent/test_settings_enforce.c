@@ -59,6 +59,31 @@ static void test_enforce_bounds_unlock_for(void **state)
 	assert_narrowing(settings, "user:2: unlock-for: \"12h\" is more than [enforce] allows (etc:2); \"1h\" holds\n");
 }
 
+static void test_enforce_makes_records_stricter_and_never_laxer(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *bound, *value;
+		enum ks_settings_audit holds;
+		const char *warning;
+	} cases[] = {
+		{ "require", "off", KS_AUDIT_REQUIRE,
+		  "user:2: audit: \"off\" is more than [enforce] allows (etc:2); \"require\" holds\n" },
+		{ "best-effort", "off", KS_AUDIT_BEST_EFFORT,
+		  "user:2: audit: \"off\" is more than [enforce] allows (etc:2); \"best-effort\" holds\n" },
+		{ "best-effort", "require", KS_AUDIT_REQUIRE, "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char etc[64], user[64];
+		(void)snprintf(etc, sizeof(etc), "[enforce]\naudit = %s\n", cases[i].bound);
+		(void)snprintf(user, sizeof(user), "[agent]\naudit = %s\n", cases[i].value);
+		AUTO_SETTINGS settings = read_texts(etc, user);
+		assert_int_equal(settings->audit, cases[i].holds);
+		assert_narrowing(settings, cases[i].warning);
+	}
+}
+
 static void test_enforce_leaves_what_is_narrower(void **state)
 {
 	(void)state;
@@ -211,6 +236,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_enforce_bounds_unlock_for),
+		cmocka_unit_test(test_enforce_makes_records_stricter_and_never_laxer),
 		cmocka_unit_test(test_enforce_leaves_what_is_narrower),
 		cmocka_unit_test(test_enforce_bounds_the_built_in_value_without_a_warning),
 		cmocka_unit_test(test_enforce_bounds_the_administrators_own_values),

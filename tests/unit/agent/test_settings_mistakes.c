@@ -59,7 +59,7 @@ static const struct mistake mistakes[] = {
 
 	/* keys */
 	{ "key_unknown_in_agent", "[agent]\nunlock_for = 8h\n",
-	  "f:2: unlock_for: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found "
+	  "f:2: unlock_for: expected unlock-for, keep-pin, pinentry, prompt-timeout, lock-on, audit, audit-to, audit-max-size or audit-keep in [agent], found "
 	  "\"unlock_for\"; did you mean "
 	  "\"unlock-for\"?" },
 	{ "key_unknown_in_module", "[module \"m\"]\npath = /m.so\npin = 1234\n",
@@ -69,9 +69,9 @@ static const struct mistake mistakes[] = {
 	  "f:3: server: expected match, module, spki, issuer, eku, template, servers, server-ca, server-spki, confirm, "
 	  "max-rate, hours, users, groups or allow in [key \"NAME\"], found \"server\"; did you mean \"servers\"?" },
 	{ "key_of_another_section", "[agent]\npath = /m.so\n",
-	  "f:2: path: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found \"path\"" },
+	  "f:2: path: expected unlock-for, keep-pin, pinentry, prompt-timeout, lock-on, audit, audit-to, audit-max-size or audit-keep in [agent], found \"path\"" },
 	{ "key_in_capitals", "[agent]\nKeep-Pin = yes\n",
-	  "f:2: Keep-Pin: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found "
+	  "f:2: Keep-Pin: expected unlock-for, keep-pin, pinentry, prompt-timeout, lock-on, audit, audit-to, audit-max-size or audit-keep in [agent], found "
 	  "\"Keep-Pin\"; did you mean \"keep-pin\"?" },
 	{ "key_twice_in_a_section", "[agent]\nunlock-for = 1h\nunlock-for = 2h\n",
 	  "f:3: unlock-for: expected once in a section, found again (first in line 2)" },
@@ -301,6 +301,21 @@ static const struct mistake mistakes[] = {
 	{ "key_server_ca_with_digest", KEY "allow = tls, digest\nserver-ca = /ca.pem\n",
 	  "f:3: allow: expected tls, since server-ca (f:4) cannot be proven for a bare digest, found \"tls, digest\"" },
 
+	{ "audit_of_another_word", "[agent]\naudit = yes\n",
+	  "f:2: audit: expected off, best-effort or require, found \"yes\"" },
+	{ "audit_to_nowhere", "[agent]\naudit-to = file, printer\n",
+	  "f:2: audit-to: expected file, journal and syslog with commas between them, found \"file, printer\"" },
+	{ "audit_max_size_too_small", "[agent]\naudit-max-size = 15K\n",
+	  "f:2: audit-max-size: expected a size from 16K to 1G, such as 16M, found \"15K\"" },
+	{ "audit_max_size_too_large", "[agent]\naudit-max-size = 2G\n",
+	  "f:2: audit-max-size: expected a size from 16K to 1G, such as 16M, found \"2G\"" },
+	{ "audit_max_size_without_unit", "[agent]\naudit-max-size = 65536\n",
+	  "f:2: audit-max-size: expected a size from 16K to 1G, such as 16M, found \"65536\"" },
+	{ "audit_keep_nothing", "[agent]\naudit-keep = 0\n",
+	  "f:2: audit-keep: expected a number of files from 1 to 1000, found \"0\"" },
+	{ "audit_required_of_syslog", "[agent]\naudit = require\naudit-to = syslog\n",
+	  "f:3: audit-to: expected file or journal with audit = require (f:2), found \"syslog\"" },
+
 	{ "values_with_a_tab", KEY "servers = a.example,\tb.example\n",
 	  "f:3: servers: expected host names or patterns such as *.corp.example, with commas between them, found "
 	  "\"a.example,\\x09b.example\"" },
@@ -313,7 +328,7 @@ static const struct mistake mistakes[] = {
 	{ "all_mistakes_and_not_just_the_first",
 	  "[agent]\nkeep-pin = maybe\nunlock = 1h\n[module \"m\"]\npath = m.so\n[key \"k\"]\n[kye \"l\"]\n",
 	  "f:2: keep-pin: expected yes or no, found \"maybe\"\n"
-	  "f:3: unlock: expected unlock-for, keep-pin, pinentry, prompt-timeout or lock-on in [agent], found "
+	  "f:3: unlock: expected unlock-for, keep-pin, pinentry, prompt-timeout, lock-on, audit, audit-to, audit-max-size or audit-keep in [agent], found "
 	  "\"unlock\"; did you mean \"unlock-for\"?\n"
 	  "f:5: path: expected the absolute path of a PKCS#11 module, found \"m.so\"\n"
 	  "f:7: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"] "

@@ -182,10 +182,12 @@ def control_socket(w):
         "tokens": [{"module": "softhsm", "label": "corp", "manufacturer": "SoftHSM project", "model": "SoftHSM v2",
                     "serial": "0123456789abcdef", "uri": "pkcs11:token=corp", "state": 1, "pin_flags": 3, "n_keys": 2,
                     "unlocked_for_s": 28800, "signatures": 12, "submissions": 1}],
-        "configuration_file": ""})
+        "configuration_file": "", "audit": 1, "audit_written": 9, "audit_waiting": 2, "audit_lost": 1,
+        "audit_problem": "/home/alice/.local/state/keystay/audit: No space left on device"})
     w.good("status-reply-nothing-there", "neither module nor token", "status_reply", {
         "agent_version": "", "pid": 1, "started": 0, "generation": 0, "n_identities": 0, "n_connections": 0,
-        "configuration": "", "modules": [], "tokens": [], "configuration_file": "/etc/keystay/build.conf"})
+        "configuration": "", "modules": [], "tokens": [], "configuration_file": "/etc/keystay/build.conf", "audit": 0,
+        "audit_written": 0, "audit_waiting": 0, "audit_lost": 0, "audit_problem": ""})
     w.good("unlock", "with a PIN", "unlock", UNLOCK)
     w.good("unlock-any-bytes", "the only locked token, and a PIN of any bytes", "unlock",
            {**UNLOCK, "token": "", "pin": bytes([0, 255, 10])})
@@ -197,6 +199,15 @@ def control_socket(w):
     w.good("lock-reply", "one was unlocked", "lock_reply", {"n_tokens": 1})
     w.good("reload", "no fields", "reload", {})
     w.good("reload-reply", "what was read", "reload_reply", {"configuration": "/etc/keystay/keystay.conf"})
+    w.good("monitor", "from now on", "monitor", {"after": 0})
+    w.good("monitor-reply-nothing", "where that is", "monitor_reply", {"last": 17, "lost": 0, "events": []})
+    w.good("monitor-reply", "a request, and its answer", "monitor_reply", {"last": 19, "lost": 1, "events": [
+        {"number": 18, "wall_ms": 1735689600123, "kind": 1, "request": 4, "socket": "agent", "program": "curl",
+         "uid": 1000, "pid": 4711, "key": "alice", "purpose": "tls13-client", "server": "", "server_proven": False,
+         "outcome": 0, "text": ""},
+        {"number": 19, "wall_ms": 1735689600234, "kind": 3, "request": 4, "socket": "agent", "program": "curl",
+         "uid": 1000, "pid": 4711, "key": "alice", "purpose": "tls13-client", "server": "www.corp.example",
+         "server_proven": True, "outcome": 1, "text": ""}]})
 
 
 def worker_channel(w):
@@ -253,6 +264,20 @@ def helper_channel(w):
            {"proven": True, "reason": "", "spki_hash": hashlib.sha256(p256("server")).digest()})
     w.good("prove-reply-refused", "a clause in plain words", "prove_reply",
            {"proven": False, "reason": "its certificate expired on 2026-01-02", "spki_hash": b""})
+    audit = {"more": False, "agent": 0x0123456789abcdef, "sequence": 2, "lost": 0, "corrects": 0,
+             "wall_ms": 1735689600123, "boot_ms": 3600000, "outcome": 1, "purpose": "tls13-client", "socket": "agent",
+             "uid": 1000, "gid": 1000, "pid": 4711, "program": "curl", "key": "alice",
+             "spki_hash": bytes_of("spki", 32), "token": "corp", "scheme": "ecdsa_secp256r1_sha256",
+             "server": "www.corp.example", "server_proven": True, "unverified": "", "rule": '[key "alice"] servers',
+             "pin_used": False, "confirmed": True, "touched": False, "error": 0, "text": "",
+             "input_hash": bytes_of("input", 32)}
+    w.good("audit", "a signature for a proven server", "audit", audit)
+    w.good("audit-no-key", "a key that nobody knows, after one that was lost", "audit",
+           {**audit, "more": True, "lost": 1, "outcome": 4, "key": "", "spki_hash": b"", "token": "", "server": "",
+            "server_proven": False, "unverified": "no transcript was given", "rule": "", "confirmed": False,
+            "error": 40, "text": "no token here has this key", "input_hash": b""})
+    w.good("audit-reply", "it is written", "audit_reply", {"error": 0, "text": ""})
+    w.good("audit-reply-failed", "it is not", "audit_reply", {"error": 2, "text": "No space left on device"})
 
 
 def extended(w):
