@@ -241,6 +241,8 @@ static enum next_step ask_consent(struct ks_signing_job *signing, const struct k
 
 	place_dialog(signing, &question.place);
 	int error = ks_consent_ask(state, &question, &signing->consenter, why);
+	if (error == 0)
+		ks_signing_tell_wait(signing, "confirmation");
 	return error == 0 ? STEP_WAIT : refuse(signing, finding->identity, error, why);
 }
 
@@ -253,6 +255,8 @@ static enum next_step ask_pin(struct ks_signing_job *signing, const struct ks_si
 	signing->pin_used = true;
 	signing->asker.wants_pin = ks_signing_pin_may_be_wanted(&finding->token, finding->location.key);
 	int error = ks_asking_join(signing->request->state, &finding->token, &reason, &signing->asker, why);
+	if (error == 0)
+		ks_signing_tell_wait(signing, "PIN");
 	return error == 0 ? STEP_WAIT : refuse(signing, finding->identity, error, why);
 }
 
@@ -274,6 +278,8 @@ static enum next_step look_at_pin(struct ks_signing_job *signing, const struct k
 		return STEP_WAIT;
 	const struct ks_asking_reason reason = reason_of(signing, finding, who);
 	int error = ks_asking_join_for_signature(state, &finding->token, &reason, &signing->asker, why);
+	if (error == 0)
+		ks_signing_tell_wait(signing, "PIN");
 	return error == 0 ? STEP_WAIT : refuse(signing, finding->identity, error, why);
 }
 
@@ -337,6 +343,7 @@ static enum next_step look_at_tokens(struct ks_signing_job *signing, struct ks_s
 	if (use == KS_TOKEN_USE_ASK)
 		return ask_pin(signing, finding);
 	log_in_again(signing, &finding->token);
+	ks_signing_tell_wait(signing, "token");
 	return STEP_WAIT;
 }
 
@@ -759,5 +766,6 @@ void ks_signing_begin(struct ks_request *request)
 	}
 	request->pending = signing;
 	request->drop = on_drop;
+	ks_signing_tell_asked(signing);
 	advance(signing);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/monitor.h"
 #include "agent/signing_private.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
@@ -96,6 +97,41 @@ static int write_record(struct ks_signing_job *signing, const char *key_name, in
 	return ks_audit_write(request->state->audit, &record, done, signing, &signing->entry);
 }
 
+/* --- who watches ------------------------------------------------------------------------------------------------- */
+
+static void tell(const struct ks_signing_job *signing, enum ks_monitor_kind kind, const char *key_name, int error,
+		 const char *text)
+{
+	const struct ks_request *request = signing->request;
+	char program[64];
+	struct ks_monitor_event event = ks_monitor_event_of(request, signing->number, program);
+	const struct ks_identity *identity =
+		key_name ? NULL : ks_keyring_by_hash(request->state->keyring, signing->message.spki_hash.data);
+
+	event.kind = kind;
+	event.key = key_name ? key_name : (identity ? identity->name : "");
+	event.purpose = purpose_of(signing);
+	event.server = server_of(signing);
+	event.server_proven = signing->proof.knowledge == KS_SERVER_PROVEN;
+	event.outcome = outcome_of(error);
+	event.text = text;
+	ks_monitor_tell(request->state->monitor, &event);
+}
+
+void ks_signing_tell_asked(struct ks_signing_job *signing)
+{
+	signing->number = ks_monitor_number(signing->request->state->monitor);
+	tell(signing, KS_MONITOR_ASKED, NULL, 0, "");
+}
+
+void ks_signing_tell_wait(struct ks_signing_job *signing, const char *what)
+{
+	if (signing->waits_for == what)
+		return;
+	signing->waits_for = what;
+	tell(signing, KS_MONITOR_WAITS, NULL, 0, what);
+}
+
 /* --- the reply --------------------------------------------------------------------------------------------------- */
 
 static void answer_signature(struct ks_signing_job *signing)
@@ -147,6 +183,8 @@ static void on_recorded(int error, const char *text, void *userdata)
 static void end(struct ks_signing_job *signing, const char *key_name)
 {
 	set_ending(signing);
+	tell(signing, KS_MONITOR_ANSWERED, key_name, signing->reply.error,
+	     signing->reply.error < 0 ? signing->reply.text : "");
 	int error = write_record(signing, key_name, signing->reply.error,
 				 signing->reply.error < 0 ? signing->reply.text : "", on_recorded);
 	if (error == 0)
@@ -205,6 +243,7 @@ void ks_signing_abandon(struct ks_signing_job *signing)
 		ks_audit_forget(signing->entry);
 	} else {
 		ks_signing_let_go(signing);
+		tell(signing, KS_MONITOR_ANSWERED, NULL, KS_ERR_CLOSED, "the client went away before its answer");
 		identity = ks_keyring_by_hash(signing->request->state->keyring, signing->message.spki_hash.data);
 		if (write_record(signing, identity ? identity->name : "", KS_ERR_CLOSED,
 				 "the client went away before its answer", on_recorded) == 0)

@@ -59,6 +59,8 @@ struct ks_signing_job {
 	struct ks_notice *notice;
 	struct ks_location failed[KS_LOCATIONS_MAX]; /* where it was tried in vain */
 	size_t n_failed;
+	uint64_t number;       /* for `keystay monitor` */
+	const char *waits_for; /* what it was told last */
 	/* For the record. */
 	enum ks_signable_kind kind; /* 0 = not understood */
 	char server_name[256];      /* that the handshake names, claimed */
@@ -115,6 +117,10 @@ void ks_signing_refuse(struct ks_signing_job *signing, const char *key_name, int
 
 /* The signature stands in signing->reply. */
 void ks_signing_release(struct ks_signing_job *signing, const struct ks_signing_finding *finding);
+
+/* For `keystay monitor`: it waits now, for that; told once for each thing. */
+void ks_signing_tell_wait(struct ks_signing_job *signing, const char *what);
+void ks_signing_tell_asked(struct ks_signing_job *signing);
 
 /* The client has gone: a record, no reply. */
 void ks_signing_abandon(struct ks_signing_job *signing);

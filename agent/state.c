@@ -481,3 +481,76 @@ int ks_state_init(struct ks_state *state, sd_event *event, const char *configura
 		error = ks_monitor_new(event, &state->monitor);
 	if (error == 0)
 		error = open_tries(state, settings->is_system);
+	if (error == 0 && (sd_event_add_defer(event, &state->news, on_news, state) < 0 ||
+			   sd_event_source_set_enabled(state->news, SD_EVENT_OFF) < 0))
+		error = KS_ERR_SYSTEM;
+	if (error == 0)
+		error = adopt(state, settings);
+	if (error < 0) {
+		ks_settings_free(settings);
+		return error;
+	}
+	return 0;
+}
+
+int ks_state_reload(struct ks_state *state, struct ks_settings_error *ret_error)
+{
+	struct ks_settings *settings = NULL;
+
+	int error = state->settings->is_system ? ks_settings_read_system(state->configuration, &settings, ret_error) :
+						 ks_settings_read(state->configuration, &settings, ret_error);
+	if (error == 0) {
+		error = adopt(state, settings);
+		if (error < 0) {
+			ks_settings_free(settings);
+			(void)ks_text_print(ret_error->text, sizeof(ret_error->text), "%s", ks_error_text(error));
+		}
+	}
+	state->reload_problem[0] = '\0';
+	if (error == 0) {
+		state->n_reloads++;
+		ks_consent_forget(state, false);
+		ks_audit_follow(state->audit, settings);
+		/* Whatever stays undone here leaves a rule that cannot be proven, and refuses. */
+		if (follow_anchors(state, settings) < 0)
+			ks_log_error("the files of server-ca could not be handed to keystay-prove");
+	}
+	if (error == 0 && state->reloaded)
+		state->reloaded(state->reloaded_userdata);
+	if (error < 0) {
+		(void)ks_text_print(state->reload_problem, sizeof(state->reload_problem), "%s", ret_error->text);
+		return error;
+	}
+	return 0;
+}
+
+void ks_state_deinit(struct ks_state *state)
+{
+	if (state->waiters.next) {
+		ks_asking_free_all(state);
+		ks_consent_free_all(state);
+		ks_login_free_all(state);
+		ks_scout_free_all(state);
+	}
+	ks_notify_free_all(state);
+	ks_prompts_free(state->prompts);
+	ks_prover_free(state->prover);
+	ks_audit_free(state->audit);
+	ks_monitor_free(state->monitor);
+	for (size_t i = 0; i < state->n_workers; i++)
+		ks_worker_free(state->workers[i]);
+	free(state->workers);
+	ks_keyring_free(state->keyring);
+	ks_unlock_deinit(&state->unlock);
+	ks_overlay_deinit(&state->overlay);
+	ks_settings_free(state->settings);
+	ks_tries_close(state->tries);
+	ks_rate_deinit(&state->rate);
+	sd_event_source_disable_unref(state->news);
+	sd_event_source_disable_unref(state->news_timer);
+	sd_event_source_disable_unref(state->settle_timer);
+	free(state->worker_program);
+	free(state->prompt_program);
+	free(state->prove_program);
+	free(state->audit_program);
+}
