@@ -102,7 +102,8 @@ static const struct row rows[] = {
 	  "socket \"module\" is for the servers b.corp.example; this one was proven to be a.corp.example (rule servers, "
 	  "/home/a/keystay.conf:6)" },
 	/* asking */
-	{ "asks_always", "confirm = always\n", NULL, &tls13, TLS, NULL, ASK, NAMED("confirm = always") },
+	{ "proves_what_a_person_is_told", "confirm = always\n", NULL, &tls13, TLS, NULL, PROVE, "" },
+	{ "asks_always", "confirm = always\n", NULL, &tls13, TLS, "?", ASK, NAMED("confirm = always") },
 	{ "asks_for_a_digest", "confirm = always\nallow = tls, digest\n", "allow = tls, digest\n", &digest, DIGEST, "?",
 	  ASK, NAMED("confirm = always") },
 	{ "asks_once_for_a_proven_server", "confirm = first-use\n", NULL, &tls13, TLS, "a.example", ASK,
@@ -240,7 +241,7 @@ static void test_policy_refuses_what_is_spent(void **state)
 	(void)state;
 	KS_CLEANUP(ks_settings_freep)
 	struct ks_settings *settings = read_rules("max-rate = 10/m\nconfirm = always\n", "max-rate = 1/s\n");
-	const struct row row = { .rules = "", .signable = &tls13, .purpose = TLS };
+	const struct row row = { .rules = "", .signable = &tls13, .purpose = TLS, .server = "?" };
 	struct ks_policy_question question = ask_of(settings, &row);
 
 	decide(&question, KS_VERDICT_ASK, "");
