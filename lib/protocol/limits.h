@@ -28,8 +28,8 @@
 /* Longest chain in a GET reply: leaf and nine issuers. OpenSSL's default depth is 100, real chains have 2 to 4. */
 #define KS_CHAIN_MAX 10u
 
-/* Certificates that a server shows, as far as a proof of it is tried; those of real servers are 2 to 4, and each one more
- * is a signature check more for whoever can make handshakes up. */
+/* Certificates that a server shows, as far as a proof of it is tried; those of real servers are 2 to 4, and each one
+ * more is a signature check more for whoever can make handshakes up. */
 #define KS_PROOF_CERTIFICATES_MAX 10u
 
 /* RSA-8192. The largest of the key types here is RSA-4096, 512 bytes. */

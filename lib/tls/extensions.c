@@ -192,8 +192,8 @@ static void read_timestamps(struct ks_reader *body)
 #define CR [KS_EXTENSIONS_CERTIFICATE_REQUEST]
 #define CT [KS_EXTENSIONS_CERTIFICATE]
 
-/* No shape: in a hello of TLS 1.2 and in a ClientHello opaque, for servers are known to echo supported_groups and more in
- * shapes of their own, which clients ignore; in a message of TLS 1.3 not allowed (RFC 8446 section 4.2). */
+/* No shape: in a hello of TLS 1.2 and in a ClientHello opaque, for servers are known to echo supported_groups and more
+ * in shapes of their own, which clients ignore; in a message of TLS 1.3 not allowed (RFC 8446 section 4.2). */
 static const struct {
 	uint16_t type;
 	const char *name;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * extensions: reads the blocks of extensions in TLS handshake messages (RFC 5246 section 7.4.1.4, RFC 8446 section 4.2).
+ * extensions: reads the blocks of extensions in TLS handshake messages (RFC 5246 section 7.4.1.4, RFC 8446 section
+ * 4.2).
  *
  * No type may come twice. The insides of the extensions that are known here are checked down to their last length, so
  * that no byte of a hello hides behind a length that nobody looked at; those of others (GREASE, tickets, padding,
- * what will be invented) are opaque, as TLS wants it. In a message of TLS 1.3 a known one must also be where it belongs.
+ * what will be invented) are opaque, as TLS wants it. In a message of TLS 1.3 a known one must also be where it
+ * belongs.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * messages13: reads the bodies of those TLS 1.3 handshake messages (RFC 8446 section 4) that are no hello, as a proof of
- * the server needs them: to their last length, and each extension held against what it answers.
+ * messages13: reads the bodies of those TLS 1.3 handshake messages (RFC 8446 section 4) that are no hello, as a proof
+ * of the server needs them: to their last length, and each extension held against what it answers.
  *
  * Signatures are not verified here, and Finished cannot be: its key is the client's.
  */

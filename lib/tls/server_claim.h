@@ -29,16 +29,16 @@ struct ks_server_claim {
 	uint32_t scheme;               /* of the server's own signature: one of lib/protocol/scheme.h, which the client
 					* has offered; whether it fits the leaf's key is for the proof */
 	struct ks_bytes signature;     /* at most KS_SIGNATURE_MAX */
-	/* Owned. TLS 1.2: client_random | server_random | params (RFC 5246 section 7.4.3); TLS 1.3: 64 spaces | context |
-	 * 0 | hash (RFC 8446 section 4.4.3). */
+	/* Owned. TLS 1.2: client_random | server_random | params (RFC 5246 section 7.4.3); TLS 1.3: 64 spaces | context
+	 * | 0 | hash (RFC 8446 section 4.4.3). */
 	struct ks_buffer signed_input;
 	bool is_tls13;
 	bool is_post_handshake; /* TLS 1.3: the server asked after the handshake */
 };
 
 /* signable: what ks_signable_check() found in input. transcript: as the client handed it over; looked at for TLS 1.3
- * alone. spki: the identity's key, which the client's Certificate must carry. 0, or RULE_UNPROVABLE with ret_reason: one
- * clause of plain words, without a full stop. In time and memory linear in what is given. */
+ * alone. spki: the identity's key, which the client's Certificate must carry. 0, or RULE_UNPROVABLE with ret_reason:
+ * one clause of plain words, without a full stop. In time and memory linear in what is given. */
 int ks_server_claim_read(const struct ks_signable *signable, struct ks_bytes input, struct ks_bytes transcript,
 			 const struct ks_spki *spki, struct ks_server_claim *ret_claim, char ret_reason[256])
 	KS_WARN_UNUSED;

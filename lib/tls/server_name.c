@@ -3,8 +3,8 @@
  * server_name: see server_name.h.
  *
  * Runs in: keystay-agent. Must never give two spellings of one name: what is given here is compared with rules and
- * written into records. An empty label, a dot at the end or an address would be read in one way by a rule and in another
- * by the check of the certificate, so none of them is a name here.
+ * written into records. An empty label, a dot at the end or an address would be read in one way by a rule and in
+ * another by the check of the certificate, so none of them is a name here.
  */
 #include "lib/tls/server_name.h"
 

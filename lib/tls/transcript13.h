@@ -45,7 +45,8 @@ struct ks_transcript13 {
 	struct ks_bytes client_certificate;   /* the leaf, DER */
 };
 
-/* Any KS_ERR_INPUT_* for what is not well-formed, RULE_UNPROVABLE for what is but proves no server; the words matter. */
+/* Any KS_ERR_INPUT_* for what is not well-formed, RULE_UNPROVABLE for what is but proves no server: the words matter
+ * more. */
 int ks_transcript13_read(struct ks_bytes transcript, struct ks_transcript13 *ret_transcript,
 			 struct ks_signable_refusal *ret_refusal) KS_WARN_UNUSED;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_server_claim: any bytes as a handshake of which somebody wants a signature with the key of tls_key.h: as a TLS 1.2
- * input, and as a TLS 1.3 transcript whose hash is made here, so that the fuzzer gets past it.
+ * fuzz_server_claim: any bytes as a handshake of which somebody wants a signature with the key of tls_key.h: as a TLS
+ * 1.2 input, and as a TLS 1.3 transcript whose hash is made here, so that the fuzzer gets past it.
  *
  * Checks beside memory errors: a claim has a DNS name that stands in the handshake, certificates and a signature of the
  * handshake, and an input that is made here a second time; and it is gone when one bit of the signed hash is another.

@@ -2,9 +2,9 @@
 /*
  * fuzz_transcript13: any bytes as the messages of a TLS 1.3 handshake.
  *
- * Checks beside memory errors: what is read is looked at once more by a reader that knows only types and lengths. It must
- * be whole messages in an order that RFC 8446 allows, with one server Certificate in front of the server's signature; and
- * each part that is given must lie where it should.
+ * Checks beside memory errors: what is read is looked at once more by a reader that knows only types and lengths. It
+ * must be whole messages in an order that RFC 8446 allows, with one server Certificate in front of the server's
+ * signature; and each part that is given must lie where it should.
  */
 #include <stddef.h>
 #include <stdint.h>

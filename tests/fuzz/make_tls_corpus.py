@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the corpora of the fuzz targets certificate_verify13, certificate and server_claim, and the files refused-*.bin
-of transcript12 and transcript13 (their real-*.bin are record_transcripts.py's, and must be there). The files are
-committed; this script is for changing them. Needs openssl.
+"""Writes the corpora of the fuzz targets certificate_verify13, certificate and server_claim, and the files
+refused-*.bin of transcript12 and transcript13 (their real-*.bin are record_transcripts.py's, and must be there). The
+files are committed; this script is for changing them. Needs openssl.
 
     make_tls_corpus.py tests/fuzz/corpus
 """

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""record_transcripts: writes the corpus files real-*.bin, which are what TLS implementations other than each other really
-signed in a client's CertificateVerify.
+"""record_transcripts: writes the corpus files real-*.bin, which are what TLS implementations other than each other
+really signed in a client's CertificateVerify.
 
 One end is always openssl s_server or s_client with -msg, which shows the handshake messages; the other end is GnuTLS,
 NSS or Java, as far as they are installed. In TLS 1.2 a transcript is the signed input itself: all messages from
-ClientHello to ClientKeyExchange, without HelloRequest. In TLS 1.3 it is what the signed hash is made of, to the client's
-Certificate, with a first ClientHello as it was sent. Run by hand, when an implementation has something new to say:
+ClientHello to ClientKeyExchange, without HelloRequest. In TLS 1.3 it is what the signed hash is made of, to the
+client's Certificate, with a first ClientHello as it was sent. Run by hand, when an implementation has something new to
+say:
 
     tests/fuzz/record_transcripts.py tests/fuzz/corpus/transcript12
     tests/fuzz/record_transcripts.py tests/fuzz/corpus/transcript13

@@ -215,7 +215,7 @@ static void put_verify(const struct ks_plan13 *plan, struct ks_buffer *out)
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer body = { 0 };
 
 	ks_buffer_put_u16(&body, plan->scheme ? plan->scheme : 0x0804);
-	ks_transcript_maker_put_vector(&body, 2, TEXT("signature"));
+	ks_transcript_maker_put_vector(&body, 2, plan->signature.data ? plan->signature : TEXT("signature"));
 	put_message(out, KS_PLAN13_CERTIFICATE_VERIFY, &body);
 }
 

@@ -2,8 +2,8 @@
 /*
  * transcript13_maker: writes TLS 1.3 transcripts by hand, good ones and ones with a single fault in them.
  *
- * No key is needed: what a transcript proves is for others to say. Every length is right; the messages can be taken out,
- * put in and changed afterwards. Knows nothing of lib/tls, so that both cannot share a mistake.
+ * No key is needed: what a transcript proves is for others to say. Every length is right; the messages can be taken
+ * out, put in and changed afterwards. Knows nothing of lib/tls, so that both cannot share a mistake.
  */
 #pragma once
 
@@ -55,6 +55,7 @@ struct ks_plan13 {
 	struct ks_bytes server_certificate; /* likewise; one that is just a SEQUENCE when it is left out */
 	uint16_t suite;                     /* 0x1301 */
 	uint16_t scheme;                    /* of the server, 0x0804 */
+	struct ks_bytes signature;          /* of the server */
 	size_t digest_size;                 /* of the suite, 32 */
 	bool with_retry;
 	bool with_first_hello;   /* not message_hash; implies with_retry */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tests of lib/tls/transcript13.h, rule by rule, with transcripts made by tests/hostile/transcript13_maker.c, and with
- * those that GnuTLS, NSS, Java and OpenSSL really made (real-*.bin of the fuzz corpus, tests/fuzz/record_transcripts.py).
- * Handshakes whose signatures are checked are in test_server_claim.c.
+ * those that GnuTLS, NSS, Java and OpenSSL really made (real-*.bin of the fuzz corpus,
+ * tests/fuzz/record_transcripts.py). Handshakes whose signatures are checked are in test_server_claim.c.
  */
 #include "lib/tls/transcript13.h"
 
@@ -295,13 +295,14 @@ static void test_transcript13_refuses_any_beginning_of_a_transcript(void **state
 
 	(void)state;
 	write_plan(&always, &bytes);
-	struct ks_transcript13 transcript = reads_plan(&plain, &(struct ks_buffer){ 0 });
+	struct ks_transcript13 transcript;
 	struct ks_signable_refusal refusal;
 	for (size_t size = 0; size < bytes.size; size++) {
 		int r = read_exact(ks_bytes(bytes.data, size), &transcript, &refusal);
-		struct ks_bytes finished = ks_transcript13_maker_find(ks_buffer_bytes(&bytes), 15, 1);
-		/* It has a whole one in it: the handshake before the second request. */
-		if ((r == 0) != (size == (size_t)(finished.data - bytes.data)))
+		struct ks_bytes verify =
+			ks_transcript13_maker_find(ks_buffer_bytes(&bytes), KS_PLAN13_CERTIFICATE_VERIFY, 1);
+		/* It has a whole one in it: up to the client's first Certificate. */
+		if ((r == 0) != (size == (size_t)(verify.data - bytes.data)))
 			fail_msg("%zu of %zu bytes: %d", size, bytes.size, r);
 	}
 }
@@ -326,6 +327,15 @@ static void test_transcript13_refuses_wrong_lengths_by_name(void **state)
 		     "CertificateVerify has a wrong");
 	refuses_body(&plain, KS_PLAN13_CERTIFICATE_REQUEST, 0, TEXT("\x05"), "CertificateRequest has a wrong length");
 	refuses(TEXT("\x01\x00\x00\x05\x03\x03"), "longer than the rest");
+	/* The list ends before the extensions of its only certificate, and within them. */
+	refuses_body(&plain, KS_PLAN13_CERTIFICATE, 0, TEXT("\x00\x00\x00\x08\x00\x00\x05\x30\x03\x02\x01\x07"),
+		     "server's Certificate has a wrong length inside");
+	refuses_body(&plain, KS_PLAN13_CERTIFICATE, 1,
+		     TEXT("\x00\x00\x00\x0b\x00\x00\x05\x30\x03\x02\x01\x07\x00\x02\x00"),
+		     "client's Certificate has a wrong length inside");
+	refuses_body(&plain, KS_PLAN13_CERTIFICATE, 0,
+		     TEXT("\x00\x00\x00\x0b\x00\x00\x05\x30\x03\x02\x01\x07\x00\x01\x00"),
+		     "extensions of the Certificate have a wrong length");
 }
 
 /* --- the order --------------------------------------------------------------------------------------------------- */
@@ -389,6 +399,8 @@ static void test_transcript13_never_misreads_compressed_certificates(void **stat
 			 "the server's certificate is compressed");
 	refuses_replaced(&plain, KS_PLAN13_CERTIFICATE, 1, TEXT("\x19\x00\x00\x03\x00\x02\x00"),
 			 "the client's certificate is compressed");
+	refuses_replaced(&plain, KS_PLAN13_FINISHED, 0, TEXT("\x19\x00\x00\x03\x00\x02\x00"),
+			 "has a CompressedCertificate where the server's Finished should be");
 }
 
 /* --- ClientHello ------------------------------------------------------------------------------------------------- */
@@ -761,6 +773,10 @@ static void test_transcript13_reads_what_other_implementations_sign(void **state
 		if (strncmp(entry->d_name, "real-", 5) == 0) {
 			read_real(entry->d_name);
 			n++;
+		} else if (strncmp(entry->d_name, "refused-", 8) == 0) {
+			KS_CLEANUP(ks_buffer_deinit) struct ks_buffer bytes = { 0 };
+			read_file(entry->d_name, &bytes);
+			refuses(ks_buffer_bytes(&bytes), "");
 		}
 	}
 	(void)closedir(folder);
