@@ -274,7 +274,7 @@ static int read_client_certificate(struct walk *walk, struct ks_messages13_certi
 					      &walk->transcript.request.extensions, ret_certificate, walk->refusal);
 }
 
-/* What comes between the handshake and a request after it; may_sign: the client showed a certificate meanwhile. */
+/* What comes before a request after the handshake; has_certificate: the client has shown one in the handshake. */
 static int read_rest_of_handshake(struct walk *walk, bool has_certificate)
 {
 	struct ks_messages13_verify verify; /* of an earlier signature, which is the server's to check */
