@@ -2,6 +2,7 @@
 /* anchor_file: see anchor_file.h. Runs in: keystay-agent. */
 #include "agent/anchor_file.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "lib/base/cleanup.h"
@@ -24,9 +25,10 @@ int ks_anchor_file_check(const char *path, char *why, size_t why_size)
 	struct ks_path_problem problem = { .path = "", .text = "" };
 	char shown[SHOWN_SIZE];
 	size_t size = 0;
+	bool is_absolute = path[0] == '/';
 
 	ks_text_escape(ks_bytes_text(path), shown, sizeof(shown));
-	if (path[0] != '/') {
+	if (!is_absolute) {
 		(void)ks_text_print(why, why_size, "%s is no absolute path", shown);
 		return KS_ERR_INVALID;
 	}

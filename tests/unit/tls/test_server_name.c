@@ -89,6 +89,9 @@ static void test_name_that_is_part_of_another_is_refused(void **state)
 	(void)state;
 	expect_no_match("DNS:www.corp.example.org", "www.corp.example", "not for");
 	expect_no_match("DNS:corp.example", "www.corp.example", "not for");
+	expect_no_match("DNS:www.corp", "www.corp.example", "not for");
+	expect_no_match("DNS:*.corp.exam", "www.corp.example", "not for");
+	expect_no_match("DNS:*.corp.example.org", "www.corp.example", "not for");
 	expect_no_match("DNS:www.corp.example", "corp.example", "not for");
 	expect_no_match("DNS:.corp.example", "www.corp.example", "not for");
 	expect_no_match("DNS:www.corp.example.", "www.corp.example", "not for");

@@ -278,6 +278,20 @@ static void test_ocsp_responder_must_be_of_the_same_issuer(void **state)
 	scene_expect_refused(&scene, "is not signed by the authority of its certificate");
 }
 
+static void test_ocsp_responder_of_a_false_issuer_of_the_same_name_is_refused(void **state)
+{
+	struct server_ca_certificate false_issuer;
+
+	(void)state;
+	scene_make(&scene);
+	server_ca_make(&false_issuer, &scene.middle_plan, NULL);
+	const struct server_ca_plan plan = responder_plan();
+	struct server_ca_response response = delegated(&plan, &false_issuer);
+	staple(&response);
+	scene_expect_refused(&scene, "is not signed by the authority of its certificate");
+	server_ca_deinit(&false_issuer);
+}
+
 static void test_ocsp_responder_must_be_valid_now(void **state)
 {
 	(void)state;
@@ -330,6 +344,22 @@ static void test_ocsp_is_checked_where_the_leaf_is_an_anchor(void **state)
 	scene_expect_refused(&scene, "cannot be checked: the authority of its certificate is not known");
 }
 
+static void test_ocsp_issuer_of_an_anchor_is_who_signed_it(void **state)
+{
+	struct server_ca_certificate false_issuer;
+
+	(void)state;
+	scene_make(&scene);
+	server_ca_make(&false_issuer, &scene.middle_plan, NULL);
+	scene_trust(&scene, &scene.leaf);
+	scene.claim.certificates[1] = ks_buffer_bytes(&false_issuer.der);
+	struct server_ca_response response = good();
+	response.issuer = &false_issuer;
+	staple(&response);
+	scene_expect_refused(&scene, "cannot be checked: the authority of its certificate is not known");
+	server_ca_deinit(&false_issuer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,11 +384,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ocsp_responder_must_be_meant_for_it, setup, forget_responder),
 		cmocka_unit_test_setup_teardown(test_ocsp_responder_must_be_of_the_same_issuer, setup,
 						forget_responder),
+		cmocka_unit_test_setup_teardown(test_ocsp_responder_of_a_false_issuer_of_the_same_name_is_refused,
+						setup, forget_responder),
 		cmocka_unit_test_setup_teardown(test_ocsp_responder_must_be_valid_now, setup, forget_responder),
 		cmocka_unit_test_setup_teardown(test_ocsp_responder_must_sign_by_its_key_usage, setup,
 						forget_responder),
 		cmocka_unit_test_setup_teardown(test_ocsp_leaf_does_not_vouch_for_itself, setup, forget_responder),
 		cmocka_unit_test_setup_teardown(test_ocsp_is_checked_where_the_leaf_is_an_anchor, setup,
+						forget_responder),
+		cmocka_unit_test_setup_teardown(test_ocsp_issuer_of_an_anchor_is_who_signed_it, setup,
 						forget_responder),
 	};
 
