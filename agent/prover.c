@@ -184,6 +184,8 @@ static void begin_anew(struct ks_prover *prover)
 		proof->id = 0;
 		if (!ks_proof_has_anchors(proof))
 			ks_proof_end_soon(proof, "its server-ca has just been taken out of the configuration");
+		else /* whose process has to start first, once more */
+			(void)sd_event_source_set_time_relative(proof->deadline, KS_PROOF_FIRST_DEADLINE_MS * 1000ull);
 	}
 }
 
