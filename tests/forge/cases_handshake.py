@@ -114,6 +114,11 @@ def hashes(world):
         digest = bytearray(one.digest(first))
         digest[place] ^= 1
         world.add(f"tls13-hash-flipped-in-its-{word}-byte", one.input([])[:98] + bytes(digest), wire(first))
+    for name, options in (("", {}), ("post-", {"post": True, "context": b"\1"})):
+        plan = world.plan13(**options)
+        messages = plan.messages()
+        for word, more in (("a-message", wire([plan.finished()])), ("a-byte", b"\0"), ("itself", wire(messages))):
+            world.add(f"tls13-{name}{word}-after-what-is-hashed", plan.input(messages), wire(messages) + more)
     world.add13("good-sha384", good=GOOD, suite=0x1302)
     world.add13("good-chacha", good=GOOD, suite=0x1303)
     world.add13("suite-sha384-with-a-hash-of-sha256", digest=os.urandom(32), suite=0x1302)
@@ -266,7 +271,9 @@ def posts(world):
     world.add13("post-that-nobody-offered", offers_post=False, **post)
     world.add13("post-after-a-resumption", psk=True, **post)
     world.add13("resumption", psk=True)
-    world.add13("resumption-with-a-certificate", more_server=[extension(41, u16(0))])
+    world.add13("good-resumption-that-the-server-declined", good=GOOD, offers_psk=True)
+    world.add13("resumption-with-a-certificate", psk=True, certified=True)
+    world.add13("resumption-that-nobody-offered", psk=True, offers_psk=False, certified=True)
     world.add13("post-with-another-context", client_context=b"\1\2\3\5", **post)
     world.add13("post-without-context-in-the-answer", client_context=b"", **post)
 

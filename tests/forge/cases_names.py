@@ -6,7 +6,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from handshake import extension, server_name, vector
-from pki import CLIENT, OCSP, SERVER, Authority, der, edit
+from pki import CLIENT, OCSP, SERVER, Authority, der, der_item, edit
 from world import GOOD
 
 
@@ -41,6 +41,7 @@ def wrong_names(world):
     leaf_case("common-name-beside-other-names", names=["other.example"])
     leaf_case("name-as-mail-address", names=[x509.RFC822Name(GOOD + "@corp.example")])
     leaf_case("name-as-uri", names=[x509.UniformResourceIdentifier("https://" + GOOD)])
+    leaf_case("name-as-a-bare-uri", names=[x509.UniformResourceIdentifier(GOOD)])
     leaf_case("name-as-directory-name", names=[x509.DirectoryName(x509.Name([
         x509.NameAttribute(NameOID.COMMON_NAME, GOOD)]))])
     leaf_case("empty-dns-name", names=[""])
@@ -52,6 +53,15 @@ def wrong_names(world):
     unicode = world.issuing.issue(world.key, GOOD, ["go0d.corp.example"])
     unicode = edit(unicode, [(b"go0d.corp.example", "g\u00f6d.corp.example".encode())], world.issuing)
     world.both("letter-outside-ascii-in-the-certificate", chain=[unicode, world.issuing.certificate])
+    # A second subjectAltName, by a number that is made the same one afterwards.
+    number = ObjectIdentifier("2.5.29.99")
+    for first, second in (("good", "other"), ("other", "good")):
+        host = f"{second}.corp.example".encode()
+        inner = der_item(0x30, der_item(0x82, host))
+        twice = world.issuing.issue(world.key, GOOD, [f"{first}.corp.example"], more=[
+            (x509.UnrecognizedExtension(number, inner), False)])
+        world.both(f"alternative-names-twice-{first}-first", chain=[
+            edit(twice, [(b"\x55\x1d\x63", b"\x55\x1d\x11")], world.issuing), world.issuing.certificate])
     leaf_case("homograph-as-a-label", names=["xn--gd-fkaa.corp.example"])
 
 
@@ -63,10 +73,13 @@ def wildcards(world):
             ("star-between-letters", "g*d.corp.example", GOOD), ("star-in-the-second-label", "good.*.example", GOOD),
             ("star-at-the-end", "good.corp.*", GOOD), ("star-alone", "*", GOOD), ("star-and-star", "*.*.example", GOOD),
             ("star-twice", "**.corp.example", GOOD),
-            ("star-over-a-top-level", "*.example", GOOD),
+            ("star-over-a-top-level", "*.example", "good.example"),
             ("star-in-an-a-label", "xn--*.corp.example", "xn--bcher-kva.corp.example"),
             ("star-and-a-dot-alone", "*.", GOOD), ("star-without-dot", "*corp.example", GOOD)):
         world.leaf_case("wildcard-" + name, names=[pattern], host=host)
+    world.leaf_case("wildcard-of-the-beginning", names=["*.corp.example"], host="good.corp.example.evil.example")
+    world.leaf_case("certificate-of-the-beginning", names=[GOOD], host="good.corp.example.evil.example")
+    world.leaf_case("certificate-of-the-end", names=[GOOD], host="evil.good.corp.example")
     world.leaf_case("wildcard-asked-for", names=["*.corp.example"], host="*.corp.example")
     world.leaf_case("wildcard-written-into-the-name", names=[GOOD], host="*.corp.example")
 
@@ -199,6 +212,13 @@ def lists(world):
     world.both("hundred-certificates", chain=[leaf, issuing] + [world.stranger.certificate] * 98)
     world.both("nonsense-certificate", chain=[b"\x30\x03\2\1\1", issuing])
     world.both("bytes-after-the-certificate", chain=[der(leaf) + b"\0", issuing])
+    many = world.issuing.issue(world.key, GOOD, [GOOD] + [f"n{n}.corp.example" for n in range(2000)])
+    world.both("good-certificate-of-2001-names", good=GOOD, chain=[many, issuing])
+    circle = [Authority("Forge Circle", end=20)]
+    for _ in range(4):
+        circle.append(Authority("Forge Circle", circle[-1]))
+    certificates = [one.certificate for one in circle]
+    world.leaf_case("issuers-in-a-circle", issuer=circle[-1], above=certificates)
     giant = world.issuing.issue(world.key, GOOD, [GOOD] + [f"n{n}.corp.example" for n in range(6000)])
     world.both("giant-certificate", chain=[giant, issuing])
 

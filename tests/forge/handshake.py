@@ -171,6 +171,8 @@ class Plan13(Plan):
         self.retry = False        # a HelloRetryRequest
         self.retry_suite = None
         self.psk = False          # the server resumes
+        self.offers_psk = None    # the client would; None: as psk
+        self.certified = False    # the server shows a certificate all the same
         self.context = b""        # of the CertificateRequest, and of the client's Certificate
         self.client_context = None
         self.post = False         # post-handshake authentication
@@ -198,7 +200,7 @@ class Plan13(Plan):
         extensions += [extension(49)] * bool(offers_post) + self.more_client
         if is_second:
             extensions.append(extension(44, vector(2, b"cookie")))
-        if self.psk:
+        if self.psk if self.offers_psk is None else self.offers_psk:
             extensions.append(extension(45, b"\1\1"))
             extensions.append(extension(41, vector(2, vector(2, b"ticket") + b"\0" * 4)
                                         + vector(2, vector(1, os.urandom(32)))))
@@ -238,7 +240,7 @@ class Plan13(Plan):
         asks_at_once = not self.post or self.main_auth
         if asks_at_once:
             found.append(self.request(b"" if self.post else self.context))
-        if not self.psk:
+        if not self.psk or self.certified:
             found.append(certificates13(self.chain, self.server_context, self.staple, self.leaf_extensions))
             found = self.tweak(found) if self.tweak else found
             found.append(self.verify(found))
