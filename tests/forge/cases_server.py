@@ -171,6 +171,9 @@ def staples(world):
     late = issuing.issue(key, "Responder", [], eku=[OCSP], start=-9, end=-1)
     leaf_case("staple-of-a-responder-that-expired", staple=lambda leaf: issuing.status(
         leaf, responder=(late, key), chain=[late]))
+    namesake = Authority("Forge Issuing", world.stranger).issue(key, "Responder", [], eku=[OCSP])
+    leaf_case("staple-of-a-responder-of-a-namesake", staple=lambda leaf: issuing.status(
+        leaf, responder=(namesake, key), chain=[namesake]))
     leaf_case("staple-of-nonsense", staple=lambda _: b"\x30\3\2\1\1")
     leaf_case("staple-try-later", staple=lambda _: b"\x30\3\x0a\1\3")
     leaf_case("staple-of-nothing", staple=lambda _: b"")

@@ -79,10 +79,11 @@ static void insert(struct handshake *handshake, size_t place, const struct messa
 {
 	if (handshake->n == MESSAGES_MAX)
 		return;
+	/* Before anything moves: it may be one of these. */
+	struct message copy = { message->type, copy_of(message->body, message->size, 0), message->size };
 	memmove(&handshake->messages[place + 1], &handshake->messages[place],
 		(handshake->n - place) * sizeof(handshake->messages[0]));
-	handshake->messages[place] =
-		(struct message){ message->type, copy_of(message->body, message->size, 0), message->size };
+	handshake->messages[place] = copy;
 	handshake->n++;
 }
 
@@ -177,7 +178,7 @@ static struct ks_bytes handshake_of(const struct forge_case *one)
 /* A message of another good handshake, where one of its type is, or anywhere. */
 static void splice(const struct forge_cases *cases, struct handshake *handshake, struct forge_random *random)
 {
-	struct handshake other;
+	struct handshake other = { .n = 0 };
 	size_t place = below(random, handshake->n);
 
 	take_apart(handshake_of(&cases->cases[below(random, cases->n)]), &other);
@@ -256,7 +257,7 @@ void forge_mutate(const struct forge_cases *cases, const struct forge_case *seed
 {
 	bool is_tls13 = seed->transcript.size > 0;
 	struct ks_buffer *whole = is_tls13 ? transcript : input;
-	struct handshake handshake;
+	struct handshake handshake = { .n = 0 };
 
 	take_apart(handshake_of(seed), &handshake);
 	for (size_t n = 1 + below(random, 3) * below(random, 2); n > 0; n--)

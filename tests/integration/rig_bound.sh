@@ -21,11 +21,6 @@ bound_begin() {
 	n_signatures=0
 }
 
-# client COMMAND...: as that of rig_agent.sh, and handing over its handshakes.
-client() {
-	env "${RIG_PRELOAD[@]}" "$KEYSTAY" run --tap -- "$@"
-}
-
 # bound_allowed VERSION SENTENCE: the last run got the page as alice, by one more signature.
 bound_allowed() {
 	expect_status 0 "$2"

@@ -56,7 +56,7 @@ proxy_start() {
 		}
 	CONF
 	process_start_until "proxy-$1" 'start worker process [0-9]+' \
-		env "${RIG_PRELOAD[@]}" "$KEYSTAY" run --tap -- nginx -p "$T/proxy/" -c "$T/proxy/nginx.conf" -e stderr ||
+		env "${RIG_PRELOAD[@]}" "$KEYSTAY" run -- nginx -p "$T/proxy/" -c "$T/proxy/nginx.conf" -e stderr ||
 		fail "nginx did not start as a proxy: $(tail -n 3 "$T/proxy-$1.log")"
 }
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # An unmodified curl, over TLS 1.3 and TLS 1.2, with a key that is for good.corp.example alone: it signs in there, and
-# not at other.corp.example, whose certificate is just as good; curl prints why. Over TLS 1.3
-# that takes keystay run --tap; a curl without it is told what is missing.
+# not at other.corp.example, whose certificate is just as good; curl prints why.
+# keystay run loads the tap by itself; over TLS 1.3 a curl without it is told what is missing.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -35,11 +35,13 @@ run client curl -q --silent --insecure --max-time "$DEADLINE_S" --cert "$T/alice
 bound_refused "curl does not sign in at an address"
 
 # Without the tap: TLS 1.2 is as before, TLS 1.3 cannot be proven.
-client() {
-	env "${RIG_PRELOAD[@]}" "$KEYSTAY" run -- "$@"
+page_without_tap() {
+	run env "${RIG_PRELOAD[@]}" "$KEYSTAY" run --no-tap -- curl -q --silent --show-error --max-time "$DEADLINE_S" \
+		--cacert "$T/ca/root.pem" --cert "$T/alice.pem" --resolve "good.corp.example:$port:127.0.0.1" "$@" \
+		"https://good.corp.example:$port/"
 }
-page good.corp.example --tlsv1.3
+page_without_tap --tlsv1.3
 bound_refused "a curl without the tap does not sign in over TLS 1.3"
 expect_err 'handed over no TLS 1.3 handshake' "curl says that the handshake is missing"
-page good.corp.example --tls-max 1.2
+page_without_tap --tls-max 1.2
 bound_allowed 1.2 "a curl without the tap signs in over TLS 1.2"
