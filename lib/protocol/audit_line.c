@@ -46,7 +46,11 @@ static bool take_hex(struct ks_bytes *text, uint8_t *out, size_t size)
 		return false;
 	memcpy(digits, text->data, 2 * size);
 	digits[2 * size] = '\0';
-	if (strpbrk(digits, "ABCDEF") || ks_text_unhex(digits, out, size, &n) < 0 || n != size)
+	for (size_t i = 0; i < 2 * size; i++) {
+		if (digits[i] >= 'A' && digits[i] <= 'F')
+			return false;
+	}
+	if (ks_text_unhex(digits, out, size, &n) < 0 || n != size)
 		return false;
 	*text = ks_bytes(text->data + 2 * size, text->size - 2 * size);
 	return true;
@@ -110,17 +114,28 @@ void ks_audit_head_write(struct ks_buffer *text, const struct ks_audit_head *hea
 
 /* --- names ------------------------------------------------------------------------------------------------------- */
 
+static bool ends_with(struct ks_bytes text, const char *end)
+{
+	size_t size = strlen(end);
+
+	return text.size >= size && memcmp(text.data + text.size - size, end, size) == 0;
+}
+
 bool ks_audit_name_is_log(const char *name)
 {
 	static const char *const packed[] = { ".gz", ".xz", ".zst", ".bz2" };
-	size_t size = strlen(name);
+	struct ks_bytes rest = ks_bytes_text(name);
 
-	if (strncmp(name, KS_AUDIT_FILE_BEGIN, strlen(KS_AUDIT_FILE_BEGIN)) != 0 || !strstr(name, KS_AUDIT_FILE_MIDDLE))
+	if (!take(&rest, KS_AUDIT_FILE_BEGIN))
 		return false;
 	for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]); i++) {
-		size_t end = strlen(packed[i]);
-		if (size > end && strcmp(name + size - end, packed[i]) == 0)
+		if (ends_with(rest, packed[i]))
 			return false;
 	}
-	return true;
+	for (struct ks_bytes at = rest; at.size > 0; at = ks_bytes(at.data + 1, at.size - 1)) {
+		struct ks_bytes middle = at;
+		if (take(&middle, KS_AUDIT_FILE_MIDDLE))
+			return true;
+	}
+	return false;
 }

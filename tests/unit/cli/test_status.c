@@ -27,6 +27,8 @@ static struct ks_msg_status_reply reply_of(const struct parts *parts)
 		.n_connections = 1,
 		.configuration = ks_bytes_text("/etc/keystay/keystay.conf"),
 		.configuration_file = ks_bytes_text("/home/a/other.conf"),
+		.audit = 1,
+		.audit_written = 7,
 		.modules = ks_buffer_bytes(&parts->modules),
 		.tokens = ks_buffer_bytes(&parts->tokens),
 	};
@@ -79,6 +81,7 @@ static void test_status_reads_like_a_page(void **state)
 		"Agent: keystay-agent 0.1.0, process 4242, running since 2026-06-15 11:41 (19 min)\n"
 		"Configuration: /etc/keystay/keystay.conf\n"
 		"Keys: 3 (see: keystay list); open connections: 1\n"
+		"Audit: best-effort, 7 records written (see: keystay log)\n"
 		"\n"
 		"MODULE   STATE                           NEW TOKENS         PROCESS  RESTARTS  PATH\n"
 		"softhsm  ready                           by keystay reload  77       2         /usr/lib/x.so\n"
@@ -129,6 +132,22 @@ static void test_status_tells_the_next_step_of_each_state(void **state)
 		print(test, &parts, false);
 		cli_test_assert_part(test->out, cases[i].text);
 	}
+}
+
+static void test_status_shouts_about_records_that_are_not_written(void **state)
+{
+	struct cli_test *test = *state;
+	struct ks_msg_status_reply reply = reply_of(&(struct parts){ 0 });
+
+	reply.audit = 2;
+	reply.audit_lost = 3;
+	reply.audit_waiting = 1;
+	reply.audit_problem = ks_bytes_text("/x: No space left on device");
+	assert_int_equal(ks_status_print(&test->cli, &reply, false), KS_EXIT_GOOD);
+	cli_test_read(test);
+	cli_test_assert_part(test->out, "Audit: require, 7 records written, 3 lost (see: keystay log)\n"
+					"The audit log cannot be written: /x: No space left on device; 1 record waits; "
+					"nothing is signed\n");
 }
 
 static void test_status_tells_how_new_tokens_are_noticed(void **state)
@@ -223,23 +242,29 @@ static void test_status_json_has_its_keys(void **state)
 	print(test, &parts, true);
 	json_t *json = cli_test_json(test);
 	json_t *pin;
+	json_int_t written, waiting, lost;
+	const char *mode, *problem;
 	json_int_t pid, keys, connections, module_pid, restarts, token_keys, left, signatures, submissions;
 	const char *version, *started, *configuration, *file, *name, *path, *module_state, *note, *events;
 	const char *label, *module, *manufacturer, *model, *serial, *uri, *token_state;
 	json_error_t error;
 	/* '!': exactly these keys and no other. */
 	int r = json_unpack_ex(json, &error, 0,
-			       "{s:{s:s, s:I, s:s !}, s:s, s:s, s:I, s:I, s:[{s:s, s:s, s:s, s:I, s:I, s:s, s:s !}],"
+			       "{s:{s:s, s:I, s:s !}, s:s, s:s, s:I, s:I, s:{s:s, s:I, s:I, s:I, s:s !},"
+			       " s:[{s:s, s:s, s:s, s:I, s:I, s:s, s:s !}],"
 			       " s:[{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I !}] !}",
 			       "agent", "version", &version, "pid", &pid, "started", &started, "configuration",
 			       &configuration, "configuration_file", &file, "keys", &keys, "connections", &connections,
-			       "modules", "name", &name, "path", &path, "state", &module_state, "pid", &module_pid,
-			       "restarts", &restarts, "note", &note, "events", &events, "tokens", "label", &label,
-			       "module", &module, "manufacturer", &manufacturer, "model", &model, "serial", &serial,
-			       "uri", &uri, "state", &token_state, "pin", &pin, "keys", &token_keys, "unlocked_for_s",
-			       &left, "signatures", &signatures, "submissions", &submissions);
+			       "audit", "mode", &mode, "written", &written, "waiting", &waiting, "lost", &lost,
+			       "problem", &problem, "modules", "name", &name, "path", &path, "state", &module_state,
+			       "pid", &module_pid, "restarts", &restarts, "note", &note, "events", &events, "tokens",
+			       "label", &label, "module", &module, "manufacturer", &manufacturer, "model", &model,
+			       "serial", &serial, "uri", &uri, "state", &token_state, "pin", &pin, "keys", &token_keys,
+			       "unlocked_for_s", &left, "signatures", &signatures, "submissions", &submissions);
 	if (r != 0)
 		fail_msg("%s in:\n%s", error.text, test->out);
+	assert_string_equal(mode, "best-effort");
+	assert_int_equal(written, 7);
 	assert_string_equal(started, "2026-06-15T11:41:00Z");
 	assert_string_equal(label, "co\"rp");
 	assert_string_equal(token_state, "unlocked");
@@ -262,6 +287,7 @@ int main(void)
 		TEST(test_status_reads_like_a_page),
 		TEST(test_status_names_a_token_by_uri_where_its_label_is_not_unique),
 		TEST(test_status_tells_the_next_step_of_each_state),
+		TEST(test_status_shouts_about_records_that_are_not_written),
 		TEST(test_status_tells_how_new_tokens_are_noticed),
 		TEST(test_status_tells_of_pins_without_success),
 		TEST(test_status_tells_of_a_reader_with_keys),
