@@ -57,7 +57,8 @@ typedef void ks_audit_done(int error, const char *text, void *userdata);
 int ks_audit_new(sd_event *event, const char *program, const struct ks_settings *settings, struct ks_audit **ret_audit)
 	KS_WARN_UNUSED;
 
-/* What waits is handed to keystay-audit, without waiting for it. Nobody is called. NULL is allowed. */
+/* After the end of the loop: what waits is handed to keystay-audit, which has a second to write it. Nobody is called. NULL
+ * is allowed. */
 void ks_audit_free(struct ks_audit *audit);
 
 /* After a good reload. */

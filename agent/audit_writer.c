@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/channel.h"
@@ -22,6 +24,7 @@
 #include "lib/protocol/limits.h"
 
 #define CHANNEL_FD 3                /* of keystay-audit */
+#define END_WAIT_MS 1000u           /* at the end of the agent */
 #define END_PATIENCE_US 10000000ull /* for what it was sent; a disk may be slow */
 
 struct ks_audit_writer {
@@ -189,11 +192,27 @@ int ks_audit_writer_new(sd_event *event, const char *program, const struct ks_au
 	return 0;
 }
 
+/* The loop has ended, so nothing is kept from anything by waiting, and the reaper's place in it is gone. A disk that is
+ * too slow does not hold up the agent's end: the process ends by itself when it has written. */
+static void await_end(struct ks_audit_writer *writer)
+{
+	struct pollfd end = { .fd = writer->pidfd, .events = POLLIN };
+	uint64_t deadline_ms = ks_clock_monotonic_ms() + END_WAIT_MS;
+	siginfo_t info;
+
+	ks_channel_deinit(&writer->channel);
+	while (poll(&end, 1, ks_clock_left_ms(deadline_ms)) < 0 && errno == EINTR)
+		;
+	(void)waitid(P_PIDFD, (id_t)writer->pidfd, &info, WEXITED | WNOHANG);
+	(void)close(writer->pidfd);
+}
+
 void ks_audit_writer_free(struct ks_audit_writer *writer)
 {
 	if (!writer)
 		return;
-	ks_audit_writer_stop(writer);
+	if (writer->is_running)
+		await_end(writer);
 	sd_event_unref(writer->event);
 	free(writer);
 }

@@ -27,7 +27,7 @@ struct ks_audit_writer_events {
 int ks_audit_writer_new(sd_event *event, const char *program, const struct ks_audit_writer_events *events,
 			void *userdata, struct ks_audit_writer **ret_writer) KS_WARN_UNUSED;
 
-/* As ks_audit_writer_stop(). NULL is allowed. */
+/* After the end of the loop: it writes what it was sent, for which it has a second. NULL is allowed. */
 void ks_audit_writer_free(struct ks_audit_writer *writer);
 
 int ks_audit_writer_start(struct ks_audit_writer *writer, const struct ks_settings *settings) KS_WARN_UNUSED;
