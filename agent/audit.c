@@ -502,28 +502,33 @@ int ks_audit_new(sd_event *event, const char *program, const struct ks_settings 
 	return 0;
 }
 
+static void drop(struct ks_audit *audit, bool only_sent)
+{
+	struct ks_audit_entry *next;
+
+	for (struct ks_audit_entry *entry = audit->queue.next; entry != &audit->queue; entry = next) {
+		next = entry->next;
+		if (only_sent && !entry->sent)
+			continue;
+		take_out(entry);
+		free(entry);
+	}
+}
+
 void ks_audit_free(struct ks_audit *audit)
 {
-	struct ks_audit_entry *entry;
-
 	if (!audit)
 		return;
 	while (audit->writer && !audit->failing && ks_audit_writer_is_running(audit->writer) && first(audit)) {
 		if (audit->n_sent == 0)
 			send_batch(audit);
 		ks_audit_writer_flush(audit->writer);
-		while ((entry = first(audit)) && entry->sent) {
-			take_out(entry);
-			free(entry);
-		}
+		drop(audit, true);
 	}
 	if (first(audit))
 		ks_log_error("%zu audit records are lost: %s", audit->n_queued,
 			     audit->problem[0] ? audit->problem : "keystay-audit has ended");
-	while ((entry = first(audit))) {
-		take_out(entry);
-		free(entry);
-	}
+	drop(audit, false);
 	ks_audit_writer_free(audit->writer);
 	sd_event_source_disable_unref(audit->turn);
 	sd_event_source_disable_unref(audit->timer);
