@@ -213,8 +213,10 @@ static int prepare(struct conversation *conversation)
 
 #define TOO_QUICK "That was quicker than anybody reads. Please read, then answer.\n\n"
 
-/* Pinentry's dialogs say yes to Enter, and some to the space bar: a person who is typing when one comes up must not say
- * yes with it. So a yes has to come later than anybody reads, or it is asked for again. */
+/* pinentry-curses says yes to Enter (-gtk-2 and -qt say no, -tty wants a letter): a person who is typing when a dialog comes
+ * up must not say yes with it. So a yes has to come later than anybody reads, or it is asked for again. Buttons cannot be
+ * told apart otherwise: SETNOTOK would make the yes a button of its own, but a pinentry that does not know it answers the
+ * same to a no. */
 static int confirm(struct conversation *conversation, unsigned long *ret_number)
 {
 	char description[KS_PINENTRY_LINE];

@@ -11,6 +11,14 @@ SCREEN_TEXT=$'Please enter the PIN of the token “corp” (serial 00f1a2b3).\n
 curl (pid 4711) wants a TLS client signature by the key “alice”\nfor the server www.corp.example (claimed, not proven).\n
 2 tries are left.'
 
+# ... and one that asks for a yes.
+SCREEN_CONSENT=$'A program wants to sign in with your key.\n
+Program: calls itself "curl" (pid 4711)
+Server: db.corp.example (proven)
+Key: "alice" on token "CORP"
+For: TLS 1.3 client authentication\n
+A yes holds for this key and server until you lock.'
+
 # terminal_start: a terminal of 80 by 24 in tmux; its name in $terminal. The program in it waits and does not read, as curl
 # does while its signature waits for a PIN.
 terminal_start() {
@@ -74,12 +82,14 @@ display_wait() {
 	wait_until "a window of $1" display_has_window "$1"
 }
 
-# ask_start NAME PINENTRY [FIELD=VALUE...]: a dialog; its answer will stand in $T/NAME.out. Pid in $asking.
+# ask_start NAME PINENTRY [FIELD=VALUE...]: a dialog; its answer will stand in $T/NAME.out. Pid in $asking. Its text is
+# $ask_text when that is set.
 ask_start() {
 	local name=$1 pinentry=$2
 	shift 2
 	rm -f "$T/$name.out"
-	env -u DISPLAY -u WAYLAND_DISPLAY "$PYTHON" "$ASK_PROMPT" "$BUILD/bin/keystay-prompt" "$pinentry" "$SCREEN_TEXT" \
+	env -u DISPLAY -u WAYLAND_DISPLAY "$PYTHON" "$ASK_PROMPT" "$BUILD/bin/keystay-prompt" "$pinentry" \
+		"${ask_text:-$SCREEN_TEXT}" \
 		"$@" >"$T/$name.out" 2>"$T/$name.log" </dev/null &
 	asking=$!
 	process_started "$asking"

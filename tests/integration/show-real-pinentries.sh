@@ -53,6 +53,70 @@ on_terminal() {
 	terminal_clear
 }
 
+# reads_the_dialog: a person needs longer than KS_CONFIRM_HASTE_MS (lib/protocol/limits.h).
+reads_the_dialog() {
+	pause 1.1
+}
+
+# consent_on_terminal NAME YES NO: a yes or no there, by these keys; a yes that comes at once is asked for again.
+consent_on_terminal() {
+	local program=/usr/bin/$1 ask_text=$SCREEN_CONSENT attempt
+	local -a question=("tty=$terminal" term=screen kind=confirm ok=Allow cancel=Refuse)
+	ask_start "$1" "$program" "${question[@]}"
+	terminal_wait "Server: db.corp.example (proven)"
+	terminal_wait Refuse
+	reads_the_dialog
+	terminal_type "$2"
+	ask_result "$1"
+	expect_equal "$result" yes "$1: a person reads, and allows it"
+
+	terminal_clear
+	ask_start "$1" "$program" "${question[@]}"
+	terminal_wait Refuse
+	# shellcheck disable=SC2086 # these are several keys
+	terminal_type $3
+	ask_result "$1"
+	expect_equal "$result" "error 6: the dialog was cancelled" "$1: a person refuses"
+	terminal_echoes || fail "$1: the terminal has no echo after a refusal"
+
+	# On a busy machine a key may need a second to get there: then it is no hasty one.
+	for attempt in 1 2 3 4 5; do
+		terminal_clear
+		ask_start "$1" "$program" "${question[@]}"
+		terminal_wait Refuse
+		terminal_type "$2"
+		wait_until "an answer to the key" hasty_is_seen "$1"
+		[ ! -s "$T/$1.out" ] || continue
+		ok "$1: a yes that nobody can mean is asked for again"
+		process_stop "$asking" KILL
+		wait_until "the end of $1" is_gone "$program"
+		terminal_clear
+		return 0
+	done
+	fail "$1: a yes at once counted $attempt times"
+}
+# shellcheck disable=SC2317 # called by wait_until
+hasty_is_seen() {
+	[ -s "$T/$1.out" ] || terminal_text | grep -qF 'That was quicker than anybody reads.'
+}
+
+# consent_on_display NAME CLASS: Enter refuses there, the other button allows.
+consent_on_display() {
+	local program=/usr/bin/$1 ask_text=$SCREEN_CONSENT
+	local -a question=("display=$display" kind=confirm ok=Allow cancel=Refuse)
+	ask_start "$1" "$program" "${question[@]}"
+	display_wait "$2"
+	reads_the_dialog
+	DISPLAY=$display xdotool windowfocus --sync "$window" key Tab Return
+	ask_result "$1"
+	expect_equal "$result" yes "$1: a person reads, and allows it"
+	ask_start "$1" "$program" "${question[@]}"
+	display_wait "$2"
+	DISPLAY=$display xdotool windowfocus --sync "$window" key Return
+	ask_result "$1"
+	expect_equal "$result" "error 6: the dialog was cancelled" "$1: Enter alone refuses"
+}
+
 # on_display NAME CLASS: CLASS is that of its window.
 on_display() {
 	local program=/usr/bin/$1
@@ -79,7 +143,8 @@ on_display() {
 	wait_until "the end of $1" is_gone "$program"
 	ok "$1: it goes with the agent"
 
-	[ "$1" != pinentry-gnome3 ] || return 0 # the session bus says where its display is, not we
+	[ "$1" != pinentry-gnome3 ] || return 0 # its buttons stand elsewhere, and the session bus says where its display is, not we
+	consent_on_display "$1" "$2"
 	ask_start "$1" "$program" display=:no-such-display
 	ask_result "$1"
 	expect_equal "${result%%: no dialog can be shown: *}" "error 61" \
@@ -88,9 +153,11 @@ on_display() {
 
 if terminal_start; then
 	declare -A gives_up=([pinentry-curses]='Tab Tab Enter' [pinentry-tty]=C-d)
+	declare -A allows=([pinentry-curses]=Enter [pinentry-tty]=a) refuses=([pinentry-curses]='Tab Enter' [pinentry-tty]=r)
 	for name in pinentry-curses pinentry-tty; do
 		if [ -x "/usr/bin/$name" ]; then
 			on_terminal "$name" "${gives_up[$name]}"
+			consent_on_terminal "$name" "${allows[$name]}" "${refuses[$name]}"
 		else
 			skip_part "$name is not installed"
 		fi
