@@ -14,6 +14,7 @@ notices_begin() {
 	export DBUS_SESSION_BUS_ADDRESS=unix:path=$T/session-bus
 	rm -f "$T/notices.in"
 	mkfifo "$T/notices.in"
+	# shellcheck disable=SC2034 # it only has to stay open
 	exec {notices_fd}<>"$T/notices.in"
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	process_start_until notices '^ready$' "$BASH" -c 'exec "$0" <"$T/notices.in"' "$BUILD/tests/fakes/fake-notifications" ||

@@ -117,6 +117,22 @@ static void test_consent_asks_for_another_process_unless_a_yes_is_there(void **s
 	assert_int_equal(rig_dialogs(rig), 2);
 }
 
+/* The dialog named another program: what was refused was that one. */
+static void test_consent_no_to_one_program_is_none_to_another(void **state)
+{
+	struct consent_rig *rig = *state;
+
+	pinentry_folder_script(&rig->folder, "cancel\nok\n");
+	assert_int_equal(rig_ask(rig, 0), 0);
+	rig->question.pid = 4712;
+	rig->question.program = "psql";
+	assert_int_equal(rig_ask(rig, 1), 0);
+	rig_run_answered(rig, 2);
+	rig_expect(rig, 0, KS_ERR_CANCELLED, "signing for curl (pid 4711) was refused");
+	rig_expect(rig, 1, 0, "");
+	assert_int_equal(rig_dialogs(rig), 2);
+}
+
 static void test_consent_who_waits_may_ask_again(void **state)
 {
 	struct consent_rig *rig = *state;
@@ -503,6 +519,7 @@ int main(void)
 		CONSENT_TEST(test_consent_first_use_is_asked_each_time_for_an_unproven_server),
 		CONSENT_TEST(test_consent_shares_one_dialog_within_a_process),
 		CONSENT_TEST(test_consent_asks_for_another_process_unless_a_yes_is_there),
+		CONSENT_TEST(test_consent_no_to_one_program_is_none_to_another),
 		CONSENT_TEST(test_consent_who_waits_may_ask_again),
 		CONSENT_TEST(test_consent_no_is_no_for_all_that_the_program_asks_with_this_key),
 		CONSENT_TEST(test_consent_no_lasts_for_a_while),

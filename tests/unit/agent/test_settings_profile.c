@@ -336,7 +336,8 @@ static void test_warnings_tell_pin_files_that_will_not_be_read(void **state)
 	KS_AUTO_FREE char *text =
 		ks_text_format("[token \"a\"]\npin-file = %s/good\n[token \"b\"]\npin-file = %s/open\n"
 			       "[token \"c\"]\npin-file = %s/none\n[token \"d\"]\n"
-			       "[token \"e\"]\npin-credential = e\n[socket \"agent\"]\nprompt = no\n",
+			       "[token \"e\"]\npin-credential = e\n[token \"f\"]\ntouch = yes\n"
+			       "[socket \"agent\"]\nprompt = no\n",
 			       folder.path, folder.path, folder.path);
 	AUTO_SETTINGS settings = read_text(text);
 	KS_AUTO_FREE char *warnings = warnings_of(settings, &n);
