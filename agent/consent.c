@@ -119,11 +119,9 @@ static void remember_no(struct ks_consent *consent)
 	no_clear(no);
 	memcpy(no->spki_hash, consent->spki_hash, HASH_SIZE);
 	no->uid = consent->uid;
-	no->socket = strdup(consent->socket);
-	no->program = strdup(consent->program);
+	no->socket = KS_STEAL(consent->socket);
+	no->program = KS_STEAL(consent->program);
 	no->said_ms = ks_clock_monotonic_ms();
-	if (!no->socket || !no->program)
-		no_clear(no);
 }
 
 /* A program that starts itself anew has another pid, but calls itself the same: its name counts. One that changes its
