@@ -102,6 +102,7 @@ static void module_deinit(struct ks_settings_module *module)
 	free(module->p11_kit);
 	free(module->init_args);
 	free(module->slots);
+	free(module->sandbox);
 	for (size_t i = 0; module->environment && module->environment[i]; i++)
 		free(module->environment[i]);
 	free(module->environment);

@@ -33,6 +33,7 @@ struct ks_settings_module {
 	char *slots;        /* which slots alone are used: "0, 4" (ids) and patterns over slot descriptions; or NULL */
 	unsigned sessions;  /* max-sessions: at most this many at once on one token; 0 = KS_WORKER_SESSIONS */
 	uint64_t deadline_ms;     /* of one signature; 0 = KS_WORKER_SIGN_DEADLINE_MS */
+	char *sandbox;            /* none, calls, files or net: what keystay-token gives up before it loads it */
 	bool login_per_signature; /* card-login = per-signature: logged out after each; else warm */
 	struct ks_settings_origin origin;
 };

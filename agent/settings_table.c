@@ -292,6 +292,13 @@ static bool good_profile(const char *value, const char **ret_why)
 	return ks_settings_profile_is_known(value);
 }
 
+static bool good_sandbox(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return strcmp(value, "none") == 0 || strcmp(value, "calls") == 0 || strcmp(value, "files") == 0 ||
+	       strcmp(value, "net") == 0;
+}
+
 static bool good_card_login(const char *value, const char **ret_why)
 {
 	(void)ret_why;
@@ -663,6 +670,7 @@ static const struct ks_settings_row module_rows[KS_MODULE_N] = {
 			      NULL, good_slots, false },
 	[KS_MODULE_DEADLINE] = { "deadline", "a time from 1s to 10m", "15s", good_deadline, false },
 	[KS_MODULE_CARD_LOGIN] = { "card-login", "warm or per-signature", "warm", good_card_login, false },
+	[KS_MODULE_SANDBOX] = { "sandbox", "none, calls, files or net", "calls", good_sandbox, false },
 };
 
 static const struct ks_settings_row token_rows[KS_TOKEN_N] = {

@@ -96,6 +96,10 @@ static int type_module(const struct ks_settings_section *section, struct ks_sett
 		r = copy_value(section, KS_MODULE_INIT_ARGS, &module->init_args);
 	if (r == 0)
 		r = copy_value(section, KS_MODULE_SLOTS, &module->slots);
+	if (r == 0) {
+		module->sandbox = strdup(ks_settings_effective(section, KS_MODULE_SANDBOX));
+		r = module->sandbox ? 0 : KS_ERR_NO_MEMORY;
+	}
 	if (r == 0)
 		r = type_environment(section->values[KS_MODULE_ENVIRONMENT].text, &module->environment);
 	const char *deadline = section->values[KS_MODULE_DEADLINE].text;

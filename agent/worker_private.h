@@ -53,7 +53,9 @@ struct ks_worker {
 	unsigned sessions;
 	char sessions_word[16]; /* the same, for the command line */
 	char *init_args;        /* or NULL */
-	char *slots;          /* or NULL */
+	char *slots;            /* or NULL */
+	char *sandbox;
+	char *profile;
 	char **environment;   /* NULL-terminated */
 	uint32_t deadline_ms; /* 0 = the built-in ones */
 	bool no_slot_events;  /* its module's wait for events blocks everything else */

@@ -10,7 +10,7 @@
 #include "agent/worker_private.h"
 #include "lib/base/text.h"
 
-#define WORDS_MAX 16
+#define WORDS_MAX 20
 
 static int copy_text(const char *text, char **ret_copy)
 {
@@ -48,6 +48,10 @@ int ks_worker_copy_words(struct ks_worker *worker, const char *program, const st
 		r = copy_text(module->init_args, &worker->init_args);
 	if (r == 0)
 		r = copy_text(module->slots, &worker->slots);
+	if (r == 0)
+		r = copy_text(module->sandbox, &worker->sandbox);
+	if (r == 0)
+		r = copy_text(module->profile, &worker->profile);
 	return r == 0 ? copy_environment(module->environment, &worker->environment) : r;
 }
 
@@ -59,6 +63,8 @@ void ks_worker_free_words(struct ks_worker *worker)
 	free(worker->p11_kit);
 	free(worker->init_args);
 	free(worker->slots);
+	free(worker->sandbox);
+	free(worker->profile);
 	for (size_t i = 0; worker->environment && worker->environment[i]; i++)
 		free(worker->environment[i]);
 	free(worker->environment);
@@ -85,6 +91,7 @@ bool ks_worker_is_for(const struct ks_worker *worker, const struct ks_settings_m
 	return strcmp(worker->name, module->name) == 0 && sessions == worker->sessions &&
 	       is_same_text(worker->path, module->path) && is_same_text(worker->p11_kit, module->p11_kit) &&
 	       is_same_text(worker->init_args, module->init_args) && is_same_text(worker->slots, module->slots) &&
+	       is_same_text(worker->sandbox, module->sandbox) && is_same_text(worker->profile, module->profile) &&
 	       worker->deadline_ms == module->deadline_ms &&
 	       is_same_environment(worker->environment, module->environment);
 }
@@ -93,6 +100,7 @@ char **ks_worker_words(struct ks_worker *worker)
 {
 	static char module[] = "--module", path[] = "--path", p11_kit[] = "--p11-kit", sessions[] = "--sessions";
 	static char init_args[] = "--init-args", slots[] = "--slots";
+	static char sandbox[] = "--sandbox", profile[] = "--profile";
 	static char no_slot_events[] = "--no-slot-events";
 	char **words = calloc(WORDS_MAX, sizeof(*words));
 	size_t n = 0;
@@ -114,6 +122,14 @@ char **ks_worker_words(struct ks_worker *worker)
 	if (worker->slots) {
 		words[n++] = slots;
 		words[n++] = worker->slots;
+	}
+	if (worker->sandbox) {
+		words[n++] = sandbox;
+		words[n++] = worker->sandbox;
+	}
+	if (worker->profile) {
+		words[n++] = profile;
+		words[n++] = worker->profile;
 	}
 	if (worker->no_slot_events)
 		words[n++] = no_slot_events;

@@ -12,7 +12,7 @@
 
 static const char usage_text[] =
 	"Usage: keystay-token --module NAME (--path FILE | --p11-kit NAME) [--sessions N] [--init-args TEXT]\n"
-	"                     [--slots LIST] [--no-slot-events]\n"
+	"                     [--slots LIST] [--no-slot-events] [--sandbox LEVEL] [--profile NAME]\n"
 	"Loads one PKCS#11 module for keystay-agent, which starts it; not for people to start.\n"
 	"\n"
 	"  --module NAME     the module's name in keystay.conf\n"
@@ -23,6 +23,8 @@ static const char usage_text[] =
 	"  --slots LIST      numbers of slots, and patterns over their descriptions, with commas between; the others\n"
 	"                    are not touched\n"
 	"  --no-slot-events  the module is not asked to wait for tokens that come and go\n"
+	"  --sandbox LEVEL   what is taken away before the module is loaded: none, calls (the default), files or net\n"
+	"  --profile NAME    which known module this is, so that its files are left to it\n"
 	"  --version         print the version\n"
 	"  --help            print this\n"
 	"\n"
@@ -53,6 +55,14 @@ static bool read_slots(const char *text, const char **ret_slots)
 	return true;
 }
 
+static bool read_sandbox(const char *text, enum ks_confine_level *ret_level)
+{
+	if (ks_confine_level_read(text, ret_level) == 0)
+		return true;
+	(void)fprintf(stderr, "keystay-token: --sandbox takes none, calls, files or net, not \"%s\"\n", text);
+	return false;
+}
+
 static bool is_complete(const struct ks_command_line *command_line)
 {
 	if (command_line->print)
@@ -64,7 +74,7 @@ static bool is_complete(const struct ks_command_line *command_line)
 	return true;
 }
 
-enum { MODULE = 256, PATH, P11_KIT, SESSIONS, INIT_ARGS, SLOTS, NO_SLOT_EVENTS, VERSION, HELP };
+enum { MODULE = 256, PATH, P11_KIT, SESSIONS, INIT_ARGS, SLOTS, NO_SLOT_EVENTS, SANDBOX, PROFILE, VERSION, HELP };
 
 static bool take_option(struct ks_command_line *command_line, int option, const char *value)
 {
@@ -88,6 +98,11 @@ static bool take_option(struct ks_command_line *command_line, int option, const 
 	case NO_SLOT_EVENTS:
 		command_line->no_slot_events = true;
 		return true;
+	case SANDBOX:
+		return read_sandbox(value, &command_line->sandbox);
+	case PROFILE:
+		command_line->profile = value;
+		return true;
 	case VERSION:
 		command_line->print = "keystay-token " KEYSTAY_VERSION "\n";
 		return true;
@@ -110,11 +125,13 @@ bool ks_command_line_read(int argc, char **argv, struct ks_command_line *ret_com
 		{ "init-args", required_argument, NULL, INIT_ARGS },
 		{ "slots", required_argument, NULL, SLOTS },
 		{ "no-slot-events", no_argument, NULL, NO_SLOT_EVENTS },
+		{ "sandbox", required_argument, NULL, SANDBOX },
+		{ "profile", required_argument, NULL, PROFILE },
 		{ "version", no_argument, NULL, VERSION },
 		{ "help", no_argument, NULL, HELP },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct ks_command_line command_line = { .n_sessions = KS_WORKER_SESSIONS };
+	struct ks_command_line command_line = { .n_sessions = KS_WORKER_SESSIONS, .sandbox = KS_CONFINE_CALLS };
 	bool good = true;
 	int option;
 

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "pkcs11/confine.h"
+
 struct ks_command_line {
 	const char *module; /* its name in keystay.conf; all texts are borrowed from argv */
 	const char *path;   /* one of the two */
@@ -16,7 +18,9 @@ struct ks_command_line {
 	const char *init_args; /* NULL: none */
 	unsigned n_sessions;
 	bool no_slot_events;
-	const char *print; /* this, and end */
+	enum ks_confine_level sandbox;
+	const char *profile; /* of keystay.conf, for the sandbox; NULL: none */
+	const char *print;   /* this, and end */
 };
 
 /* false after saying why. */

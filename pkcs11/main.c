@@ -22,8 +22,9 @@
 #include "lib/base/peer.h"
 #include "lib/base/process.h"
 #include "pkcs11/command_line.h"
+#include "pkcs11/confine.h"
 #include "pkcs11/module_name.h"
-#include "pkcs11/opensc_conf.h"
+#include "pkcs11/module_places.h"
 #include "pkcs11/opensc_conf.h"
 #include "pkcs11/serve.h"
 
@@ -81,6 +82,22 @@ static int build_walls(void)
 
 /* --- life -------------------------------------------------------------------------------------------------------- */
 
+/* From here on there is foreign code in this process. */
+static int confine(const struct ks_command_line *command_line, const char *path, struct ks_problem *problem)
+{
+	KS_CLEANUP(ks_module_places_deinit) struct ks_module_places places = { .n = 0 };
+
+	int r = ks_module_places_find(command_line->profile, path, command_line->init_args, &places);
+	if (r == 0)
+		r = ks_confine_enter(command_line->sandbox, places.at, places.n);
+	if (r == KS_ERR_UNSUPPORTED) {
+		ks_log_warning("module \"%s\": this system has no seccomp, so the module may make every system call",
+			       command_line->module);
+		return 0;
+	}
+	return r < 0 ? ks_problem_set(problem, r, "its sandbox cannot be made: %s", ks_error_text(r)) : 0;
+}
+
 static int load(const struct ks_command_line *command_line, struct ks_module *ret_module)
 {
 	KS_AUTO_FREE char *path = NULL;
@@ -92,6 +109,8 @@ static int load(const struct ks_command_line *command_line, struct ks_module *re
 	/* For any module: OpenSC may come by another name, or behind p11-kit's proxy. */
 	if (r == 0 && ks_opensc_conf_use() < 0)
 		r = ks_problem_set(&problem, KS_ERR_SYSTEM, "OpenSC's PIN cache cannot be switched off");
+	if (r == 0)
+		r = confine(command_line, path ? path : command_line->path, &problem);
 	if (r == 0)
 		r = ks_module_load(path ? path : command_line->path, command_line->init_args, ret_module, &problem);
 	if (r < 0)
