@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# B10: another program of the same user removes or replaces a socket's file. A path where nothing lies is bound again at once
-# (the kernel tells, nothing is polled); what somebody else put there is left alone and said in the log; when that goes,
-# the agent is back. Whoever had connected before is served throughout.
+# B10: another program of the same user removes or replaces a socket's file. A path where nothing lies is bound again
+# at once (the kernel tells, nothing is polled); what somebody else put there is left alone and said in the log; when
+# that goes, the agent is back. Whoever had connected before is served throughout.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# B12: a module that tries to get out of its process: at the user's secrets, the agent's configuration, the network, other
-# programs, the agent itself. In the sandbox of a known module every way is shut and it still signs; without one most
-# are open, or their being shut would say nothing.
+# B12: a module that tries to get out of its process: at the user's secrets, the agent's configuration, the network,
+# other programs, the agent itself. In the sandbox of a known module every way is shut and it still signs; without one
+# most are open, or their being shut would say nothing.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks over connections whose other end is not who it seems: label_tricks.py TRICK [ARGUMENT...]. Prints the answer's words.
+"""Asks over connections whose other end is not who it seems: label_tricks.py TRICK [ARGUMENT...].
+
+Prints the words of the answer.
 
 Each trick sends a bare digest for the first key of the list, which the agent refuses with a sentence that names the
 program: the label. The program is the interpreter under whatever name it was started."""
@@ -139,5 +141,6 @@ def read_answer(path):
     print(fields.u32(), fields.text())
 
 
-TRICKS = {trick.__name__: trick for trick in (plain, passed_on, reused, executed, left, given_to, write_frame, read_answer)}
+TRICKS = {trick.__name__: trick for trick in (plain, passed_on, reused, executed, left, given_to, write_frame,
+                                              read_answer)}
 TRICKS[sys.argv[1]](*sys.argv[2:])

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Who asks (fault list B, 4 to 7): decisions rest on socket, user and groups of whoever connected; the name of a program is a
-# label. It is of the process that connected or "unknown", never of another that was given its number; a connection
-# that was passed on speaks as the one who made it; and LD_PRELOAD shows why a name can be no more than a label.
+# Who asks (fault list B, 4 to 7): decisions rest on socket, user and groups of whoever connected; the name of a
+# program is a label. It is of the process that connected or "unknown", never of another that was given its number; a
+# connection that was passed on speaks as the one who made it; and LD_PRELOAD shows why a name can be no more than a
+# label.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -38,7 +39,8 @@ if has_pidfd; then
 		skip_part "B5: a process number cannot be chosen here"
 	else
 		expect_status 0 "the number of who connected is another's"
-		expect_out 'key "alice": unknown sent only a digest' "B5: a program that was given the number of who connected is not named"
+		expect_out 'key "alice": unknown sent only a digest' \
+			"B5: a program that was given the number of who connected is not named"
 	fi
 else
 	expect_out "sent only a digest" "B4: a connection whose maker has ended is decided by the same rules"
@@ -49,7 +51,8 @@ fi
 # --- B6: another program after connect -------------------------------------------------------------------------------
 
 run trick executed "$T/bin/renamed"
-expect_out 'key "alice": renamed sent only a digest' "B6: a process that became another program is named as what it is when it asks"
+expect_out 'key "alice": renamed sent only a digest' \
+	"B6: a process that became another program is named as what it is when it asks"
 
 # --- in the hands of another user ------------------------------------------------------------------------------------
 
@@ -70,7 +73,8 @@ run env "LD_PRELOAD=$BUILD/tests/fakes/keystay-preloaded.so" KEYSTAY_TEST_FRAME=
 	KEYSTAY_TEST_SOCK="$XDG_RUNTIME_DIR/$SIGN_SOCKET" KEYSTAY_TEST_ANSWER="$T/answer" curl -q --version
 expect_status 0 "curl, with somebody else in it"
 run trick read_answer "$T/answer"
-expect_out 'key "alice": curl sent only a digest' "B7: what is preloaded into curl is called curl: a name is no boundary"
+expect_out 'key "alice": curl sent only a digest' \
+	"B7: what is preloaded into curl is called curl: a name is no boundary"
 for page in man/keystay.conf.5 SECURITY.md; do
 	grep -q LD_PRELOAD "$SOURCE_FOLDER/$page" || fail "$page does not say it"
 	ok "$page says so"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Fault list B, 2 and 3. On a user's sockets root is refused, in words, until a socket names it. A user who has no number
-# where the agent lives (the overflow uid of its user namespace) is refused whatever is configured, also by that number;
-# one who lives in a user namespace of their own is who they are outside of it.
+# Fault list B, 2 and 3. On a user's sockets root is refused, in words, until a socket names it. A user who has no
+# number where the agent lives (the overflow uid of its user namespace) is refused whatever is configured, also by that
+# number; one who lives in a user namespace of their own is who they are outside of it.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need_root "being somebody else"

@@ -3,8 +3,8 @@
 #
 # rig_far: a machine far away, which a real ssh reaches through a real sshd. Sourced by stories that forward sockets.
 #
-# It has a user of its own ("far", uid 4242, known to nobody outside) and no port: the client's ProxyCommand is the sshd,
-# inside a mount namespace with its own /etc/passwd and /run.
+# It has a user of its own ("far", uid 4242, known to nobody outside) and no port: the client's ProxyCommand is the
+# sshd, inside a mount namespace with its own /etc/passwd and /run.
 
 FAR_UID=4242
 

@@ -46,6 +46,7 @@ names() {
 	grep -oE 'alice|bob|carol' "$T/out" | sort -u | tr '\n' ' '
 }
 # root_keystay COMMAND...: over the control socket, where an installation has it: /run/keystay is root's word.
+# shellcheck disable=SC2016 # it is for that shell
 root_keystay() {
 	unshare --mount bash -c 'mount -t tmpfs none /run && mkdir /run/keystay && mount --bind "$1" /run/keystay &&
 		KEYSTAY_CONTROL_SOCK=/run/keystay/control/control.sock exec "${@:2}"' - "$T/system/run" "$KEYSTAY" "$@"
@@ -63,7 +64,8 @@ expect_equal "$(ps -o uid= -p "$agent_pid" | tr -d ' ')" $keeper "the agent is a
 # --- sockets ---------------------------------------------------------------------------------------------------------
 
 expect_equal "$(find "$T/system/run" -type s -printf '%P\n' | sort | tr '\n' ' ')" \
-	"bare/agent.sock control/control.sock mail/agent.sock web/agent.sock " "it listens where its configuration says, and for orders"
+	"bare/agent.sock control/control.sock mail/agent.sock web/agent.sock " \
+	"it listens where its configuration says, and for orders"
 expect_equal "$(stat -c %a "$T/system/run/web" "$T/system/run/web/agent.sock" "$T/system/run/control" | tr '\n' ' ')" \
 	"755 666 700 " "others reach their sockets, and not the control socket"
 expect_equal "$(names $web web)" "alice " "a socket has the keys that it names"
@@ -81,7 +83,8 @@ expect_fail "a stranger"
 expect_err "does not sign for uid 4243" "a stranger is told"
 run asks 0 web
 expect_fail "root"
-expect_err "does not sign for uid 0 here; become that user, or let root in: users = 0" "root is refused in words where it is not named"
+expect_err "does not sign for uid 0 here; become that user, or let root in: users = 0" \
+	"root is refused in words where it is not named"
 configure '[socket "web"]' "users = $web, root" 'keys = alice'
 run root_keystay reload
 expect_status 0 "root gives orders"
@@ -96,7 +99,8 @@ expect_status 0 "the agent's own user gives orders"
 # Anywhere else a listener of another user could be anybody's, and would be given a PIN.
 run env KEYSTAY_CONTROL_SOCK="$control" "$KEYSTAY" status
 expect_fail "root and a listener of another user outside of /run/keystay"
-expect_err "its listener belongs to uid $keeper" "root tells no listener of another user anything outside of /run/keystay"
+expect_err "its listener belongs to uid $keeper" \
+	"root tells no listener of another user anything outside of /run/keystay"
 
 # --- signing ---------------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# A sign socket in a container: a root folder, /run, processes and users of its own, and one folder from outside, that of a
-# socket. Programs in it sign with the keys of that socket and see nothing else of the agent; the PIN is asked for
+# A sign socket in a container: a root folder, /run, processes and users of its own, and one folder from outside, that
+# of a socket. Programs in it sign with the keys of that socket and see nothing else of the agent; the PIN is asked for
 # outside; a restarted agent is there again in a container that never stopped.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -74,7 +74,7 @@ box() {
 fetch_in_it=("$KEYSTAY" run -- curl -q --silent --show-error --max-time "$DEADLINE_S" --cacert /data/root.pem
 	--cert /data/alice.pem "https://localhost:$port/")
 
-# --- a container of another user ---------------------------------------------------------------------------------------
+# --- a container of another user -------------------------------------------------------------------------------------
 
 run box "$T/box" $user bash -c 'id -u; ls -d / /run/keystay/*; ls '"$T"' 2>&1'
 expect_out "No such file or directory" "the container has a root folder and a /run of its own"
@@ -94,7 +94,7 @@ run box "$T/box" 4243 "$KEYSTAY" list
 expect_fail "a container of somebody else"
 expect_err "does not sign for uid 4243" "who calls himself root in a container of his own is who he is outside"
 
-# --- a container of the agent's own user: the folder as it is ----------------------------------------------------------
+# --- a container of the agent's own user: the folder as it is --------------------------------------------------------
 
 sign=${XDG_RUNTIME_DIR}/keystay/sign
 keystay lock >/dev/null
@@ -106,7 +106,7 @@ expect_status 0 "curl in a container of the same user"
 expect_out "client=CN=alice" "the folder of a user's own sockets can be given to a container as it is"
 expect_equal "$(prompt_count)" 1 "the PIN was asked for outside, where the token is"
 
-# --- a container outlives the agent ------------------------------------------------------------------------------------
+# --- a container outlives the agent ----------------------------------------------------------------------------------
 
 mkfifo "$T/go"
 exec {go}<>"$T/go"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# ssh -R: a sign socket forwarded to another machine. curl at the far side signs with the key of the token here; the PIN is
-# asked for here, where the token is; the far side can sign with what the socket has and do nothing else, and when the
-# connection ends so does the key.
+# ssh -R: a sign socket forwarded to another machine. curl at the far side signs with the key of the token here; the
+# PIN is asked for here, where the token is; the far side can sign with what the socket has and do nothing else, and
+# when the connection ends so does the key.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=rig_far.sh

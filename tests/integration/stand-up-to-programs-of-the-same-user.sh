@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Programs of the same user, without root (fault list B, 8 and 9): none of them sees into agent, worker or dialog, by any way
-# that the kernel has; who stops or kills one of them gets an error or a wait, never an unlocked token that nobody unlocked.
+# Programs of the same user, without root (fault list B, 8 and 9): none of them sees into agent, worker or dialog, by
+# any way that the kernel has; who stops or kills one of them gets an error or a wait, never an unlocked token that
+# nobody unlocked.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need_root "being an ordinary user"
@@ -54,7 +55,8 @@ sees_nothing() {
 	expect_equal "$(stat -c %u "/proc/$1/mem")" 0 "$2 is undumpable"
 	expect_equal "$(ps -o uid= -p "$1" | tr -d ' ')" $user "and a process of the same user"
 	run as_user "$PYTHON" "$T/raw/attack_process.py" "$1"
-	expect_equal "$(grep -c 'shut$' "$T/out")" "$ways" "B8: $2 cannot be looked into by any of them: $(tr '\n' ' ' <"$T/out")"
+	expect_equal "$(grep -c 'shut$' "$T/out")" "$ways" \
+		"B8: $2 cannot be looked into by any of them: $(tr '\n' ' ' <"$T/out")"
 }
 sees_nothing "$agent_pid" "keystay-agent"
 sees_nothing "$worker" "keystay-token"

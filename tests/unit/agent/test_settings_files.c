@@ -99,6 +99,30 @@ static void test_files_that_do_not_exist_are_no_error(void **state)
 	assert_string_equal(settings->certificate_folders[2], expected);
 }
 
+/* Of keystay-agent --system: no user's file; only sockets that are named, with the keys that they name, and nobody there. */
+static void test_files_of_the_system_give_nothing_by_themselves(void **state)
+{
+	const struct places *places = *state;
+	const struct ks_settings_folders folders = { .vendor = places->vendor, .etc = places->etc, .is_system = true };
+	AUTO_SETTINGS settings = NULL;
+	struct ks_settings_error error;
+
+	test_folder_write_text(&places->folder, "etc/keystay.conf",
+			       "[socket \"web\"]\nusers = 4242\nkeys = web-*\n[socket \"bare\"]\n");
+	test_folder_write_text(&places->folder, "user/keystay.conf", "this is no configuration\n");
+	assert_int_equal(ks_settings_read_from(&folders, &settings, &error), 0);
+	assert_true(settings->is_system);
+	assert_int_equal(settings->n_sockets, 2);
+	const struct ks_settings_socket *web = ks_settings_socket_of(settings, "web");
+	const struct ks_settings_socket *bare = ks_settings_socket_of(settings, "bare");
+	assert_true(ks_settings_socket_has(web, "web-1"));
+	assert_false(ks_settings_socket_has(web, "mail"));
+	assert_false(ks_settings_socket_has(bare, "web-1"));
+	assert_false(web->prompt);
+	assert_false(web->has_person);
+	assert_null(ks_settings_socket_of(settings, "agent"));
+}
+
 /* Each step is overridden by the next: what is read last tells the order. */
 static void test_files_are_read_vendor_first_and_drop_ins_by_name(void **state)
 {
@@ -361,6 +385,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_files_that_do_not_exist_are_no_error),
+		TEST(test_files_of_the_system_give_nothing_by_themselves),
 		TEST(test_files_are_read_vendor_first_and_drop_ins_by_name),
 		TEST(test_files_of_other_names_are_not_read),
 		TEST(test_summary_names_all_files),

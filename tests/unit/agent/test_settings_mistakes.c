@@ -63,8 +63,8 @@ static const struct mistake mistakes[] = {
 	  "\"unlock_for\"; did you mean "
 	  "\"unlock-for\"?" },
 	{ "key_unknown_in_module", "[module \"m\"]\npath = /m.so\npin = 1234\n",
-	  "f:3: pin: expected path, p11-kit, profile, init-args, max-sessions, environment, slots, deadline or "
-	  "card-login in [module \"NAME\"], found \"pin\"" },
+	  "f:3: pin: expected path, p11-kit, profile, init-args, max-sessions, environment, slots, deadline, "
+	  "card-login or sandbox in [module \"NAME\"], found \"pin\"" },
 	{ "key_unknown_in_key", KEY "server = a.example\n",
 	  "f:3: server: expected match, module, spki, issuer, eku, template, servers, server-ca, server-spki, confirm, "
 	  "max-rate, hours, users, groups or allow in [key \"NAME\"], found \"server\"; did you mean \"servers\"?" },
@@ -117,8 +117,8 @@ static const struct mistake mistakes[] = {
 	  "f:3: max-sessions: expected a number from 1 to 64, found \"many\"" },
 
 	{ "module_sessions_by_their_old_name", "[module \"m\"]\npath = /m.so\nsessions = 2\n",
-	  "f:3: sessions: expected path, p11-kit, profile, init-args, max-sessions, environment, slots, deadline or "
-	  "card-login in [module \"NAME\"], found \"sessions\"" },
+	  "f:3: sessions: expected path, p11-kit, profile, init-args, max-sessions, environment, slots, deadline, "
+	  "card-login or sandbox in [module \"NAME\"], found \"sessions\"" },
 	{ "module_of_an_unknown_profile", "[module \"m\"]\nprofile = opensk\n",
 	  "f:2: profile: expected opensc, ykcs11, softhsm, tpm2, opencryptoki, nss, p11-kit-client or none, found "
 	  "\"opensk\"" },
