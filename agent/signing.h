@@ -5,18 +5,27 @@
  * Runs in: keystay-agent.
  *
  *	SIGN -> LOOKING: identity by SPKI hash -> lib/tls understands the input -> policy -> a token that may be used
- *	          |  nothing settled yet, worker starting, login under way
+ *	          |  nothing settled yet, worker starting, login under way, token logged out while its PIN is kept
  *	          +--------> WAITING ---- news ----> LOOKING
  *	          |  key unknown, and a look for new tokens is due (agent/scout.c)
  *	          +--------> WAITING -> LOOKING
- *	          |  token unlocked, logged out, PIN kept
- *	          +--------> WAITING (agent/login.c) -> LOOKING
- *	          |  token locked, or a key that asks for its PIN each time, and somebody may be asked
- *	          +--------> WAITING (agent/asking.c) -> LOOKING, or refused: cancelled, wrong, no answer
+ *	          |  a rule looks at the server (agent/signing_proof.c)
+ *	          +--------> PROVING -> LOOKING
+ *	          |  a rule wants a person's yes (agent/consent.c)
+ *	          +--------> WAITING -> LOOKING, or refused
+ *	          |  token locked, or a key that asks for its PIN each time, and somebody may be asked (agent/asking.c)
+ *	          +--------> WAITING -> LOOKING, or refused: cancelled, wrong, no answer
  *	          v
- *	        AT_TOKEN: the worker signs -> LOOKING's questions once more (invariant I11)
+ *	        AT_TOKEN: the worker signs; beside it the server is proven, where no rule wanted it before
+ *	          |  it fails or takes long, and another token has the key
+ *	          +--------> LOOKING
  *	          v
- *	        verify with the public key (I5) -> reply
+ *	        verified with the public key (I5) -> PROVING, while that goes on -> LOOKING's questions once more (I11)
+ *	          v
+ *	        ENDING: the record is written (agent/audit.c) -> reply
+ *
+ * Every refusal ends in ENDING as well. signing.c is the story, signing_token.c chooses the token, signing_pin.c has the
+ * PIN of keys that ask each time, signing_proof.c the server, signing_end.c log line, record and reply.
  *
  * set_state() in signing.c makes each of these moves. Every refusal is logged once with who asked and why.
  */
