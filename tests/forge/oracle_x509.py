@@ -177,8 +177,46 @@ def is_responder(certificate, issuer, now):
         and certificate.not_valid_before <= now <= certificate.not_valid_after))
 
 
+def der(tag, body):
+    if len(body) < 128:
+        return bytes([tag, len(body)]) + body
+    return bytes([tag, 0x82]) + len(body).to_bytes(2, "big") + body
+
+
+def split(data):
+    """The items of a DER sequence's body: (whole, body)."""
+    found, at = [], 0
+    while at < len(data):
+        head, size = 2, data[at + 1]
+        if size & 0x80:
+            head, size = 2 + (size & 0x7f), int.from_bytes(data[at + 2:at + 2 + (size & 0x7f)], "big")
+        need(at + head + size <= len(data), "a length of the staple")
+        found.append((data[at:at + head + size], data[at + head:at + head + size]))
+        at += head + size
+    return found
+
+
+def rewritten(staple):
+    """The same with the tags around what the responder signed, its signature and its certificates as they should be:
+    nobody signs them, and OpenSSL takes a SEQUENCE that is called primitive."""
+    (status, _), (_, octets) = split(split(staple)[0][1])
+    (kind, _), (_, basic) = split(split(octets)[0][1])
+    tbs, algorithm, signature, *rest = split(split(basic)[0][1])
+    certificates = b"".join(whole for _, body in rest for _, inner in split(body) for whole, _ in split(inner))
+    basic = der(0x30, tbs[0] + algorithm[0] + signature[0]
+                + (der(0xa0, der(0x30, certificates)) if rest else b""))
+    return der(0x30, status + der(0xa0, der(0x30, kind + der(0x04, basic))))
+
+
+def read_staple(staple):
+    try:
+        return ocsp.load_der_ocsp_response(staple)
+    except ValueError:
+        return ocsp.load_der_ocsp_response(rewritten(staple))
+
+
 def check_staple(staple, leaf, issuer, now):
-    response = ocsp.load_der_ocsp_response(staple)
+    response = read_staple(staple)
     need(response.response_status == ocsp.OCSPResponseStatus.SUCCESSFUL, "the staple is no answer")
     signers = [issuer] + list(response.certificates)
     signed = False
