@@ -180,7 +180,8 @@ def is_responder(certificate, issuer, now):
 def der(tag, body):
     if len(body) < 128:
         return bytes([tag, len(body)]) + body
-    return bytes([tag, 0x82]) + len(body).to_bytes(2, "big") + body
+    size = (len(body).bit_length() + 7) // 8
+    return bytes([tag, 0x80 | size]) + len(body).to_bytes(size, "big") + body
 
 
 def split(data):
