@@ -156,7 +156,6 @@ static void answer(struct ks_signing_job *signing)
 		answer_signature(signing);
 	else
 		ks_request_fail(request, signing->reply.error, "%s", signing->reply.text);
-	explicit_bzero(&signing->reply, sizeof(signing->reply));
 	free(signing);
 }
 
@@ -249,6 +248,5 @@ void ks_signing_abandon(struct ks_signing_job *signing)
 				 "the client went away before its answer", on_recorded) == 0)
 			ks_audit_forget(signing->entry);
 	}
-	explicit_bzero(&signing->reply, sizeof(signing->reply));
 	free(signing);
 }

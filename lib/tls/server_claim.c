@@ -269,9 +269,9 @@ static int read_kind(const struct ks_signable *signable, struct ks_bytes input, 
 		return read12(input, spki, claim, refusal);
 	case KS_SIGNABLE_TLS13_CLIENT:
 		if (transcript.size == 0)
-			return ks_refusal_give(refusal, KS_ERR_RULE_UNPROVABLE,
-					       "the client handed over no TLS 1.3 handshake, only its hash "
-					       "('keystay run --tap' makes it do so, see man keystay.conf)");
+			return ks_refusal_give(
+				refusal, KS_ERR_RULE_UNPROVABLE,
+				"the client handed over no TLS 1.3 handshake (start it by: keystay run)");
 		return read13(signable, transcript, spki, claim, refusal);
 	}
 	return ks_refusal_give(refusal, KS_ERR_RULE_UNPROVABLE, "it is not known what this input is for");
