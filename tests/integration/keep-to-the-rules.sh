@@ -59,9 +59,9 @@ page "the first by this socket"
 refused 'socket "agent" is to be used at most 1/h' "the second by this socket"
 
 rules 'confirm = always'
-KEYSTAY_PROMPT=never refused "only after a person's yes" "a question that may not be asked"
+KEYSTAY_PROMPT=never refused "needs a person's yes" "a question that may not be asked"
 rules '[socket "agent"]' 'confirm = always' 'prompt = no'
-refused "only after a person's yes" "a question by a socket that asks nobody"
+refused "needs a person's yes" "a question by a socket that asks nobody"
 
 # One configuration error instead of a rule that contradicts another.
 printf '%s\n' '[key "alice"]' 'match = pkcs11:object=alice' 'servers = a.example' 'allow = tls, digest' >"$T/bad.conf"
