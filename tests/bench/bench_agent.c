@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One signature by keystay-agent, asked for as keystay.so does it: a fresh connection each time.
+ * One signature by keystay-agent, asked for as keystay.so does it: a fresh connection each time. With
+ * KEYSTAY_BENCH_HANDSHAKE=FOLDER it is always the one for the input and the transcript that stand there (what is to be
+ * proven needs a whole handshake), else for an input that is another one each time.
  *
  * Runs in: keystay-bench.
  */
@@ -17,6 +19,20 @@ struct asker {
 	uint8_t input[BENCH_INPUT_SIZE];
 };
 
+/* Given, for as long as the process lives. */
+static struct ks_bytes read_whole(const char *folder, const char *name)
+{
+	char path[512];
+	uint8_t *data = malloc(KS_SIGN_INPUT_MAX);
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	FILE *file = fopen(path, "rb");
+	size_t size = data && file ? fread(data, 1, KS_SIGN_INPUT_MAX, file) : 0;
+
+	if (file)
+		(void)fclose(file);
+	return (struct ks_bytes){ data, size };
+}
+
 static void *asker_prepare(void *userdata)
 {
 	struct asker *asker = malloc(sizeof(*asker));
@@ -24,7 +40,8 @@ static void *asker_prepare(void *userdata)
 	if (!asker)
 		return NULL;
 	asker->request = *(const struct ks_client_sign *)userdata;
-	asker->request.input = (struct ks_bytes){ asker->input, sizeof(asker->input) };
+	if (asker->request.input.size == 0)
+		asker->request.input = (struct ks_bytes){ asker->input, sizeof(asker->input) };
 	return asker;
 }
 
@@ -46,6 +63,7 @@ static int asker_sign(void *prepared)
 int bench_agent(const char *key, unsigned n_clients, unsigned count)
 {
 	struct ks_client_sign request = { .name = key, .scheme = strncmp(key, "rsa", 3) == 0 ? 0x0804 : 0x0403 };
+	const char *folder = getenv("KEYSTAY_BENCH_HANDSHAKE");
 	struct bench_way way = { asker_prepare, asker_sign, &request };
 	struct ks_client_identity *identity = NULL;
 	struct ks_client_error error;
@@ -57,5 +75,9 @@ int bench_agent(const char *key, unsigned n_clients, unsigned count)
 	}
 	memcpy(request.spki_hash, identity->identity.spki_hash.data, sizeof(request.spki_hash));
 	ks_client_identity_free(identity);
+	if (folder) {
+		request.input = read_whole(folder, "input");
+		request.transcript = read_whole(folder, "transcript");
+	}
 	return bench_run(&way, n_clients, count);
 }

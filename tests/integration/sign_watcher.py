@@ -7,9 +7,12 @@ sign_watcher: stands between programs and the agent's sign socket, hands everyth
 
 matches: the hash of the transcript is the one that the TLS 1.3 input holds (RFC 8446 section 4.4.3).
 
-usage: sign_watcher.py LISTEN AGENT
+With FOLDER the input and the transcript of the last SIGN stand there in the files input and transcript.
+
+usage: sign_watcher.py LISTEN AGENT [FOLDER]
 """
 import hashlib
+import pathlib
 import socket
 import struct
 import sys
@@ -40,13 +43,16 @@ def strings(body, at, count):
         at += 4 + size
 
 
-def tell(frame):
+def tell(frame, folder):
     body = frame[5 + 8 :]
     (hash_size,) = struct.unpack_from(">I", body, 0)
     at = 4 + hash_size + 4  # the key's hash, the scheme
     given, transcript = strings(body, at, 2)
     at += 8 + len(given) + len(transcript) + 4  # wait_ms
     (program,) = strings(body, at, 1)
+    if folder:
+        (folder / "input").write_bytes(given)
+        (folder / "transcript").write_bytes(transcript)
     digest = given[PREFIX:]
     make = {32: hashlib.sha256, 48: hashlib.sha384}.get(len(digest))
     matches = bool(transcript) and make is not None and make(transcript).digest() == digest
@@ -58,7 +64,8 @@ def tell(frame):
 
 
 def main():
-    listen, agent = sys.argv[1:]
+    listen, agent = sys.argv[1:3]
+    folder = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else None
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(listen)
     listener.listen(64)
@@ -69,7 +76,7 @@ def main():
             try:
                 frame = read_frame(client)
                 if frame[4] == SIGN:
-                    tell(frame)
+                    tell(frame, folder)
                 way.connect(agent)
                 way.sendall(frame)
                 client.sendall(read_frame(way))
