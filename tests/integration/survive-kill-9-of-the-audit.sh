@@ -8,8 +8,8 @@
 rig_begin
 . "$RIG_FOLDER/rig_audit.sh"
 N_CLIENTS=4
-# Small files, so that it is also killed while it rotates.
-agent_configure '[agent]' 'audit = require' 'audit-max-size = 16K' 'audit-keep = 1000'
+# Small files, so that it is also killed while it rotates; and so many that none is rotated away.
+agent_configure '[agent]' 'audit = require' 'audit-max-size = 64K' 'audit-keep = 1000'
 token_make corp
 agent_start
 
