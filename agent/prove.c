@@ -11,6 +11,7 @@
 
 #include "agent/prover_private.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
 
@@ -37,6 +38,23 @@ static void take_off(struct ks_proof *proof)
 		link = &(*link)->next;
 	if (*link)
 		*link = proof->next;
+}
+
+void ks_proof_remember(const struct ks_proof *proof, const struct ks_proof_result *result)
+{
+	const struct ks_server_claim claim = {
+		.certificates = { proof->leaf },
+		.n_certificates = 1,
+		.scheme = proof->message.scheme,
+		.signature = proof->message.signature,
+		/* Borrowed: nothing is written there. */
+		.signed_input = { .data = proof->rest.data + proof->message.server_name.size,
+				  .size = proof->message.signed_input.size },
+		.is_tls13 = proof->message.is_tls13,
+	};
+
+	ks_proof_memory_keep(&proof->prover->memory, proof->digest, &claim, result->proven ? result->spki_hash : NULL,
+			     result->reason, ks_clock_boot_ms());
 }
 
 void ks_proof_finish(struct ks_proof *proof, const struct ks_proof_result *result)
@@ -146,6 +164,8 @@ static int copy_claim(struct ks_proof *proof, const struct ks_server_claim *clai
 		const struct ks_msg_certificate record = { .der = claim->certificates[i] };
 		ks_record_write(&proof->chain, KS_RECORD(certificate), &record);
 	}
+	/* The first record of the list: its own length, then the length of the bytes. */
+	proof->leaf = ks_bytes(proof->chain.data + 8, claim->certificates[0].size);
 	ks_buffer_put(&proof->rest, name);
 	ks_buffer_put(&proof->rest, input);
 	ks_buffer_put(&proof->rest, claim->signature);
@@ -206,6 +226,20 @@ static int set_deadline(struct ks_proof *proof)
 	return 0;
 }
 
+bool ks_proof_recall(const struct ks_prover *prover, const struct ks_server_claim *claim,
+		     const char *const *anchor_files, size_t n, struct ks_proof_result *ret_result)
+{
+	struct ks_proof_result result = { .proven = false };
+	uint8_t digest[KS_PROOF_DIGEST_SIZE];
+
+	if (ks_proof_memory_digest(claim, anchor_files, n, digest) < 0 ||
+	    !ks_proof_memory_knows(&prover->memory, digest, claim, ks_clock_boot_ms(), result.spki_hash, result.reason))
+		return false;
+	result.proven = result.reason[0] == '\0';
+	*ret_result = result;
+	return true;
+}
+
 int ks_proof_start(struct ks_prover *prover, const struct ks_server_claim *claim, const char *const *anchor_files,
 		   size_t n, ks_proof_done *done, void *userdata, struct ks_proof **ret_proof)
 {
@@ -225,6 +259,8 @@ int ks_proof_start(struct ks_prover *prover, const struct ks_server_claim *claim
 	int r = copy_files(proof, anchor_files, n);
 	if (r == 0)
 		r = copy_claim(proof, claim);
+	if (r == 0)
+		r = ks_proof_memory_digest(claim, anchor_files, n, proof->digest);
 	if (r == 0)
 		r = try_message(proof);
 	if (r == 0) {

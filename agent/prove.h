@@ -49,5 +49,10 @@ int ks_prover_follow(struct ks_prover *prover, const char *const *anchor_files, 
 int ks_proof_start(struct ks_prover *prover, const struct ks_server_claim *claim, const char *const *anchor_files,
 		   size_t n, ks_proof_done *done, void *userdata, struct ks_proof **ret_proof) KS_WARN_UNUSED;
 
+/* Was the same shown and proven within the last KS_PROOF_REMEMBERED_MS, and is this handshake signed by the same server?
+ * Then there is nothing to wait for. */
+bool ks_proof_recall(const struct ks_prover *prover, const struct ks_server_claim *claim,
+		     const char *const *anchor_files, size_t n, struct ks_proof_result *ret_result);
+
 /* done will not be called; a reply that still comes is dropped. NULL is allowed. */
 void ks_proof_cancel(struct ks_proof *proof);

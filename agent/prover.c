@@ -150,6 +150,7 @@ static int take_reply(struct ks_prover *prover, const struct ks_msg_prove_reply 
 		memcpy(result.spki_hash, reply->spki_hash.data, HASH_SIZE);
 	else
 		ks_text_escape(reply->reason, result.reason, sizeof(result.reason));
+	ks_proof_remember(proof, &result);
 	ks_proof_finish(proof, &result);
 	return 0;
 }
@@ -344,6 +345,7 @@ int ks_prover_follow(struct ks_prover *prover, const char *const *anchor_files, 
 			return KS_ERR_NO_MEMORY;
 		}
 	}
+	ks_proof_memory_forget(&prover->memory);
 	free_files(prover->files, prover->n_files);
 	prover->files = files;
 	prover->n_files = n_anchor_files;
@@ -380,6 +382,7 @@ void ks_prover_free(struct ks_prover *prover)
 	let_go(prover);
 	while (prover->proofs)
 		ks_proof_cancel(prover->proofs);
+	ks_proof_memory_forget(&prover->memory);
 	free_files(prover->files, prover->n_files);
 	sd_event_unref(prover->event);
 	free(prover);

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "agent/channel.h"
+#include "agent/proof_memory.h"
 #include "agent/prove.h"
 #include "lib/protocol/message.h"
 
@@ -30,6 +31,7 @@ struct ks_prover {
 	size_t n_files;
 	struct ks_proof *proofs; /* the first is the oldest */
 	uint32_t last_id;
+	struct ks_proof_memory memory; /* of what was proven lately */
 
 	enum ks_prover_state state;
 	bool started_before;
@@ -49,8 +51,10 @@ struct ks_proof {
 	size_t n_files;
 	struct ks_buffer chain, rest;
 	struct ks_msg_prove message; /* its bytes stand in chain and rest; anchors only while it is being sent */
-	uint32_t id;                 /* under which it was sent; 0: WAITING */
-	const char *why;             /* it ends with this as soon as the loop comes to it; static, NULL = no */
+	uint8_t digest[KS_PROOF_DIGEST_SIZE]; /* for the memory */
+	struct ks_bytes leaf;                 /* stands in chain */
+	uint32_t id;                          /* under which it was sent; 0: WAITING */
+	const char *why;                      /* it ends with this as soon as the loop comes to it; static, NULL = no */
 	sd_event_source *deadline;
 	ks_proof_done *done;
 	void *userdata;
@@ -60,6 +64,9 @@ struct ks_proof {
 
 /* The proof is gone, and done() was called. */
 void ks_proof_finish(struct ks_proof *proof, const struct ks_proof_result *result);
+
+/* keystay-prove has said so: it holds for a while. */
+void ks_proof_remember(const struct ks_proof *proof, const struct ks_proof_result *result);
 
 /* It ends as not proven; not before the loop is left to itself. why: borrowed for ever. */
 void ks_proof_end_soon(struct ks_proof *proof, const char *why);

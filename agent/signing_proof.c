@@ -14,17 +14,22 @@ static void set_unproven(struct ks_signing_proof *proof, const char *why)
 	(void)ks_text_print(proof->why, sizeof(proof->why), "%s", why);
 }
 
+static void take_result(struct ks_signing_proof *proof, const struct ks_proof_result *result)
+{
+	if (!result->proven) {
+		set_unproven(proof, result->reason);
+		return;
+	}
+	proof->knowledge = KS_SERVER_PROVEN;
+	memcpy(proof->spki_hash, result->spki_hash, sizeof(proof->spki_hash));
+}
+
 static void on_done(const struct ks_proof_result *result, void *userdata)
 {
 	struct ks_signing_proof *proof = userdata;
 
 	proof->proof = NULL;
-	if (result->proven) {
-		proof->knowledge = KS_SERVER_PROVEN;
-		memcpy(proof->spki_hash, result->spki_hash, sizeof(proof->spki_hash));
-	} else {
-		set_unproven(proof, result->reason);
-	}
+	take_result(proof, result);
 	proof->done(proof);
 }
 
@@ -58,6 +63,11 @@ void ks_signing_proof_begin(struct ks_signing_proof *proof, struct ks_state *sta
 	}
 	size_t n = find_anchors(identity, socket, anchors);
 	(void)ks_text_print(proof->server, sizeof(proof->server), "%s", claim.server_name);
+	struct ks_proof_result result;
+	if (ks_proof_recall(state->prover, &claim, anchors, n, &result)) {
+		take_result(proof, &result);
+		return;
+	}
 	int error = ks_proof_start(state->prover, &claim, anchors, n, on_done, proof, &proof->proof);
 	if (error == KS_ERR_QUOTA)
 		set_unproven(proof, "too many servers are being proven at this moment");

@@ -78,6 +78,11 @@
 /* Proofs that wait for their turn, each with up to 200 KiB of a client's; further ones are refused with QUOTA. */
 #define KS_PROOFS_QUEUED 64u
 
+/* Servers whose certificates were proven, and for how long that holds: a certificate that expires or is revoked in between
+ * counts so much longer. A program talks to a handful. */
+#define KS_PROOFS_REMEMBERED 64u
+#define KS_PROOF_REMEMBERED_MS 60000u
+
 /* What one proof may use beyond what its process begins with, and of the processor in seconds. */
 #define KS_PROOF_MEMORY_MAX (64ull * 1024 * 1024)
 #define KS_PROOF_CPU_S 1u

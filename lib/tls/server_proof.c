@@ -10,6 +10,7 @@
 #include "lib/tls/crypto.h"
 #include "lib/tls/pss_key.h"
 #include "lib/tls/server_chain.h"
+#include "lib/tls/server_signature.h"
 #include "lib/tls/server_ocsp.h"
 #include "lib/tls/verify_signature.h"
 
@@ -68,25 +69,13 @@ static int check_chains(struct certificates *certificates, const struct ks_serve
 static int check_signature(const struct ks_server_claim *claim, struct ks_bytes spki_der, char *reason)
 {
 	KS_CLEANUP(ks_public_key_freep) struct ks_public_key *key = NULL;
-	const struct ks_scheme *scheme = ks_scheme_find(claim->scheme);
 	struct ks_spki spki;
-	char type[32];
 
 	if (ks_spki_read(spki_der, &spki) < 0)
 		return ks_server_chain_refuse(reason, "its certificate has a kind of key that keystay does not know");
-	if (!scheme)
-		return ks_server_chain_refuse(reason, "it signed with a scheme that is unknown or too weak (0x%04x)",
-					      claim->scheme);
-	ks_spki_type_name(&spki, type, sizeof(type));
-	if (!ks_scheme_fits(scheme, &spki, claim->is_tls13) || !ks_pss_key_allows(&spki, scheme))
-		return ks_server_chain_refuse(reason, "it signed with %s, which does not fit its key (%s) in TLS 1.%d",
-					      scheme->name, type, claim->is_tls13 ? 3 : 2);
 	if (ks_public_key_new(spki_der, &key) < 0)
 		return ks_server_chain_refuse(reason, "its certificate has a key that is not well-formed");
-	if (ks_public_key_verify(key, scheme, ks_buffer_bytes(&claim->signed_input), claim->signature) < 0)
-		return ks_server_chain_refuse(
-			reason, "the signature in its handshake was not made with the key of its certificate");
-	return 0;
+	return ks_server_signature_check(claim, &spki, key, reason);
 }
 
 /* --- the stapled response ---------------------------------------------------------------------------------------- */
