@@ -162,7 +162,7 @@ static enum next_step look_at_rules(struct ks_signing_job *signing, struct ks_si
 {
 	struct ks_state *state = signing->request->state;
 
-	ks_signing_proof_look_again(&signing->proof, state);
+	ks_signing_proof_look_again(&signing->proof, state, finding->identity, ks_signing_socket(signing));
 	ks_rules_now(signing->request, finding->identity, &finding->signable, &finding->question);
 	if (signing->counted)
 		finding->question.key_is_spent = finding->question.socket_is_spent = false;

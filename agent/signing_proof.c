@@ -57,6 +57,8 @@ void ks_signing_proof_begin(struct ks_signing_proof *proof, struct ks_state *sta
 	const char *anchors[KS_PROOF_ANCHORS_MAX];
 
 	proof->n_reloads = state->n_reloads;
+	proof->rules = identity->rules;
+	proof->socket = socket;
 	if (ks_server_claim_read(signable, input, transcript, &identity->spki, &claim, proof->why) < 0) {
 		proof->knowledge = KS_SERVER_UNPROVEN;
 		return;
@@ -75,9 +77,13 @@ void ks_signing_proof_begin(struct ks_signing_proof *proof, struct ks_state *sta
 		set_unproven(proof, ks_error_text(error));
 }
 
-void ks_signing_proof_look_again(struct ks_signing_proof *proof, const struct ks_state *state)
+void ks_signing_proof_look_again(struct ks_signing_proof *proof, const struct ks_state *state,
+				 const struct ks_identity *identity, const struct ks_settings_socket *socket)
 {
-	if ((proof->knowledge == KS_SERVER_NOT_LOOKED_AT && !proof->proof) || proof->n_reloads == state->n_reloads)
+	bool is_of_now = proof->n_reloads == state->n_reloads && proof->rules == identity->rules &&
+			 proof->socket == socket;
+
+	if (is_of_now || (proof->knowledge == KS_SERVER_NOT_LOOKED_AT && !proof->proof))
 		return;
 	ks_signing_proof_leave(proof);
 	proof->knowledge = KS_SERVER_NOT_LOOKED_AT;

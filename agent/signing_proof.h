@@ -18,10 +18,13 @@
 struct ks_signing_proof {
 	enum ks_server_knowledge knowledge;
 	struct ks_proof *proof; /* under way, or NULL */
-	uint64_t n_reloads;     /* of the state, when it began */
-	char server[256];       /* PROVEN */
-	char why[256];          /* UNPROVEN */
-	uint8_t spki_hash[32];  /* PROVEN */
+	/* Whose rules it was made for; compared, never followed. */
+	uint64_t n_reloads;
+	const struct ks_settings_key *rules;
+	const struct ks_settings_socket *socket;
+	char server[256];      /* PROVEN */
+	char why[256];         /* UNPROVEN */
+	uint8_t spki_hash[32]; /* PROVEN */
 	void (*done)(struct ks_signing_proof *proof);
 };
 
@@ -31,8 +34,9 @@ void ks_signing_proof_begin(struct ks_signing_proof *proof, struct ks_state *sta
 			    const struct ks_settings_socket *socket, const struct ks_signable *signable,
 			    struct ks_bytes input, struct ks_bytes transcript);
 
-/* Forgets what was proven before a reload. */
-void ks_signing_proof_look_again(struct ks_signing_proof *proof, const struct ks_state *state);
+/* Forgets what was proven for other rules: before a reload, or before the key came to belong to another section. */
+void ks_signing_proof_look_again(struct ks_signing_proof *proof, const struct ks_state *state,
+				 const struct ks_identity *identity, const struct ks_settings_socket *socket);
 
 /* For policy.h; borrows from proof. */
 struct ks_policy_server ks_signing_proof_tell(const struct ks_signing_proof *proof);

@@ -40,6 +40,7 @@ add_executable(prove-puppet prove_puppet.c)
 target_link_libraries(prove-puppet PRIVATE keystay_flags ks_prove)
 set_target_properties(prove-puppet PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/unit)
 keystay_unit_test(test_agent_prove test_prove.c LINK ks_agent test_server_ca)
+keystay_unit_test(test_agent_proof_memory test_proof_memory.c ../tls/proof_scene.c LINK ks_agent test_server_ca)
 target_compile_definitions(test_agent_prove PRIVATE PROVE_PUPPET="$<TARGET_FILE:prove-puppet>"
 	KEYSTAY_PROVE="$<TARGET_FILE:keystay-prove>")
 add_dependencies(test_agent_prove prove-puppet keystay-prove)
