@@ -15,7 +15,7 @@
 /* NULL: the configuration has lost it, and nothing is shown any more. */
 static const struct ks_settings_socket *socket_of(const struct ks_request *request)
 {
-	return ks_settings_socket_of(request->state->settings, request->socket);
+	return ks_request_socket(request);
 }
 
 /* The order of [key] sections is what the person prefers. */

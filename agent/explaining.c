@@ -42,7 +42,7 @@ static void answer_explain(struct ks_request *request)
 	char why[KS_TEXT_MAX], server[257];
 
 	int error = ks_message_read(KS_MSG_EXPLAIN, request->body, &message, sizeof(message));
-	const struct ks_settings_socket *socket = ks_settings_socket_of(state->settings, request->socket);
+	const struct ks_settings_socket *socket = ks_request_socket(request);
 	if (error == 0 && !socket)
 		error = KS_ERR_UNKNOWN_KEY;
 	if (error < 0) {

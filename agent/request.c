@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "agent/state.h"
 #include "lib/base/text.h"
 
 /* Every message of the table starts so (lib/protocol/messages.def). */
@@ -39,6 +40,12 @@ void ks_request_fail(struct ks_request *request, int error, const char *format, 
 		.text = ks_bytes_text(text),
 	};
 	ks_request_answer(request, KS_MSG_ERROR, &message);
+}
+
+const struct ks_settings_socket *ks_request_socket(const struct ks_request *request)
+{
+	return ks_settings_socket_for(request->state->settings, request->socket, request->peer.uid, request->groups,
+				      request->n_groups);
 }
 
 const char *ks_request_program(const struct ks_request *request)

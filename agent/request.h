@@ -16,6 +16,7 @@
 #include "lib/protocol/limits.h"
 #include "lib/protocol/message.h"
 
+struct ks_settings_socket;
 struct ks_state;
 struct ks_request;
 
@@ -48,6 +49,10 @@ void ks_request_answer(struct ks_request *request, uint8_t type, void *message);
 
 /* Answers with an error. format NULL: the error's own sentence. Text of others must be escaped by the caller. */
 void ks_request_fail(struct ks_request *request, int error, const char *format, ...) KS_PRINTF(3, 4);
+
+/* The socket by which it came, as the configuration is now. NULL: that has lost it, or admits this peer no more: a
+ * connection may be older than a reload. */
+const struct ks_settings_socket *ks_request_socket(const struct ks_request *request);
 
 /* "curl", a label for people: what a program says of itself (invariant I10). */
 const char *ks_request_program(const struct ks_request *request);

@@ -50,7 +50,7 @@ void ks_rules_now(const struct ks_request *request, const struct ks_identity *id
 	*ret_question = (struct ks_policy_question){
 		.key_name = identity->name,
 		.rules = identity->rules,
-		.socket = ks_settings_socket_of(state->settings, request->socket),
+		.socket = ks_request_socket(request),
 		.program = ks_request_program(request),
 		.uid = request->peer.uid,
 		.gid = request->peer.gid,

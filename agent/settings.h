@@ -182,6 +182,10 @@ bool ks_settings_socket_has(const struct ks_settings_socket *socket, const char 
 bool ks_settings_socket_admits(const struct ks_settings_socket *socket, uid_t uid, const gid_t *groups,
 			       size_t n_groups);
 
+/* The socket of that name, if it admits this peer. */
+const struct ks_settings_socket *ks_settings_socket_for(const struct ks_settings *settings, const char *name, uid_t uid,
+							const gid_t *groups, size_t n_groups);
+
 /* For --check-config: warnings that are no errors (a value narrowed by [enforce], a module file that must not be
  * loaded), one per line, to out. Returns how many. */
 size_t ks_settings_warn(const struct ks_settings *settings, FILE *out);

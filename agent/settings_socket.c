@@ -102,6 +102,14 @@ const struct ks_settings_socket *ks_settings_socket_of(const struct ks_settings 
 	return NULL;
 }
 
+const struct ks_settings_socket *ks_settings_socket_for(const struct ks_settings *settings, const char *name, uid_t uid,
+							const gid_t *groups, size_t n_groups)
+{
+	const struct ks_settings_socket *socket = ks_settings_socket_of(settings, name);
+
+	return socket && ks_settings_socket_admits(socket, uid, groups, n_groups) ? socket : NULL;
+}
+
 bool ks_settings_socket_has(const struct ks_settings_socket *socket, const char *key_name)
 {
 	const char *cursor = socket->keys;

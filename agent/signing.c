@@ -50,7 +50,7 @@ static void on_drop(struct ks_request *request)
 
 const struct ks_settings_socket *ks_signing_socket(const struct ks_signing_job *signing)
 {
-	return ks_settings_socket_of(signing->request->state->settings, signing->request->socket);
+	return ks_request_socket(signing->request);
 }
 
 bool ks_signing_may_prompt(const struct ks_signing_job *signing)

@@ -65,6 +65,36 @@ expect_fail "a key that the socket does not have"
 grep -q 'no token here has this key' "$T/agent.log" || fail "it is not said"
 ok "a key that the socket does not have is unknown there"
 
+# Who is in already and is named no more: a connection is no ticket.
+cat >"$T/web/stay.py" <<'END'
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import wire
+with wire.Connection() as there:
+    found, _ = wire.identities(there)
+    print("in", flush=True)
+    sys.stdin.readline()
+    try:
+        there.send(wire.sign_message(found[0]["spki_hash"], 0x0403, wire.tls13_input()))
+        there.answer()
+        print("signed", flush=True)
+    except (wire.Refused, EOFError, ConnectionError) as refused:
+        print("refused:", refused, flush=True)
+END
+cp "$RIG_FOLDER/wire.py" "$T/web/"
+chmod 644 "$T/web/stay.py" "$T/web/wire.py"
+configure 'users = 4242' 'keys = alice'
+coproc stay { as 4242 4999 env KEYSTAY_SOCK="$T/web/sign.sock" "$PYTHON" "$T/web/stay.py" "$T/web"; }
+stay_pid=$!
+read -r -t "$DEADLINE_S" line <&"${stay[0]}"
+expect_equal "$line" in "a user that is named is in"
+configure 'users = 4243' 'keys = alice'
+echo >&"${stay[1]}"
+read -r -t "$DEADLINE_S" line <&"${stay[0]}"
+[[ $line == refused:* ]] || fail "a connection of a user that is named no more: $line"
+wait "$stay_pid" || true
+ok "a user that is named no more gets nothing by a connection of before"
+
 configure 'keys = alice'
 run asks 4242 4999
 expect_fail "a user that is named no more"
