@@ -29,6 +29,7 @@ struct ks_audit_entry {
 	void *userdata;
 	uint64_t deadline_ms;
 	bool sent;
+	bool may_be_there; /* a writer that it was sent to ended without an answer */
 	bool holds_anyway;
 };
 
@@ -84,10 +85,13 @@ static struct ks_audit_entry *first(struct ks_audit *audit)
 	return audit->queue.next == &audit->queue ? NULL : audit->queue.next;
 }
 
-static void unsend_all(struct ks_audit *audit)
+/* unanswered: nobody knows whether it was written. */
+static void unsend_all(struct ks_audit *audit, bool unanswered)
 {
-	for (struct ks_audit_entry *entry = audit->queue.next; entry != &audit->queue; entry = entry->next)
+	for (struct ks_audit_entry *entry = audit->queue.next; entry != &audit->queue; entry = entry->next) {
+		entry->may_be_there = entry->may_be_there || (unanswered && entry->sent);
 		entry->sent = false;
+	}
 	audit->n_sent = 0;
 }
 
@@ -143,7 +147,7 @@ static void take_back(struct ks_audit_entry *entry, const char *why)
 	if (entry->holds_anyway ||
 	    (entry->copy.message.outcome != KS_AUDIT_SIGNED && entry->copy.message.outcome != KS_AUDIT_DONE))
 		return;
-	if (!entry->sent) {
+	if (!entry->sent && !entry->may_be_there) {
 		ks_audit_copy_take_back(&entry->copy, why);
 		return;
 	}
@@ -284,7 +288,7 @@ static int on_turn(sd_event_source *source, void *userdata)
 	if (audit->settings.audit == KS_AUDIT_OFF) {
 		struct ks_audit_entry *entry;
 		ks_audit_writer_stop(audit->writer);
-		unsend_all(audit);
+		unsend_all(audit, true);
 		end_failing(audit);
 		while ((entry = first(audit))) {
 			tell(entry, 0, "");
@@ -333,7 +337,7 @@ static void try_again(struct ks_audit *audit)
 	audit->try_ms = NEVER;
 	if (audit->n_sent > 0 && ks_clock_monotonic_ms() - audit->sent_ms >= KS_AUDIT_HANG_MS) {
 		ks_audit_writer_kill(audit->writer);
-		unsend_all(audit);
+		unsend_all(audit, true);
 	}
 	send_what_waits(audit);
 	if (audit->failing && audit->try_ms == NEVER)
@@ -372,7 +376,7 @@ static void on_answered(int error, const char *text, void *userdata)
 
 	audit->restart_ms = 0;
 	if (error < 0) {
-		unsend_all(audit);
+		unsend_all(audit, false);
 		begin_failing(audit, text[0] ? text : ks_error_text(error));
 		try_later(audit, KS_AUDIT_RETRY_MS);
 		give_verdicts(audit, NEVER);
@@ -392,7 +396,7 @@ static void on_ended(void *userdata)
 {
 	struct ks_audit *audit = userdata;
 
-	unsend_all(audit);
+	unsend_all(audit, true);
 	if (ks_clock_monotonic_ms() - audit->started_ms >= STABLE_MS)
 		audit->restart_ms = 0;
 	audit->restart_ms = audit->restart_ms ? audit->restart_ms * 2 : RESTART_FIRST_MS;

@@ -277,6 +277,29 @@ static void test_required_signature_is_never_recorded_as_given(void **state)
 	assert_int_equal(count(text, "\"error\":\"audit\""), 1);
 }
 
+/* Killed after the write and before the answer, and then again and again: the line is in the file, so it is taken back
+ * by another one and not by other words for a record that the next writer passes over. */
+static void test_required_signature_that_a_killed_writer_wrote_is_taken_back(void **state)
+{
+	struct audit_test *test = *state;
+	char line[512];
+
+	test->settings.audit = KS_AUDIT_REQUIRE;
+	(void)snprintf(line, sizeof(line),
+		       "echo >>\"$0.n\"; n=$(wc -l <\"$0.n\")\n"
+		       "[ \"$n\" -ne 1 ] || exec %s -c 'import socket as s\ns.socket(fileno=3).recv(1)'\n"
+		       "[ \"$n\" -gt 5 ] || exit 1\nexec %s \"$@\"",
+		       "/usr/bin/python3", KEYSTAY_AUDIT);
+	start(test, program(test, line));
+	(void)record(test, KS_AUDIT_SIGNED);
+	await(test, 1);
+	assert_int_equal(test->error, KS_ERR_AUDIT);
+	await_idle(test);
+	KS_AUTO_FREE char *text = read_log(test);
+	assert_int_equal(count(text, "\"corrects\":1"), 1);
+	assert_int_equal(count(text, "\"error\":\"audit\""), 1);
+}
+
 static void test_off_records_nothing(void **state)
 {
 	struct audit_test *test = *state;
@@ -306,6 +329,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_program_that_is_not_there_is_told_of, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_waited_is_written_in_its_order_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_required_signature_is_never_recorded_as_given, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_required_signature_that_a_killed_writer_wrote_is_taken_back, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_off_records_nothing, setup, teardown),
 	};
 
