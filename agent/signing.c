@@ -148,7 +148,8 @@ static void ask_policy(struct ks_signing_job *signing, struct ks_signing_finding
 	ks_policy_decide(question, answer);
 	if (answer->verdict != KS_VERDICT_ASK)
 		return;
-	bool is_given = signing->consented ||
+	/* A reload may take away what the dialog said: then the yes was to something else. */
+	bool is_given = (signing->consented && (!signing->asked_proven || proof->knowledge == KS_SERVER_PROVEN)) ||
 			(answer->confirm == KS_CONFIRM_FIRST_USE && proof->knowledge == KS_SERVER_PROVEN &&
 			 ks_consent_is_given(signing->request->state, finding->identity->spki_hash,
 					     signing->request->socket, proof->server));
@@ -239,6 +240,10 @@ static enum next_step ask_consent(struct ks_signing_job *signing, const struct k
 		.timeout_ms = (uint32_t)state->settings->prompt_timeout_ms,
 	};
 
+	if (signing->asked_proven != proven)
+		ks_consent_leave(&signing->consenter); /* its dialog says what is true no more */
+	signing->asked_proven = proven;
+	signing->consented = false;
 	place_dialog(signing, &question.place);
 	int error = ks_consent_ask(state, &question, &signing->consenter, why);
 	if (error == 0)

@@ -51,8 +51,9 @@ struct ks_signing_job {
 	struct ks_signing_pin pin; /* of a key that asks for it each time */
 	struct ks_signing_proof proof;
 	struct ks_consenter consenter;
-	bool consented; /* a person said yes to this one */
-	bool counted;   /* for max-rate */
+	bool asked_proven; /* its dialog said that the server is proven */
+	bool consented;    /* a person said yes to this one */
+	bool counted;      /* for max-rate */
 	struct ks_worker_call *call;
 	struct ks_location location; /* of the call */
 	sd_event_source *turn_timer; /* of the call, when another token has this key too */

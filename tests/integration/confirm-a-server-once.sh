@@ -89,3 +89,21 @@ expect_equal "$(prompt_count)" 6 "what is not proven is asked each time"
 expect_equal "$(prompt_said SETOK)" "Sign once" "its yes counts once"
 [[ $(prompt_text) == *'NOT PROVEN: '*'A yes holds once: only a proven server is remembered.' ]] ||
 	fail "the dialog does not say so: $(prompt_text)"
+
+# --- what the dialog said is true no more ---
+agent_configure "${rules[@]}"
+keystay reload >/dev/null
+before=$(prompt_count)
+prompt_script 'hold ok' cancel
+provable >"$T/page" 2>"$T/page.err" &
+waiting=$!
+prompt_wait $((before + 1))
+[[ $(prompt_text) == *'(proven)'* ]] || fail "the dialog does not say that the server is proven: $(prompt_text)"
+agent_configure "${rules[@]:0:$((${#rules[@]} - 1))}"
+keystay reload >/dev/null
+prompt_wait $((before + 2))
+code=0
+wait "$waiting" || code=$?
+[ $code -ne 0 ] || fail "a yes to a proven server signed for one that is not proven"
+[[ $(prompt_text) == *'NOT PROVEN: '* ]] || fail "the second dialog says: $(prompt_text)"
+ok "a server that a reload leaves without its proof is asked about anew"
