@@ -18,6 +18,13 @@ agent_start
 unlock corp >/dev/null
 keystay cert alice -o "$T/alice.pem"
 keystay cert bob -o "$T/bob.pem"
+"$KEYSTAY" monitor >"$T/events" 2>"$T/events.err" &
+process_started $!
+wait_until "the monitor to watch" grep -q Watching "$T/events"
+# waits WHAT PROGRAM N: N requests of this program wait for this; to be connected is too little, as a client also lists.
+waits() {
+	[ "$(grep -c "  waits  .* by $2 (pid .* for: $1\$" "$T/events")" -ge "$3" ]
+}
 
 # asks NAME N: a process that wants N signatures at once by the raw protocol, and prints a line for each answer, as it
 # comes. It calls itself NAME.
@@ -69,14 +76,11 @@ prompt_wait 1
 asks second 4 >"$T/second" 2>"$T/second.err" &
 second=$!
 process_started "$second"
-waits() {
-	[ "$(status_of 'status["connections"]')" -ge "$1" ]
-}
-wait_until "the second program to wait" waits 9 # of flood 4, of second 4, and the question itself
+wait_until "the second program to wait" waits confirmation second 4
 fetch "$port" "$T/bob.pem" >"$T/bob.page" 2>"$T/bob.err" &
 bob=$!
 process_started "$bob"
-wait_until "bob's program to wait" waits 10
+wait_until "bob's program to wait" waits PIN curl 1
 prompt_script "pin $PIN" cancel
 prompt_release
 wait "$bob" || fail "bob's program did not sign in: $(cat "$T/bob.err")"

@@ -113,7 +113,7 @@ chmod 644 "$T"/web/*.pem
 mkdir -m 700 "$T/his"
 chown $web "$T/his"
 web_fetch() {
-	as $web env "${RIG_PRELOAD[@]}" -u KEYSTAY_PROMPT DISPLAY=:0 KEYSTAY_SOCK="$T/system/run/web/agent.sock" \
+	as $web env -u KEYSTAY_PROMPT "${RIG_PRELOAD[@]}" DISPLAY=:0 KEYSTAY_SOCK="$T/system/run/web/agent.sock" \
 		XDG_RUNTIME_DIR="$T/his" "$KEYSTAY" run -- curl -q --silent --show-error --max-time "$DEADLINE_S" \
 		--cacert "$T/web/root.pem" --cert "$T/web/alice.pem" "https://localhost:$port/"
 }

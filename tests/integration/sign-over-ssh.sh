@@ -26,8 +26,9 @@ at_far() {
 	far_ssh far "export KEYSTAY_SOCK=$socket; cd; $1"
 }
 far_fetch() {
-	at_far "${RIG_PRELOAD[*]@Q} ${1:-} DISPLAY=far.example:0 $KEYSTAY run -- curl -q --silent --show-error --max-time $DEADLINE_S \
-		--cacert $far/etc/root.pem --cert alice.pem https://localhost:$port/"
+	at_far "env ${RIG_PRELOAD[*]@Q} ${1:-} DISPLAY=far.example:0 $KEYSTAY run -- \
+		curl -q --silent --show-error --max-time $DEADLINE_S --cacert $far/etc/root.pem \
+		--cert alice.pem https://localhost:$port/"
 }
 
 run at_far 'id -u'

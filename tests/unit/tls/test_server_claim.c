@@ -201,7 +201,7 @@ static void test_server_claim_says_what_to_do_without_a_transcript(void **state)
 	(void)state;
 	shake_hands(HANDSHAKE13(.server_key = "P-256"), &handshake);
 	struct asked asked = ask(&handshake, NULL);
-	refuses(&asked, "keystay run --tap");
+	refuses(&asked, "start it by: keystay run");
 }
 
 static void test_server_claim_of_a_digest_is_none(void **state)
