@@ -2,7 +2,7 @@
 # ks_agent_data: what the agent knows (configuration, tokens, identities, rules), without an event loop. From the top:
 # each file uses those below it.
 keystay_room(ks_agent_data
-	policy.c rate.c
+	policy.c rate.c no_pss.c
 	keyring.c keyring_build.c keyring_items.c keyring_names.c names.c
 	chain.c
 	overlay.c

@@ -593,6 +593,8 @@ static void on_signed(int error, const char *text, struct ks_bytes reply, void *
 		finding.token.inventory->logged_in = false;
 	if (error == 0)
 		error = take_signature(signing, &finding, reply);
+	if (finding.signable.scheme->signing == KS_SIGNING_RSA_PSS && (error == 0 || error == KS_ERR_MECHANISM))
+		ks_no_pss_note(&signing->request->state->no_pss, finding.identity->spki_hash, error < 0);
 	if (error == 0) {
 		conclude(signing);
 	} else if (may_try_again(signing, &finding, error)) {

@@ -509,6 +509,7 @@ int ks_state_reload(struct ks_state *state, struct ks_settings_error *ret_error)
 	state->reload_problem[0] = '\0';
 	if (error == 0) {
 		state->n_reloads++;
+		state->no_pss = (struct ks_no_pss){ .n = 0 };
 		ks_consent_forget(state, false);
 		ks_audit_follow(state->audit, settings);
 		/* Whatever stays undone here leaves a rule that cannot be proven, and refuses. */

@@ -15,6 +15,7 @@
 #include "agent/audit.h"
 #include "agent/keyring.h"
 #include "agent/overlay.h"
+#include "agent/no_pss.h"
 #include "agent/prompt.h"
 #include "agent/prove.h"
 #include "agent/rate.h"
@@ -55,6 +56,7 @@ struct ks_state {
 	struct ks_unlock unlock;
 	struct ks_tries *tries;
 	struct ks_rate rate; /* uses of keys and sockets lately */
+	struct ks_no_pss no_pss;
 	struct ks_prompts *prompts;
 	struct ks_token_login *logins; /* under way (login.c) */
 	struct ks_asking *askings;     /* under way (asking.c) */

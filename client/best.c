@@ -189,6 +189,22 @@ static bool is_pss_alone_missing(const struct ks_spki *spki, const struct ks_bes
 	return false;
 }
 
+/* Its token was asked for one, and could not. */
+static bool is_pss_impossible(const struct ks_msg_identity *identity, const struct ks_scheme *scheme)
+{
+	return identity->no_pss && scheme->signing == KS_SIGNING_RSA_PSS;
+}
+
+static bool is_any_pss_offered(const struct ks_spki *spki, const struct ks_best_asked *asked)
+{
+	for (size_t i = 0; i < asked->n_schemes; i++) {
+		const struct ks_scheme *scheme = ks_scheme_find(asked->schemes[i]);
+		if (scheme && scheme->signing == KS_SIGNING_RSA_PSS && fits_version(scheme, spki, asked->tls_version))
+			return true;
+	}
+	return false;
+}
+
 static enum ks_best_fault judge_key(const struct ks_msg_identity *identity, const struct ks_best_asked *asked,
 				    struct ks_best *verdict)
 {
@@ -203,7 +219,7 @@ static enum ks_best_fault judge_key(const struct ks_msg_identity *identity, cons
 	}
 	for (size_t i = 0; i < asked->n_schemes; i++) {
 		const struct ks_scheme *scheme = ks_scheme_find(asked->schemes[i]);
-		if (scheme && fits_version(scheme, &spki, asked->tls_version)) {
+		if (scheme && fits_version(scheme, &spki, asked->tls_version) && !is_pss_impossible(identity, scheme)) {
 			verdict->scheme = scheme;
 			verdict->place = i;
 			return KS_BEST_FITS;
@@ -211,6 +227,11 @@ static enum ks_best_fault judge_key(const struct ks_msg_identity *identity, cons
 	}
 	if (asked->n_schemes == 0)
 		return KS_BEST_FITS;
+	if (identity->no_pss && is_any_pss_offered(&spki, asked)) {
+		(void)ks_text_print(verdict->reason, sizeof(verdict->reason),
+				    "its token cannot make RSA-PSS signatures, and the server takes no others of it");
+		return KS_BEST_PSS;
+	}
 	if (is_pss_alone_missing(&spki, asked)) {
 		(void)ks_text_print(
 			verdict->reason, sizeof(verdict->reason),

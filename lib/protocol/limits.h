@@ -241,6 +241,9 @@
 /* Keys and sockets whose uses are counted for max-rate at a time: as many as there are sections. */
 #define KS_RATE_COUNTERS_MAX (KS_KEY_SECTIONS_MAX + KS_SOCKETS_MAX)
 
+/* Keys of which it is remembered that their token has no RSASSA-PSS. */
+#define KS_NO_PSS_MAX 64u
+
 /* Sign sockets, and users and groups of one. */
 #define KS_SOCKETS_MAX 32u
 #define KS_SOCKET_ACCOUNTS_MAX 64u

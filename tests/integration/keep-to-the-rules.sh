@@ -3,7 +3,7 @@
 #
 # Rules of a key and of a socket refuse, with the rule's place, before anybody is asked and any token is touched: users,
 # groups, hours, max-rate, confirm where nobody may be asked; and they hold for the engine, the PKCS#11 module and the
-# tunnel as for the provider. A signature that takes longer than the deadline of its socket is refused.
+# TLS client of tunnel and explain as for the provider. A signature that takes longer than the deadline of its socket is refused.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -62,6 +62,29 @@ rules 'confirm = always'
 KEYSTAY_PROMPT=never refused "needs a person's yes" "a question that may not be asked"
 rules '[socket "agent"]' 'confirm = always' 'prompt = no'
 refused "needs a person's yes" "a question by a socket that asks nobody"
+
+# Whatever the front: the engine, the PKCS#11 module, the tunnel.
+rules 'users = daemon' 'allow = tls, digest' '[socket "module"]' 'allow = tls, digest'
+denied() {
+	local calls lines
+	calls=$(shim_calls C_Sign)
+	lines=$(grep -c 'is for the users daemon' "$T/agent.log")
+	run "${@:2}"
+	expect_fail "$1"
+	expect_equal "$(shim_calls C_Sign)" "$calls" "the token was not asked: $1"
+	[ "$(grep -c 'is for the users daemon' "$T/agent.log")" -gt "$lines" ] || fail "$1: the rule did not refuse it"
+}
+if [ -e "$BUILD/lib/engines-3/keystay.so" ]; then
+	denied "the engine" env "${RIG_PRELOAD[@]}" OPENSSL_ENGINES="$BUILD/lib/engines-3" curl -q --silent --show-error \
+		--cacert "$T/ca/root.pem" --engine keystay --key-type ENG --key alice --cert-type ENG --cert alice \
+		"https://localhost:$port/"
+fi
+head -c 32 /dev/zero >"$T/digest"
+tool=(env "${RIG_PRELOAD[@]}" pkcs11-tool --module "$BUILD/lib/pkcs11/keystay-pkcs11.so" --token-label corp)
+id=$("${tool[@]}" --list-objects --type privkey 2>/dev/null | sed -n 's/^ *ID: *//p' | head -n 1)
+denied "the PKCS#11 module" "${tool[@]}" --id "$id" --sign --mechanism ECDSA --input-file "$T/digest" \
+	--output-file "$T/signature"
+denied "the TLS client of tunnel and explain" env "${RIG_PRELOAD[@]}" "$KEYSTAY" explain --ca "$T/ca/root.pem" --try --key alice "https://localhost:$port/"
 
 # One configuration error instead of a rule that contradicts another.
 printf '%s\n' '[key "alice"]' 'match = pkcs11:object=alice' 'servers = a.example' 'allow = tls, digest' >"$T/bad.conf"

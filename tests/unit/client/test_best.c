@@ -216,6 +216,28 @@ static void expect(const struct ks_msg_identity *identity, enum ks_best_fault fa
 	assert_int_equal(verdict.fault, fault);
 }
 
+/* The token was asked for RSASSA-PSS before, and could not. */
+static void test_best_knows_a_token_without_pss(void **state)
+{
+	static const uint16_t both[] = { 0x0804, 0x0401 }, pss[] = { 0x0804 };
+	struct ks_msg_identity identity = good(RSA_2048);
+	struct ks_best_asked asked = { .schemes = both, .n_schemes = 2, .tls_version = 0x0303, .now_s = NOW };
+	struct ks_best verdict;
+
+	(void)state;
+	identity.no_pss = true;
+	ks_best_judge(&identity, KS_BYTES_NONE, &asked, &verdict);
+	assert_int_equal(verdict.fault, KS_BEST_FITS); /* by PKCS #1 v1.5 */
+	assert_int_equal(verdict.scheme->code, 0x0401);
+	asked.tls_version = 0x0304;
+	ks_best_judge(&identity, KS_BYTES_NONE, &asked, &verdict);
+	assert_int_equal(verdict.fault, KS_BEST_PSS);
+	assert_non_null(strstr(verdict.reason, "its token cannot make RSA-PSS signatures"));
+	asked = (struct ks_best_asked){ .schemes = pss, .n_schemes = 1, .tls_version = 0x0303, .now_s = NOW };
+	ks_best_judge(&identity, KS_BYTES_NONE, &asked, &verdict);
+	assert_int_equal(verdict.fault, KS_BEST_PSS);
+}
+
 static void test_best_wants_a_certificate_that_is_valid_now_and_for_clients(void **state)
 {
 	struct ks_msg_identity identity = good(P256);
@@ -335,6 +357,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_best_table),
+		cmocka_unit_test(test_best_knows_a_token_without_pss),
 		cmocka_unit_test(test_best_wants_a_certificate_that_is_valid_now_and_for_clients),
 		cmocka_unit_test(test_best_finds_a_named_ca_anywhere_in_the_chain),
 		cmocka_unit_test(test_best_order),
