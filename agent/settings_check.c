@@ -107,6 +107,22 @@ static void check_audit(const struct ks_settings_section *agent, struct ks_setti
 			       mode->origin.line, where->text);
 }
 
+/* One of them would not be there, and whoever connects to its path would have the rules of the other. */
+static void check_path(const struct ks_settings_sections *sockets, size_t at, struct ks_settings_report *report)
+{
+	const struct ks_settings_value *path = &sockets->at[at].values[KS_SOCKET_PATH];
+
+	for (size_t i = 0; i < at && path->text; i++) {
+		const struct ks_settings_value *other = &sockets->at[i].values[KS_SOCKET_PATH];
+		if (!other->text || strcmp(other->text, path->text) != 0)
+			continue;
+		ks_settings_report_add(report, &path->origin, "path",
+				       "expected another path than that of [socket \"%s\"] (%s:%u), found \"%s\"",
+				       sockets->at[i].name, other->origin.file, other->origin.line, path->text);
+		return;
+	}
+}
+
 void ks_settings_check(const struct ks_settings *settings, struct ks_settings_report *report)
 {
 	const struct ks_settings_private *private = settings->private;
@@ -124,6 +140,7 @@ void ks_settings_check(const struct ks_settings *settings, struct ks_settings_re
 	for (size_t i = 0; i < private->sockets.n; i++) {
 		if (!private->sockets.at[i].spoiled)
 			ks_settings_socket_check(&private->sockets.at[i], settings->is_system, report);
+		check_path(&private->sockets, i, report);
 	}
 	for (size_t i = 0; i < private->keys.n; i++) {
 		if (!private->keys.at[i].spoiled)

@@ -85,6 +85,7 @@ int ks_signing_pin_give(struct ks_signing_pin *pin, struct ks_state *state, cons
 	if (error < 0)
 		return error;
 	pin->submitted = true;
+	pin->counted = false; /* of an earlier signature that a reload made worthless */
 	sign->authenticate = true;
 	sign->told = pin->by_dialog ? pin->told_flags & KS_PIN_TROUBLE : 0;
 	sign->unattended = !pin->by_dialog;

@@ -222,8 +222,14 @@ static int bind_one(struct ks_sockets *sockets, const struct ks_settings *settin
 				    (unsigned)geteuid());
 	if (error < 0)
 		return error;
-	if (find_path(sockets, path))
+	if (find_path(sockets, path) && !(socket && socket->path))
 		return 0; /* KEYSTAY_SOCK says that one socket serves them both */
+	if (find_path(sockets, path)) {
+		(void)ks_text_print(ret_error->text, sizeof(ret_error->text),
+				    "socket \"%s\": another socket of this agent is at %s; give it a path of its own",
+				    name, path);
+		return KS_ERR_INVALID;
+	}
 	entry->for_others = is_for_others(socket);
 	bool is_private = !socket || (!socket->path && !settings->is_system);
 	if (settings->is_system && (!socket || !socket->path))

@@ -208,6 +208,8 @@ static const struct mistake mistakes[] = {
 	{ "socket_of_others_in_a_private_folder", "[socket \"web\"]\nusers = root\n",
 	  "f:1: [socket \"web\"]: expected a path outside of the private folder of the sockets, since users or groups are "
 	  "admitted, found none" },
+	{ "socket_at_the_path_of_another", "[socket \"a\"]\npath = /s\n[socket \"b\"]\nkeys = web\npath = /s\n",
+	  "f:5: path: expected another path than that of [socket \"a\"] (f:2), found \"/s\"" },
 	{ "socket_for_a_group_that_is_none", "[socket \"web\"]\npath = /s\ngroups = no-such-group\n",
 	  "f:3: groups: expected groups of this machine, found \"no-such-group\", which is none" },
 	{ "socket_path_that_is_relative", "[socket \"web\"]\npath = s\n",
