@@ -240,20 +240,36 @@ bool ks_proof_recall(const struct ks_prover *prover, const struct ks_server_clai
 	return true;
 }
 
-int ks_proof_start(struct ks_prover *prover, const struct ks_server_claim *claim, const char *const *anchor_files,
-		   size_t n, ks_proof_done *done, void *userdata, struct ks_proof **ret_proof)
+/* The end of the list; NULL when there is no room for one more. */
+static struct ks_proof **find_room(struct ks_prover *prover, struct ks_proof_share share)
 {
 	struct ks_proof **link = &prover->proofs;
-	size_t n_proofs = 0;
+	size_t n = 0, n_of_socket = 0, n_of_process = 0;
 
-	for (; *link; link = &(*link)->next)
-		n_proofs++;
-	if (n_proofs >= KS_PROOFS_QUEUED)
+	for (; *link; link = &(*link)->next) {
+		n++;
+		n_of_socket += (*link)->share.socket == share.socket;
+		n_of_process += (*link)->share.pid == share.pid;
+	}
+	return n < KS_PROOFS_QUEUED_ALL && n_of_socket < KS_PROOFS_QUEUED_PER_SOCKET &&
+			       n_of_process < KS_PROOFS_QUEUED ?
+		       link :
+		       NULL;
+}
+
+int ks_proof_start(struct ks_prover *prover, struct ks_proof_share share, const struct ks_server_claim *claim,
+		   const char *const *anchor_files, size_t n, ks_proof_done *done, void *userdata,
+		   struct ks_proof **ret_proof)
+{
+	struct ks_proof **link = find_room(prover, share);
+
+	if (!link)
 		return KS_ERR_QUOTA;
 	KS_CLEANUP(proof_freep) struct ks_proof *proof = calloc(1, sizeof(*proof));
 	if (!proof)
 		return KS_ERR_NO_MEMORY;
 	proof->prover = prover;
+	proof->share = share;
 	proof->done = done;
 	proof->userdata = userdata;
 	int r = copy_files(proof, anchor_files, n);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "lib/base/error.h"
@@ -28,6 +29,12 @@ struct ks_proof_result {
 
 /* From the event loop, once, unless the proof was cancelled before. */
 typedef void ks_proof_done(const struct ks_proof_result *result, void *userdata);
+
+/* For whom, so that nobody uses up what is there for all. */
+struct ks_proof_share {
+	uint64_t socket; /* a number for its name */
+	pid_t pid;
+};
 
 struct ks_prover;
 struct ks_proof;
@@ -44,10 +51,11 @@ void ks_prover_free(struct ks_prover *prover);
 int ks_prover_follow(struct ks_prover *prover, const char *const *anchor_files, size_t n_anchor_files) KS_WARN_UNUSED;
 
 /* anchor_files: at most KS_PROOF_ANCHORS_MAX of those of follow(), all must hold (a key's and a socket's server-ca);
- * n = 0: the system's store. claim is copied. QUOTA when KS_PROOFS_QUEUED wait already, INVALID for a file that follow()
+ * n = 0: the system's store. claim is copied. QUOTA when KS_PROOFS_QUEUED of this process (or its socket's, or all) wait, INVALID for a file that follow()
  * did not name or a claim that is out of bounds. done is never called before this returns. */
-int ks_proof_start(struct ks_prover *prover, const struct ks_server_claim *claim, const char *const *anchor_files,
-		   size_t n, ks_proof_done *done, void *userdata, struct ks_proof **ret_proof) KS_WARN_UNUSED;
+int ks_proof_start(struct ks_prover *prover, struct ks_proof_share share, const struct ks_server_claim *claim,
+		   const char *const *anchor_files, size_t n, ks_proof_done *done, void *userdata,
+		   struct ks_proof **ret_proof) KS_WARN_UNUSED;
 
 /* Was the same shown and proven within the last KS_PROOF_REMEMBERED_MS, and is this handshake signed by the same server?
  * Then there is nothing to wait for. */

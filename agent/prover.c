@@ -208,21 +208,41 @@ static const struct ks_channel_events channel_events = { .frame = on_frame, .mov
 
 /* --- what it is asked -------------------------------------------------------------------------------------------- */
 
+/* What this one's socket, and then its process, has under way already. */
+static size_t load_of(const struct ks_proof *proof, struct ks_proof *const *sent, size_t n_sent)
+{
+	size_t load = 0;
+
+	for (size_t i = 0; i < n_sent; i++) {
+		load += sent[i]->share.socket == proof->share.socket ? KS_PROOFS_AT_ONCE + 1 : 0;
+		load += sent[i]->share.pid == proof->share.pid;
+	}
+	return load;
+}
+
 /* NULL: nothing waits, or it has to wait longer. One frame at a time, so that its buffer stays small. */
 static struct ks_proof *next_to_send(const struct ks_prover *prover)
 {
-	struct ks_proof *waiting = NULL;
-	size_t n_sent = 0;
+	struct ks_proof *sent[KS_PROOFS_AT_ONCE], *next = NULL;
+	size_t n_sent = 0, least = SIZE_MAX;
 
 	if (prover->state != KS_PROVER_READY || ks_channel_is_sending(&prover->channel) || prover->channel.error < 0)
 		return NULL;
 	for (struct ks_proof *proof = prover->proofs; proof; proof = proof->next) {
-		if (proof->id != 0)
-			n_sent++;
-		else if (!proof->why && !waiting)
-			waiting = proof;
+		if (proof->id == 0)
+			continue;
+		sent[n_sent++] = proof;
+		if (n_sent == KS_PROOFS_AT_ONCE)
+			return NULL;
 	}
-	return n_sent < KS_PROOFS_AT_ONCE ? waiting : NULL;
+	for (struct ks_proof *proof = prover->proofs; proof && least > 0; proof = proof->next) {
+		size_t load = proof->id == 0 && !proof->why ? load_of(proof, sent, n_sent) : SIZE_MAX;
+		if (load >= least)
+			continue;
+		least = load;
+		next = proof;
+	}
+	return next;
 }
 
 void ks_prover_send_waiting(struct ks_prover *prover)

@@ -47,6 +47,7 @@ struct ks_prover {
 struct ks_proof {
 	struct ks_proof *next;
 	struct ks_prover *prover;
+	struct ks_proof_share share;
 	char *files[KS_PROOF_ANCHORS_MAX];
 	size_t n_files;
 	struct ks_buffer chain, rest;

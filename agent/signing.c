@@ -131,6 +131,16 @@ static enum next_step look_at_input(struct ks_signing_job *signing, struct ks_si
 	return STEP_SIGN;
 }
 
+/* FNV-1a: two sockets of one number would share their turns, and nothing else. */
+static struct ks_proof_share share_of(const struct ks_request *request)
+{
+	struct ks_proof_share share = { .socket = 0xcbf29ce484222325u, .pid = request->peer.pid };
+
+	for (const char *at = request->socket; *at; at++)
+		share.socket = (share.socket ^ (uint8_t)*at) * 0x100000001b3u;
+	return share;
+}
+
 static void begin_proof(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
 {
 	ks_signing_proof_begin(&signing->proof, signing->request->state, finding->identity, ks_signing_socket(signing),
@@ -763,6 +773,7 @@ void ks_signing_begin(struct ks_request *request)
 	signing->asker.failed = on_asking_failed;
 	signing->consenter.answered = on_consent;
 	signing->proof.done = on_proof;
+	signing->proof.share = share_of(request);
 	signing->begun_ms = ks_clock_monotonic_ms();
 	int error = begin(signing);
 	if (error < 0) {

@@ -70,7 +70,7 @@ void ks_signing_proof_begin(struct ks_signing_proof *proof, struct ks_state *sta
 		take_result(proof, &result);
 		return;
 	}
-	int error = ks_proof_start(state->prover, &claim, anchors, n, on_done, proof, &proof->proof);
+	int error = ks_proof_start(state->prover, proof->share, &claim, anchors, n, on_done, proof, &proof->proof);
 	if (error == KS_ERR_QUOTA)
 		set_unproven(proof, "too many servers are being proven at this moment");
 	else if (error < 0)

@@ -17,6 +17,7 @@
 
 struct ks_signing_proof {
 	enum ks_server_knowledge knowledge;
+	struct ks_proof_share share;
 	struct ks_proof *proof; /* under way, or NULL */
 	/* Whose rules it was made for; compared, never followed. */
 	uint64_t n_reloads;

@@ -75,8 +75,11 @@
 #define KS_PROOFS_AT_ONCE 8u
 #define KS_PROOFS_READY 2u
 
-/* Proofs that wait for their turn, each with up to 200 KiB of a client's; further ones are refused with QUOTA. */
+/* Proofs that wait for their turn, of one process, of one socket and of all, each with up to 200 KiB of a client's;
+ * further ones are refused with QUOTA. Sockets, then processes, take turns. */
 #define KS_PROOFS_QUEUED 64u
+#define KS_PROOFS_QUEUED_PER_SOCKET 128u
+#define KS_PROOFS_QUEUED_ALL 256u
 
 /* Servers whose certificates were proven, and for how long that holds: a certificate that expires or is revoked in between
  * counts so much longer. A program talks to a handful. */

@@ -182,8 +182,8 @@ static struct ks_proof *start(struct fixture *fixture, const char *file, unsigne
 {
 	struct ks_proof *proof = NULL;
 
-	assert_int_equal(ks_proof_start(fixture->prover, &fixture->claim, &file, file ? 1 : 0, done,
-					&fixture->outcomes[number], &proof),
+	assert_int_equal(ks_proof_start(fixture->prover, (struct ks_proof_share){ 0 }, &fixture->claim, &file,
+					file ? 1 : 0, done, &fixture->outcomes[number], &proof),
 			 0);
 	assert_int_equal(fixture->outcomes[number].n, 0);
 	return proof;
@@ -258,7 +258,8 @@ static void test_prove_keeps_sets_of_anchors_apart(void **state)
 	assert_true(prove(fixture, fixture->root_file)->proven);
 	assert_true(prove(fixture, fixture->other_file)->proven);
 	expect_refused(prove(fixture, NULL), "no certificate authority that is trusted here");
-	assert_int_equal(ks_proof_start(fixture->prover, &fixture->claim, both, 2, done, &fixture->outcomes[3], &proof),
+	assert_int_equal(ks_proof_start(fixture->prover, (struct ks_proof_share){ 0 }, &fixture->claim, both, 2, done,
+					&fixture->outcomes[3], &proof),
 			 0);
 	run_until_done(fixture, 4);
 	assert_true(fixture->outcomes[3].result.proven);
@@ -284,19 +285,31 @@ static void test_prove_refuses_files_and_claims_out_of_bounds(void **state)
 	struct ks_proof *proof = NULL;
 	struct ks_server_claim claim = fixture->claim;
 
-	assert_int_equal(ks_proof_start(fixture->prover, &claim, three, 1, done, NULL, &proof), KS_ERR_INVALID);
+	assert_int_equal(
+		ks_proof_start(fixture->prover, (struct ks_proof_share){ 0 }, &claim, three, 1, done, NULL, &proof),
+		KS_ERR_INVALID);
 	follow(fixture, fixture->root_file, NULL);
-	assert_int_equal(ks_proof_start(fixture->prover, &claim, three, 3, done, NULL, &proof), KS_ERR_INVALID);
+	assert_int_equal(
+		ks_proof_start(fixture->prover, (struct ks_proof_share){ 0 }, &claim, three, 3, done, NULL, &proof),
+		KS_ERR_INVALID);
 	claim.n_certificates = 0;
-	assert_int_equal(ks_proof_start(fixture->prover, &claim, three, 1, done, NULL, &proof), KS_ERR_INVALID);
+	assert_int_equal(
+		ks_proof_start(fixture->prover, (struct ks_proof_share){ 0 }, &claim, three, 1, done, NULL, &proof),
+		KS_ERR_INVALID);
 	claim.n_certificates = KS_PROOF_CERTIFICATES_MAX + 1;
-	assert_int_equal(ks_proof_start(fixture->prover, &claim, three, 1, done, NULL, &proof), KS_ERR_INVALID);
+	assert_int_equal(
+		ks_proof_start(fixture->prover, (struct ks_proof_share){ 0 }, &claim, three, 1, done, NULL, &proof),
+		KS_ERR_INVALID);
 	claim = fixture->claim;
 	claim.signature = ks_bytes(too_long, sizeof(too_long));
-	assert_int_equal(ks_proof_start(fixture->prover, &claim, three, 1, done, NULL, &proof), KS_ERR_INVALID);
+	assert_int_equal(
+		ks_proof_start(fixture->prover, (struct ks_proof_share){ 0 }, &claim, three, 1, done, NULL, &proof),
+		KS_ERR_INVALID);
 	claim = fixture->claim;
 	claim.server_name[0] = '\n';
-	assert_int_equal(ks_proof_start(fixture->prover, &claim, three, 1, done, NULL, &proof), KS_ERR_INVALID);
+	assert_int_equal(
+		ks_proof_start(fixture->prover, (struct ks_proof_share){ 0 }, &claim, three, 1, done, NULL, &proof),
+		KS_ERR_INVALID);
 	assert_null(proof);
 }
 
@@ -311,7 +324,9 @@ static void test_prove_serves_many_and_refuses_too_many(void **state)
 	pid_t pid = fixture->prover->pid;
 	for (unsigned i = 0; i < KS_PROOFS_QUEUED; i++)
 		(void)start(fixture, fixture->root_file, i);
-	assert_int_equal(ks_proof_start(fixture->prover, &fixture->claim, NULL, 0, done, NULL, &proof), KS_ERR_QUOTA);
+	assert_int_equal(ks_proof_start(fixture->prover, (struct ks_proof_share){ 0 }, &fixture->claim, NULL, 0, done,
+					NULL, &proof),
+			 KS_ERR_QUOTA);
 	run_until_done(fixture, KS_PROOFS_QUEUED);
 	for (unsigned i = 0; i < KS_PROOFS_QUEUED; i++) {
 		assert_int_equal(fixture->outcomes[i].n, 1);
@@ -321,6 +336,30 @@ static void test_prove_serves_many_and_refuses_too_many(void **state)
 	}
 	assert_true(fixture->outcomes[0].result.proven);
 	assert_int_equal(fixture->prover->pid, pid);
+}
+
+/* Whoever asks without end waits for those who ask once. */
+static void test_prove_lets_processes_take_turns(void **state)
+{
+	struct fixture *fixture = *state;
+	struct ks_proof *proof = NULL;
+	unsigned last = KS_PROOFS_QUEUED;
+
+	follow(fixture, fixture->root_file, NULL);
+	run_until_state(fixture, KS_PROVER_READY);
+	for (unsigned i = 0; i < last; i++)
+		(void)start(fixture, fixture->root_file, i);
+	assert_int_equal(ks_proof_start(fixture->prover, (struct ks_proof_share){ .socket = 1, .pid = 1 },
+					&fixture->claim, &(const char *){ fixture->root_file }, 1, done,
+					&fixture->outcomes[last], &proof),
+			 0);
+	uint64_t end_ms = ks_clock_monotonic_ms() + DEADLINE_MS;
+	while (fixture->outcomes[last].n == 0) {
+		assert_true(ks_clock_monotonic_ms() < end_ms);
+		assert_true(sd_event_run(fixture->event, 100000) >= 0);
+	}
+	assert_in_range(fixture->n_done, 1, last / 2);
+	run_until_done(fixture, last + 1);
 }
 
 static void test_prove_drops_what_was_cancelled(void **state)
@@ -624,6 +663,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_prove_says_what_is_wrong_with_a_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prove_refuses_files_and_claims_out_of_bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prove_serves_many_and_refuses_too_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_prove_lets_processes_take_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prove_drops_what_was_cancelled, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prove_reads_the_files_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prove_begins_anew_when_the_files_change, setup, teardown),
