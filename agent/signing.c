@@ -267,7 +267,7 @@ static enum next_step ask_pin(struct ks_signing_job *signing, const struct ks_si
 	char why[KS_TEXT_MAX], who[96];
 	const struct ks_asking_reason reason = reason_of(signing, finding, who);
 
-	signing->pin_used = true;
+	signing->pin_asked = true;
 	signing->asker.wants_pin = ks_signing_pin_may_be_wanted(&finding->token, finding->location.key);
 	int error = ks_asking_join(signing->request->state, &finding->token, &reason, &signing->asker, why);
 	if (error == 0)
@@ -285,7 +285,6 @@ static enum next_step look_at_pin(struct ks_signing_job *signing, const struct k
 		ks_asking_leave(&signing->asker); /* a PIN that was kept for it is not needed */
 		return STEP_SIGN;
 	}
-	signing->pin_used = true;
 	enum ks_signing_pin_source source = ks_signing_pin_find(&signing->pin, state, &finding->token, &signing->asker);
 	if (source == KS_SIGNING_PIN_HERE)
 		return STEP_SIGN;
@@ -408,6 +407,7 @@ static void on_asking_failed(struct ks_asker *asker, int error, const char *text
 	struct ks_signing_job *signing = SIGNING_OF(asker, asker);
 
 	set_state(signing, KS_SIGNING_LOOKING);
+	signing->pin_used = error == KS_ERR_PIN_WRONG || error == KS_ERR_PIN_BLOCKED;
 	(void)refuse(signing, identity_of(signing), error, text);
 }
 
@@ -677,6 +677,8 @@ static void send_to_token(struct ks_signing_job *signing, const struct ks_signin
 	set_state(signing, KS_SIGNING_AT_TOKEN);
 	share_time(signing, finding);
 	int error = ks_signing_pin_give(&signing->pin, signing->request->state, &finding->token, &sign);
+	signing->pin_used = signing->pin_asked ||
+			    sign.authenticate; /* what was asked for was given, or we were not here */
 	if (error == 0)
 		error = ks_worker_sign(finding->token.worker, &sign, on_signed, signing, &signing->call);
 	if (error == KS_ERR_QUOTA) {

@@ -89,7 +89,7 @@ static int write_record(struct ks_signing_job *signing, const char *key_name, in
 		.rule = signing->rule,
 		.pin_used = signing->pin_used,
 		.confirmed = signing->consented,
-		.touched = signing->told_of_touch,
+		.touched = signing->told_of_touch && signing->reply.signature_size > 0,
 		.error = error,
 		.text = text,
 		.input_hash = hashed ? input_hash : NULL,

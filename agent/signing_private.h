@@ -67,7 +67,7 @@ struct ks_signing_job {
 	char server_name[256];      /* that the handshake names, claimed */
 	char rule[384];             /* that decided last */
 	char token[65];
-	bool pin_used, told_of_touch;
+	bool pin_asked, pin_used, told_of_touch;
 	struct ks_audit_entry *entry;
 	struct ks_signing_reply reply; /* ENDING; also a signature that waits for its proof */
 };

@@ -13,6 +13,11 @@ prompt_begin
 agent_configure "${PROMPT_LINES[@]}" '[key "alice"]' 'match = pkcs11:object=alice' 'confirm = always'
 agent_start
 keystay cert alice -o "$T/alice.pem"
+# record: outcome, PIN and yes of the last one.
+record() {
+	"$PYTHON" -c 'import json, sys; r = json.loads(sys.stdin.readlines()[-1]); print(r["outcome"], r["pin"], r["confirmed"])' \
+		<"$XDG_STATE_HOME/keystay/audit/audit.jsonl"
+}
 
 # --- the PIN comes after the yes ---
 prompt_cancels
@@ -32,6 +37,7 @@ keystay lock >/dev/null # forgets what was said
 prompt_script ok "pin $PIN" ok cancel
 run fetch "$port" "$T/alice.pem"
 expect_status 0 "curl, after a yes and a PIN"
+expect_equal "$(record)" "signed True True" "a PIN was given, says the record"
 expect_equal "$(prompt_count)" 3 "a question, then the PIN"
 expect_equal "$(prompt_said SETPROMPT)" "PIN:" "the PIN was the last"
 run fetch "$port" "$T/alice.pem" --tls-max 1.2
@@ -82,3 +88,10 @@ prompt_script hang
 run fetch "$port" "$T/alice.pem"
 expect_fail "curl, when nobody answers"
 expect_err 'key "alice": nobody answered in time whether it may sign for curl' "it hears so"
+
+# --- the PIN is refused ---
+keystay lock >/dev/null
+prompt_script ok cancel
+run fetch "$port" "$T/alice.pem"
+expect_fail "curl, when the PIN dialog is closed"
+expect_equal "$(record)" "cancelled False True" "no PIN was given, says the record"
