@@ -149,10 +149,14 @@ static void answer_signature(struct ks_signing_job *signing)
 static void answer(struct ks_signing_job *signing)
 {
 	struct ks_request *request = signing->request;
+	bool is_signed = signing->reply.error == 0;
 
+	if (is_signed)
+		ks_log_info("%s", signing->reply.text);
+	tell(signing, KS_MONITOR_ANSWERED, NULL, signing->reply.error, is_signed ? "" : signing->reply.text);
 	request->drop = NULL;
 	request->pending = NULL;
-	if (signing->reply.error == 0)
+	if (is_signed)
 		answer_signature(signing);
 	else
 		ks_request_fail(request, signing->reply.error, "%s", signing->reply.text);
@@ -182,8 +186,6 @@ static void on_recorded(int error, const char *text, void *userdata)
 static void end(struct ks_signing_job *signing, const char *key_name)
 {
 	set_ending(signing);
-	tell(signing, KS_MONITOR_ANSWERED, key_name, signing->reply.error,
-	     signing->reply.error < 0 ? signing->reply.text : "");
 	int error = write_record(signing, key_name, signing->reply.error,
 				 signing->reply.error < 0 ? signing->reply.text : "", on_recorded);
 	if (error == 0)
@@ -224,9 +226,11 @@ void ks_signing_release(struct ks_signing_job *signing, const struct ks_signing_
 	char who[96];
 
 	ks_request_describe(signing->request, who, sizeof(who));
-	ks_log_info("signed for %s with \"%s\": %s, %s%s%s", who, finding->identity->name,
-		    kind_name(finding->signable.kind), finding->signable.scheme->name,
-		    server[0] == '\0' ? "" : (proven ? ", server " : ", claimed server "), server);
+	/* For the log, once the record is written. */
+	(void)ks_text_print(signing->reply.text, sizeof(signing->reply.text), "signed for %s with \"%s\": %s, %s%s%s",
+			    who, finding->identity->name, kind_name(finding->signable.kind),
+			    finding->signable.scheme->name,
+			    server[0] == '\0' ? "" : (proven ? ", server " : ", claimed server "), server);
 	if (ks_unlock_spent(finding->token.lock))
 		(void)ks_state_lock(signing->request->state, &finding->token);
 	signing->reply.error = 0;
@@ -239,6 +243,7 @@ void ks_signing_abandon(struct ks_signing_job *signing)
 	const struct ks_identity *identity;
 
 	if (signing->state == KS_SIGNING_ENDING) {
+		tell(signing, KS_MONITOR_ANSWERED, NULL, KS_ERR_CLOSED, "the client went away before its answer");
 		ks_audit_forget(signing->entry);
 	} else {
 		ks_signing_let_go(signing);

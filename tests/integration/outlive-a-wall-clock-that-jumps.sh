@@ -6,13 +6,15 @@
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
+# The loader takes a space for the end of a name.
+cp "$BUILD/tests/fakes/keystay-clock-shift.so" "$T/clock-shift.so"
 . "$RIG_FOLDER/rig_audit.sh"
 rig_alice_token
 agent_configure '[agent]' 'unlock-for = 1h'
 server_start_nginx nginx
 export KEYSTAY_CLOCK_SHIFT=$T/shift
 ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 \
-	KEYSTAY_TEST_WRAP="env LD_PRELOAD=$BUILD/tests/fakes/keystay-clock-shift.so" agent_start
+	KEYSTAY_TEST_WRAP="env LD_PRELOAD=$T/clock-shift.so" agent_start
 unlock corp >/dev/null
 keystay cert alice -o "$T/alice.pem"
 ten_years=315360000

@@ -26,7 +26,7 @@ at_far() {
 	far_ssh far "export KEYSTAY_SOCK=$socket; cd; $1"
 }
 far_fetch() {
-	at_far "env ${RIG_PRELOAD[*]@Q} ${1:-} DISPLAY=far.example:0 $KEYSTAY run -- \
+	at_far "env ${RIG_PRELOAD[*]@Q} ${1:-} DISPLAY=far.example:0 ${KEYSTAY@Q} run -- \
 		curl -q --silent --show-error --max-time $DEADLINE_S --cacert $far/etc/root.pem \
 		--cert alice.pem https://localhost:$port/"
 }
@@ -41,12 +41,12 @@ expect_equal "$(stat -c '%u %a' "$socket")" "$FAR_UID 600" "the socket at the fa
 
 # --- signing ---------------------------------------------------------------------------------------------------------
 
-run at_far "$KEYSTAY list"
+run at_far "${KEYSTAY@Q} list"
 expect_status 0 "keystay list at the far side"
 expect_out alice "the far side sees the key that the socket has"
 ! grep -q bob "$T/out" || fail "it sees another one"
 ok "and no other"
-at_far "$KEYSTAY cert alice >alice.pem"
+at_far "${KEYSTAY@Q} cert alice >alice.pem"
 run far_fetch KEYSTAY_PROMPT=never
 expect_err 'token "corp" is locked' "a locked token, and nobody to be asked: the far curl says what to do"
 prompt_answers_once "$PIN"
@@ -62,7 +62,7 @@ ok "the log names what connected here: ssh"
 # --- and nothing else ------------------------------------------------------------------------------------------------
 
 for words in 'status' 'lock' 'unlock --ask corp'; do
-	run at_far "KEYSTAY_CONTROL_SOCK=$socket $KEYSTAY $words"
+	run at_far "KEYSTAY_CONTROL_SOCK=$socket ${KEYSTAY@Q} $words"
 	expect_fail "keystay $words at the far side"
 done
 ok "the far side can neither look, lock nor unlock"

@@ -232,7 +232,7 @@ static void test_what_waited_is_written_in_its_order_later(void **state)
 
 	/* Not at once: there is a file in the place of the folder. */
 	test_folder_write_text(&test->folder, "keystay/audit", "in the way");
-	(void)snprintf(line, sizeof(line), "exec %s \"$@\"", KEYSTAY_AUDIT);
+	(void)snprintf(line, sizeof(line), "exec '%s' \"$@\"", KEYSTAY_AUDIT);
 	start(test, program(test, line));
 	for (int i = 0; i < 1100; i++)
 		(void)record(test, i % 2 ? KS_AUDIT_DENIED : KS_AUDIT_SIGNED);
@@ -288,7 +288,7 @@ static void test_required_signature_that_a_killed_writer_wrote_is_taken_back(voi
 	(void)snprintf(line, sizeof(line),
 		       "echo >>\"$0.n\"; n=$(wc -l <\"$0.n\")\n"
 		       "[ \"$n\" -ne 1 ] || exec %s -c 'import socket as s\ns.socket(fileno=3).recv(1)'\n"
-		       "[ \"$n\" -gt 5 ] || exit 1\nexec %s \"$@\"",
+		       "[ \"$n\" -gt 5 ] || exit 1\nexec '%s' \"$@\"",
 		       "/usr/bin/python3", KEYSTAY_AUDIT);
 	start(test, program(test, line));
 	(void)record(test, KS_AUDIT_SIGNED);
