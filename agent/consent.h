@@ -40,6 +40,7 @@ struct ks_consent_question {
 	const char *server;               /* "" = none is named */
 	bool server_proven;               /* else server is what the client claims */
 	const char *unverified;           /* why it is not proven, one clause; "" when it is */
+	bool is_request;                  /* for a certificate: nothing is said of servers */
 	const char *purpose;              /* "TLS 1.3 client authentication", "a bare digest, which nobody can check" */
 	struct ks_prompt_place place;
 	bool may_prompt;     /* socket and client let a dialog be shown */

@@ -32,6 +32,7 @@ void ks_consent_words_init(struct ks_consent_words *words, const struct ks_conse
 {
 	*words = (struct ks_consent_words){ .level = question->level,
 					    .pid = question->pid,
+					    .is_request = question->is_request,
 					    .server_proven = question->server_proven && question->server[0] };
 	copy_escaped(question->program, words->program, sizeof(words->program));
 	copy_escaped(question->socket, words->socket, sizeof(words->socket));
@@ -68,14 +69,16 @@ void ks_consent_words_describe(const struct ks_consent_words *words, char *out, 
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
 
-	ks_buffer_printf(&text, "A program wants to sign in with your key.\n");
+	ks_buffer_printf(&text, "A program wants to %s with your key.\n",
+			 words->is_request ? "ask for a certificate" : "sign in");
 	ks_buffer_printf(&text, "\nProgram: calls itself \"%s\" (pid %d)", words->program, (int)words->pid);
-	describe_server(words, &text);
+	if (!words->is_request)
+		describe_server(words, &text);
 	ks_buffer_printf(&text, "\nKey: \"%s\" on token \"%s\"", words->key, words->token);
 	ks_buffer_printf(&text, "\nFor: %s", words->purpose);
 	if (ks_consent_words_remembers(words))
 		ks_buffer_printf(&text, "\n\nA yes holds for this key and server until you lock.");
-	else if (words->level == KS_CONFIRM_FIRST_USE)
+	else if (words->level == KS_CONFIRM_FIRST_USE && !words->is_request)
 		ks_buffer_printf(&text, "\n\nA yes holds once: only a proven server is remembered.");
 	(void)ks_text_print(out, size, "%.*s", (int)text.size, (const char *)text.data);
 }

@@ -24,7 +24,7 @@
 struct ks_consent_words {
 	enum ks_confirm level;
 	pid_t pid;
-	bool server_proven;
+	bool is_request, server_proven;
 	char program[KS_CONSENT_PROGRAM_SIZE];
 	char socket[KS_CONSENT_NAME_SIZE], key[KS_CONSENT_NAME_SIZE], token[KS_CONSENT_NAME_SIZE];
 	char server[KS_CONSENT_SERVER_SIZE];

@@ -16,11 +16,17 @@ static const struct handler {
 	enum ks_message_where where;
 	void (*handle)(struct ks_request *request);
 } handlers[] = {
-	{ KS_MSG_LIST, KS_ON_SIGN, ks_catalogue_list },       { KS_MSG_GET, KS_ON_SIGN, ks_catalogue_get },
-	{ KS_MSG_SIGN, KS_ON_SIGN, ks_signing_begin },        { KS_MSG_SIGN_DIGEST, KS_ON_SIGN, ks_signing_begin },
-	{ KS_MSG_EXPLAIN, KS_ON_SIGN, ks_explaining_begin },  { KS_MSG_STATUS, KS_ON_CONTROL, ks_control_status },
-	{ KS_MSG_UNLOCK, KS_ON_CONTROL, ks_unlocking_begin }, { KS_MSG_LOCK, KS_ON_CONTROL, ks_control_lock },
-	{ KS_MSG_RELOAD, KS_ON_CONTROL, ks_control_reload },  { KS_MSG_MONITOR, KS_ON_CONTROL, ks_monitor_begin },
+	{ KS_MSG_LIST, KS_ON_SIGN, ks_catalogue_list },
+	{ KS_MSG_GET, KS_ON_SIGN, ks_catalogue_get },
+	{ KS_MSG_SIGN, KS_ON_SIGN, ks_signing_begin },
+	{ KS_MSG_SIGN_DIGEST, KS_ON_SIGN, ks_signing_begin },
+	{ KS_MSG_EXPLAIN, KS_ON_SIGN, ks_explaining_begin },
+	{ KS_MSG_STATUS, KS_ON_CONTROL, ks_control_status },
+	{ KS_MSG_UNLOCK, KS_ON_CONTROL, ks_unlocking_begin },
+	{ KS_MSG_LOCK, KS_ON_CONTROL, ks_control_lock },
+	{ KS_MSG_RELOAD, KS_ON_CONTROL, ks_control_reload },
+	{ KS_MSG_MONITOR, KS_ON_CONTROL, ks_monitor_begin },
+	{ KS_MSG_SIGN_REQUEST, KS_ON_CONTROL, ks_signing_begin },
 };
 
 static const struct handler *find(uint8_t type)

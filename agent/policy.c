@@ -195,9 +195,22 @@ static bool refuse(const struct ks_policy_question *question, const char *why, s
 	return deny(answer, KS_ERR_RULE);
 }
 
+/* Requests come over the control socket and nowhere else, and nothing else comes over it. */
+static bool refuses_request(const struct ks_policy_question *question, struct ks_policy_answer *answer)
+{
+	if (question->purpose == KS_PURPOSE_REQUEST && question->socket->is_control && question->signable &&
+	    question->signable->kind == KS_SIGNABLE_REQUEST)
+		return false;
+	return refuse(question, "signs certificate requests over the control socket alone, and nothing else there",
+		      answer);
+}
+
 static bool refuses_purpose(const struct ks_policy_question *question, struct ks_policy_answer *answer)
 {
 	bool is_digest = question->signable && question->signable->kind == KS_SIGNABLE_DIGEST;
+
+	if (question->purpose == KS_PURPOSE_REQUEST || question->socket->is_control)
+		return refuses_request(question, answer);
 
 	if (question->purpose != (is_digest ? KS_PURPOSE_DIGEST : KS_PURPOSE_TLS_CLIENT) ||
 	    (!is_digest && !is_tls(question->signable)))
@@ -220,6 +233,7 @@ static void ask(const struct side *side, struct ks_policy_answer *answer)
 
 void ks_policy_decide(const struct ks_policy_question *question, struct ks_policy_answer *ret_answer)
 {
+	bool is_for_server = question->purpose != KS_PURPOSE_REQUEST;
 	struct side sides[2];
 	size_t n = 0;
 
@@ -238,15 +252,15 @@ void ks_policy_decide(const struct ks_policy_question *question, struct ks_polic
 				    question->socket_is_spent };
 	for (size_t i = 0; i < n; i++) {
 		if (refuses_peer(&sides[i], question, ret_answer) || refuses_time(&sides[i], question, ret_answer) ||
-		    refuses_server(&sides[i], question, ret_answer))
+		    (is_for_server && refuses_server(&sides[i], question, ret_answer)))
 			return;
 	}
-	if (question->server.knowledge == KS_SERVER_NOT_LOOKED_AT &&
+	if (is_for_server && question->server.knowledge == KS_SERVER_NOT_LOOKED_AT &&
 	    ks_policy_looks_at_servers(question->rules, question->socket)) {
 		ret_answer->verdict = KS_VERDICT_PROVE;
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && is_for_server; i++) {
 		if (refuses_rate(&sides[i], ret_answer))
 			return;
 	}

@@ -41,6 +41,25 @@ static void tell_time(struct ks_policy_question *question)
 	question->minute = (unsigned)(local.tm_hour * 60 + local.tm_min);
 }
 
+const struct ks_settings_socket *ks_rules_socket(const struct ks_request *request)
+{
+	return request->where == KS_ON_CONTROL ? &request->state->settings->control : ks_request_socket(request);
+}
+
+static enum ks_purpose purpose_of(const struct ks_signable *signable)
+{
+	switch (signable->kind) {
+	case KS_SIGNABLE_DIGEST:
+		return KS_PURPOSE_DIGEST;
+	case KS_SIGNABLE_REQUEST:
+		return KS_PURPOSE_REQUEST;
+	case KS_SIGNABLE_TLS13_CLIENT:
+	case KS_SIGNABLE_TLS12_CLIENT:
+		break;
+	}
+	return KS_PURPOSE_TLS_CLIENT;
+}
+
 void ks_rules_now(const struct ks_request *request, const struct ks_identity *identity,
 		  const struct ks_signable *signable, struct ks_policy_question *ret_question)
 {
@@ -50,13 +69,13 @@ void ks_rules_now(const struct ks_request *request, const struct ks_identity *id
 	*ret_question = (struct ks_policy_question){
 		.key_name = identity->name,
 		.rules = identity->rules,
-		.socket = ks_request_socket(request),
+		.socket = ks_rules_socket(request),
 		.program = ks_request_program(request),
 		.uid = request->peer.uid,
 		.gid = request->peer.gid,
 		.groups = request->groups,
 		.n_groups = request->n_groups,
-		.purpose = signable->kind == KS_SIGNABLE_DIGEST ? KS_PURPOSE_DIGEST : KS_PURPOSE_TLS_CLIENT,
+		.purpose = purpose_of(signable),
 		.signable = signable,
 	};
 	tell_time(ret_question);
@@ -76,6 +95,9 @@ int ks_rules_count(const struct ks_policy_question *question, struct ks_state *s
 		   const struct ks_identity *identity)
 {
 	char name[NAME_SIZE];
+
+	if (question->purpose == KS_PURPOSE_REQUEST)
+		return 0;
 	int error = question->rules ? count(state, &question->rules->rules, name_of_key(identity, name)) : 0;
 
 	if (error == 0 && question->socket)

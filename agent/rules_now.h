@@ -12,6 +12,9 @@
 #include "agent/request.h"
 #include "lib/base/error.h"
 
+/* The socket by which it came, with its rules; NULL: it is not configured any more. */
+const struct ks_settings_socket *ks_rules_socket(const struct ks_request *request);
+
 /* Everything but what is known of the server and whether a person said yes. Borrows from all of them. */
 void ks_rules_now(const struct ks_request *request, const struct ks_identity *identity,
 		  const struct ks_signable *signable, struct ks_policy_question *ret_question);

@@ -75,6 +75,14 @@ static struct ks_settings *settings_new(bool is_system)
 		return NULL;
 	}
 	settings->is_system = is_system;
+	/* Whoever gets in there (listener.c) may ask for a PIN, as UNLOCK does. */
+	settings->control = (struct ks_settings_socket){
+		.name = strdup("control"), .prompt = true, .has_person = true, .is_control = true
+	};
+	if (!settings->control.name) {
+		ks_settings_free(settings);
+		return NULL;
+	}
 	/* Every user has these two, and sits in front of them. The system's agent has those that its configuration names. */
 	for (const char *const *name = (const char *const[]){ "agent", "module", NULL }; *name && !is_system; name++)
 	private->sockets.at[private->sockets.n++] =
@@ -145,6 +153,7 @@ void ks_settings_free(struct ks_settings *settings)
 	free(settings->tokens);
 	for (size_t i = 0; i < settings->n_sockets; i++)
 		ks_settings_socket_deinit(&settings->sockets[i]);
+	ks_settings_socket_deinit(&settings->control);
 	free(settings->sockets);
 	free(settings->pinentry);
 	for (size_t i = 0; i < settings->n_keys; i++)

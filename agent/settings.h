@@ -102,6 +102,7 @@ struct ks_settings_socket {
 	bool prompt;     /* may its clients cause a dialog? */
 	bool has_person; /* "agent" and "module": where a client says that it is, the person is */
 	bool allow_digest;
+	bool is_control; /* the control socket, over which certificate requests may come and nothing else is signed */
 	uint64_t deadline_ms; /* of one signature, all waits together; 0 = the agent's own */
 	struct ks_rules rules;
 	char *words; /* its rules in plain words, or "" */
@@ -125,6 +126,7 @@ struct ks_settings {
 	size_t n_modules;
 	struct ks_settings_socket *sockets; /* "agent" and "module" in front, unless is_system */
 	size_t n_sockets;
+	struct ks_settings_socket control; /* stands for the control socket: no section, all keys, no rules */
 	struct ks_settings_key *keys; /* in the order in which the files first name them: the first that fits counts */
 	size_t n_keys;
 	struct ks_settings_key *others; /* rules of [enforce] for keys that no [key] section fits; NULL = none */

@@ -50,7 +50,7 @@ static void on_drop(struct ks_request *request)
 
 const struct ks_settings_socket *ks_signing_socket(const struct ks_signing_job *signing)
 {
-	return ks_request_socket(signing->request);
+	return ks_rules_socket(signing->request);
 }
 
 bool ks_signing_may_prompt(const struct ks_signing_job *signing)
@@ -105,25 +105,39 @@ static enum next_step look_at_identity(struct ks_signing_job *signing, struct ks
 
 /* --- looking: what and for whom ---------------------------------------------------------------------------------- */
 
+static int understand(const struct ks_signing_job *signing, const struct ks_spki *spki,
+		      struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal)
+{
+	const struct ks_msg_sign *message = &signing->message;
+
+	return (signing->is_digest  ? ks_signable_check_digest :
+		signing->is_request ? ks_signable_check_request :
+				      ks_signable_check)(message->input, message->scheme, spki, ret_signable,
+							 ret_refusal);
+}
+
+static const char *what_it_signs(const struct ks_signing_job *signing)
+{
+	if (signing->is_request)
+		return "certificate requests of its own here";
+	return signing->is_digest ? "TLS client authentication and digests" : "TLS client authentication";
+}
+
 /* Invariant I2: what is it? Before any rule, any PIN, any token. */
 static enum next_step look_at_input(struct ks_signing_job *signing, struct ks_signing_finding *finding)
 {
 	struct ks_identity *identity = finding->identity;
-	const struct ks_msg_sign *message = &signing->message;
 	struct ks_signable_refusal refusal;
 	char text[KS_TEXT_MAX];
 
-	int error = signing->is_digest ? ks_signable_check_digest(message->input, message->scheme, &identity->spki,
-								  &finding->signable, &refusal) :
-					 ks_signable_check(message->input, message->scheme, &identity->spki,
-							   &finding->signable, &refusal);
+	int error = understand(signing, &identity->spki, &finding->signable, &refusal);
 	/* Of digests the rules speak first: what is wrong with one that is not allowed anyway helps nobody. */
 	if (signing->is_digest)
 		finding->signable.kind = KS_SIGNABLE_DIGEST;
 	if (error < 0 &&
 	    !(signing->is_digest && !ks_policy_allows_digest(identity->rules, ks_signing_socket(signing)))) {
-		(void)ks_text_print(text, sizeof(text), "key \"%s\" signs only TLS client authentication%s: %s",
-				    identity->name, signing->is_digest ? " and digests" : "", refusal.text);
+		(void)ks_text_print(text, sizeof(text), "key \"%s\" signs only %s: %s", identity->name,
+				    what_it_signs(signing), refusal.text);
 		return refuse(signing, identity, error, text);
 	}
 	signing->kind = finding->signable.kind;
@@ -222,6 +236,8 @@ static const char *purpose_words(const struct ks_signing_job *signing)
 {
 	if (signing->is_digest)
 		return "a bare digest, which nobody can check";
+	if (signing->is_request)
+		return "a certificate request";
 	return signing->kind == KS_SIGNABLE_TLS13_CLIENT ? "TLS 1.3 client authentication" :
 							   "TLS 1.2 client authentication";
 }
@@ -245,6 +261,7 @@ static enum next_step ask_consent(struct ks_signing_job *signing, const struct k
 		.server = proven ? proof->server : signing->server_name,
 		.server_proven = proven,
 		.unverified = proven ? "" : proof->why,
+		.is_request = signing->is_request,
 		.purpose = purpose_words(signing),
 		.may_prompt = ks_signing_may_prompt(signing),
 		.timeout_ms = (uint32_t)state->settings->prompt_timeout_ms,
@@ -688,7 +705,8 @@ static void send_to_token(struct ks_signing_job *signing, const struct ks_signin
 	} else {
 		begin_notice(signing, finding);
 		/* No rule wants to know it first, so it is proven while the token signs: for the record and the client. */
-		if (signing->proof.knowledge == KS_SERVER_NOT_LOOKED_AT && !signing->proof.proof)
+		if (signing->proof.knowledge == KS_SERVER_NOT_LOOKED_AT && !signing->proof.proof &&
+		    !signing->is_request)
 			begin_proof(signing, finding);
 	}
 }
@@ -726,13 +744,11 @@ static void advance(struct ks_signing_job *signing)
 		send_to_token(signing, &finding);
 }
 
-static int read_message(struct ks_signing_job *signing)
+static int read_digest(struct ks_signing_job *signing)
 {
 	const struct ks_request *request = signing->request;
 	struct ks_msg_sign_digest digest;
 
-	if (request->type != KS_MSG_SIGN_DIGEST)
-		return ks_message_read(KS_MSG_SIGN, request->body, &signing->message, sizeof(signing->message));
 	int error = ks_message_read(KS_MSG_SIGN_DIGEST, request->body, &digest, sizeof(digest));
 	if (error < 0)
 		return error;
@@ -747,6 +763,37 @@ static int read_message(struct ks_signing_job *signing)
 						 .display = digest.display,
 						 .wayland_display = digest.wayland_display };
 	return 0;
+}
+
+static int read_request(struct ks_signing_job *signing)
+{
+	struct ks_msg_sign_request message;
+
+	int error = ks_message_read(KS_MSG_SIGN_REQUEST, signing->request->body, &message, sizeof(message));
+	if (error < 0)
+		return error;
+	signing->is_request = true;
+	signing->message = (struct ks_msg_sign){ .spki_hash = message.spki_hash,
+						 .scheme = message.scheme,
+						 .input = message.request,
+						 .wait_ms = message.wait_ms,
+						 .program = message.program,
+						 .tty = message.tty,
+						 .term = message.term,
+						 .display = message.display,
+						 .wayland_display = message.wayland_display };
+	return 0;
+}
+
+static int read_message(struct ks_signing_job *signing)
+{
+	const struct ks_request *request = signing->request;
+
+	if (request->type == KS_MSG_SIGN_DIGEST)
+		return read_digest(signing);
+	if (request->type == KS_MSG_SIGN_REQUEST)
+		return read_request(signing);
+	return ks_message_read(KS_MSG_SIGN, request->body, &signing->message, sizeof(signing->message));
 }
 
 /* What cannot be read is no request for a signature: it is answered, and no record is made of it. */

@@ -48,7 +48,7 @@ static const char *purpose_of(const struct ks_signing_job *signing)
 		return "tls13-client";
 	if (signing->kind == KS_SIGNABLE_TLS12_CLIENT)
 		return "tls12-client";
-	return signing->is_digest ? "digest" : "unknown";
+	return signing->is_digest ? "digest" : signing->is_request ? "csr" : "unknown";
 }
 
 static enum ks_audit_outcome outcome_of(int error)
@@ -57,7 +57,7 @@ static enum ks_audit_outcome outcome_of(int error)
 		return KS_AUDIT_SIGNED;
 	if (error == KS_ERR_CANCELLED || error == KS_ERR_CLOSED)
 		return KS_AUDIT_CANCELLED;
-	bool is_denied = (error <= KS_ERR_INPUT_UNKNOWN && error >= KS_ERR_INPUT_NOT_OFFERED) || error == KS_ERR_RULE ||
+	bool is_denied = (error <= KS_ERR_INPUT_UNKNOWN && error >= KS_ERR_INPUT_REQUEST) || error == KS_ERR_RULE ||
 			 error == KS_ERR_RULE_UNPROVABLE || error == KS_ERR_UNKNOWN_KEY || error == KS_ERR_QUOTA;
 	return is_denied ? KS_AUDIT_DENIED : KS_AUDIT_FAILED;
 }
@@ -143,7 +143,12 @@ static void answer_signature(struct ks_signing_job *signing)
 					   .server = ks_bytes_text(proven ? proof->server : ""),
 					   .unverified = ks_bytes_text(proven ? "" : proof->why) };
 
-	ks_request_answer(signing->request, KS_MSG_SIGN_REPLY, &reply);
+	struct ks_msg_sign_request_reply request_reply = { .signature = reply.signature };
+
+	if (signing->is_request)
+		ks_request_answer(signing->request, KS_MSG_SIGN_REQUEST_REPLY, &request_reply);
+	else
+		ks_request_answer(signing->request, KS_MSG_SIGN_REPLY, &reply);
 }
 
 static void answer(struct ks_signing_job *signing)
@@ -215,6 +220,7 @@ static const char *kind_name(enum ks_signable_kind kind)
 		[KS_SIGNABLE_TLS13_CLIENT] = "TLS 1.3 client authentication",
 		[KS_SIGNABLE_TLS12_CLIENT] = "TLS 1.2 client authentication",
 		[KS_SIGNABLE_DIGEST] = "a bare digest, which nobody can check",
+		[KS_SIGNABLE_REQUEST] = "a certificate request",
 	};
 	return names[kind];
 }

@@ -39,8 +39,9 @@ struct ks_signing_job {
 	struct ks_waiter waiter; /* first, so that the waiter is the signing */
 	struct ks_request *request;
 	enum ks_signing_state state;
-	struct ks_msg_sign message; /* borrows from the request's body; of SIGN_DIGEST: input is the digest */
-	bool is_digest;
+	struct ks_msg_sign message; /* borrows from the request's body; of SIGN_DIGEST: input is the digest; of
+				       SIGN_REQUEST: the request */
+	bool is_digest, is_request;
 	sd_event_source
 		*timer; /* of all together: from the first WAITING on, or from the start where a deadline holds */
 	uint64_t begun_ms;

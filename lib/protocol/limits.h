@@ -32,6 +32,16 @@
  * more is a signature check more for whoever can make handshakes up. */
 #define KS_PROOF_CERTIFICATES_MAX 10u
 
+/* A CertificationRequestInfo. With an RSA-4096 key it has 0.7 KiB, with a hundred names of a server 4 KiB. */
+#define KS_REQUEST_INFO_MAX (16u * 1024)
+
+/* What is in one: parts of its name (real ones have 1 to 8), attributes (AD CS asks for up to 6), extensions, and elements
+ * within one another (a request of AD CS has 9). */
+#define KS_REQUEST_NAME_PARTS_MAX 64u
+#define KS_REQUEST_ATTRIBUTES_MAX 16u
+#define KS_REQUEST_EXTENSIONS_MAX 64u
+#define KS_REQUEST_DEPTH_MAX 16u
+
 /* RSA-8192. The largest of the key types here is RSA-4096, 512 bytes. */
 #define KS_SIGNATURE_MAX 1024u
 

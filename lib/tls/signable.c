@@ -12,6 +12,7 @@
 #include "lib/tls/foreign_input.h"
 #include "lib/tls/pss_key.h"
 #include "lib/tls/refusal.h"
+#include "lib/tls/request10.h"
 #include "lib/tls/transcript12.h"
 
 static int refuse_scheme(uint32_t code, struct ks_signable_refusal *refusal)
@@ -39,21 +40,26 @@ static int refuse_key_type(const struct ks_scheme *scheme, const struct ks_spki 
 			       scheme->name, where);
 }
 
-static int check_key(const struct ks_scheme *scheme, const struct ks_spki *spki, bool is_tls13,
-		     struct ks_signable_refusal *refusal)
+/* binds_curve: the hash goes with the curve, as in TLS 1.3. */
+static int check_key_in(const char *where, bool binds_curve, const struct ks_scheme *scheme, const struct ks_spki *spki,
+			struct ks_signable_refusal *refusal)
 {
-	const char *where = is_tls13 ? "TLS 1.3" : "TLS 1.2";
-
-	if (is_tls13 && !scheme->tls13)
-		return ks_refusal_give(refusal, KS_ERR_INPUT_SCHEME,
-				       "TLS 1.3 does not allow the signature scheme %s (0x%04x)", scheme->name,
-				       scheme->code);
-	if (!ks_scheme_fits(scheme, spki, is_tls13))
+	if (!ks_scheme_fits(scheme, spki, binds_curve))
 		return refuse_key_type(scheme, spki, where, refusal);
 	if (!ks_pss_key_allows(spki, scheme))
 		return ks_refusal_give(refusal, KS_ERR_INPUT_KEY_TYPE,
 				       "this RSASSA-PSS key is restricted to other signatures than %s", scheme->name);
 	return 0;
+}
+
+static int check_key(const struct ks_scheme *scheme, const struct ks_spki *spki, bool is_tls13,
+		     struct ks_signable_refusal *refusal)
+{
+	if (is_tls13 && !scheme->tls13)
+		return ks_refusal_give(refusal, KS_ERR_INPUT_SCHEME,
+				       "TLS 1.3 does not allow the signature scheme %s (0x%04x)", scheme->name,
+				       scheme->code);
+	return check_key_in(is_tls13 ? "TLS 1.3" : "TLS 1.2", is_tls13, scheme, spki, refusal);
 }
 
 /* The certificate that the client showed to the server must be of the key that is to sign; which of several
@@ -154,5 +160,28 @@ int ks_signable_check_digest(struct ks_bytes digest, uint32_t scheme_code, const
 		return r;
 	*ret_signable =
 		(struct ks_signable){ .kind = KS_SIGNABLE_DIGEST, .scheme = scheme, .transcript_hash = scheme->hash };
+	return 0;
+}
+
+int ks_signable_check_request(struct ks_bytes input, uint32_t scheme_code, const struct ks_spki *spki,
+			      struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal)
+{
+	const struct ks_scheme *scheme = ks_scheme_find(scheme_code);
+	struct ks_request10 request;
+
+	if (!scheme)
+		return refuse_scheme(scheme_code, ret_refusal);
+	int r = ks_request10_read(input, &request, ret_refusal);
+	if (r < 0)
+		return r;
+	/* Byte for byte: a CA would take another form of the same key for another key. */
+	if (!ks_bytes_equal(request.spki.der, spki->der))
+		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_REQUEST,
+				       "in the certificate request the public key is another one than this key's");
+	r = check_key_in("certificate requests", scheme->signing == KS_SIGNING_ECDSA, scheme, spki, ret_refusal);
+	if (r < 0)
+		return r;
+	*ret_signable =
+		(struct ks_signable){ .kind = KS_SIGNABLE_REQUEST, .scheme = scheme, .transcript_hash = scheme->hash };
 	return 0;
 }

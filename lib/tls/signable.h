@@ -3,7 +3,8 @@
  * signable: may these bytes be signed with this key? The heart of invariant I2.
  *
  * Yes only for the to-be-signed input of a TLS 1.3 client CertificateVerify (RFC 8446 section 4.4.3, read by
- * certificate_verify13.h) or a TLS 1.2 one (RFC 5246 section 7.4.8, read by transcript12.h). Everything else gets a
+ * certificate_verify13.h) or a TLS 1.2 one (RFC 5246 section 7.4.8, read by transcript12.h), and, where that is asked
+ * for, of a certificate request for the same key (RFC 2986 section 4.1, read by request10.h). Everything else gets a
  * reason code and a sentence, before any PIN prompt or token call. Pure; touches no token, no file, no clock.
  */
 #pragma once
@@ -16,7 +17,8 @@
 enum ks_signable_kind {
 	KS_SIGNABLE_TLS13_CLIENT = 1,
 	KS_SIGNABLE_TLS12_CLIENT,
-	KS_SIGNABLE_DIGEST, /* of something that nobody here has seen (invariant I3) */
+	KS_SIGNABLE_DIGEST,  /* of something that nobody here has seen (invariant I3) */
+	KS_SIGNABLE_REQUEST, /* a CertificationRequestInfo of this key */
 };
 
 struct ks_signable {
@@ -41,3 +43,8 @@ int ks_signable_check(struct ks_bytes input, uint32_t scheme_code, const struct 
  * policy's to say. */
 int ks_signable_check_digest(struct ks_bytes digest, uint32_t scheme_code, const struct ks_spki *spki,
 			     struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal) KS_WARN_UNUSED;
+
+/* A certificate request, which nothing but its own message may ask for: INPUT_REQUEST unless it is a whole
+ * CertificationRequestInfo whose key is spki, byte for byte. */
+int ks_signable_check_request(struct ks_bytes request, uint32_t scheme_code, const struct ks_spki *spki,
+			      struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal) KS_WARN_UNUSED;

@@ -125,6 +125,14 @@ def identity(name, **other):
 
 
 TLS13 = b" " * 64 + b"TLS 1.3, client CertificateVerify\0" + bytes_of("transcript", 32)
+
+
+def request_of(spki):
+    """CertificationRequestInfo with an empty subject and no attributes."""
+    contents = bytes.fromhex("0201003000") + spki + bytes.fromhex("a000")
+    return bytes([0x30, len(contents)]) + contents
+
+
 NO_LABELS = {"program": "", "tty": "", "term": "", "display": "", "wayland_display": ""}
 SIGN = {"spki_hash": hashlib.sha256(p256("alice")).digest(), "scheme": 0x0403, "input": TLS13, "transcript": b"",
         "wait_ms": 0xffffffff, **NO_LABELS}
@@ -208,6 +216,11 @@ def control_socket(w):
         {"number": 19, "wall_ms": 1735689600234, "kind": 3, "request": 4, "socket": "agent", "program": "curl",
          "uid": 1000, "pid": 4711, "key": "alice", "purpose": "tls13-client", "server": "www.corp.example",
          "server_proven": True, "outcome": 1, "text": ""}]})
+    w.good("sign-request", "a certificate request of an ECDSA key, and never prompt", "sign_request",
+           {"spki_hash": SIGN["spki_hash"], "scheme": 0x0403, "request": request_of(p256("alice")), "wait_ms": 0,
+            **NO_LABELS, "program": "keystay"}, id=11)
+    w.good("sign-request-reply", "its signature", "sign_request_reply",
+           {"signature": bytes.fromhex("3006020101020102")}, id=11)
 
 
 def worker_channel(w):
