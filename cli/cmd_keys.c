@@ -6,19 +6,14 @@
  */
 #include "cli/commands.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/key_view.h"
+#include "cli/output_file.h"
 #include "cli/pem.h"
 #include "client/best.h"
 #include "lib/base/cleanup.h"
-#include "lib/base/path.h"
 
 KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
 
@@ -152,48 +147,6 @@ static const struct ks_option cert_options[N_CERT_OPTIONS] = {
 	[CERT_NO_KEY] = { "no-key", 0, NULL, "certificates alone, without the reference to the key" },
 };
 
-/* What is no regular file (a pipe, /dev/stdout, a shell's >(…)) must be written to, not be replaced. */
-static int write_through(const char *path, struct ks_bytes content)
-{
-	KS_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return ks_error_from_errno(errno);
-	while (content.size > 0) {
-		ssize_t n = write(fd, content.data, content.size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ks_error_from_errno(errno);
-		content.data += n;
-		content.size -= (size_t)n;
-	}
-	return 0;
-}
-
-static int write_file(const char *path, struct ks_bytes content)
-{
-	struct stat status;
-
-	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-		return write_through(path, content);
-	/* A symbolic link keeps its place: the file that it names is replaced. */
-	KS_AUTO_FREE char *resolved = realpath(path, NULL);
-	return ks_path_write_file(resolved ? resolved : path, content, 0600);
-}
-
-static enum ks_exit write_output(struct ks_cli *cli, const char *path, struct ks_bytes pem)
-{
-	if (!path || strcmp(path, "-") == 0)
-		return fwrite(pem.data, 1, pem.size, cli->out) == pem.size ? KS_EXIT_GOOD : KS_EXIT_FAILED;
-	int r = write_file(path, pem);
-	if (r < 0) {
-		KS_AUTO_FREE char *shown = ks_output_escape(ks_bytes_text(path));
-		ks_output_error(cli, "cannot write %s: %s", shown ? shown : "the file", ks_error_text(r));
-		return KS_EXIT_FAILED;
-	}
-	return KS_EXIT_GOOD;
-}
-
 static enum ks_exit run_cert(struct ks_cli *cli, const struct ks_arguments *arguments)
 {
 	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
@@ -213,7 +166,8 @@ static enum ks_exit run_cert(struct ks_cli *cli, const struct ks_arguments *argu
 	}
 	if (r < 0)
 		return ks_command_fail_code(cli, r, "cert");
-	return write_output(cli, arguments->values[CERT_OUTPUT], ks_buffer_bytes(&pem));
+	return ks_output_file(cli, arguments->values[CERT_OUTPUT], ks_buffer_bytes(&pem), 0600) < 0 ? KS_EXIT_FAILED :
+												      KS_EXIT_GOOD;
 }
 
 const struct ks_command ks_command_cert = {

@@ -12,6 +12,7 @@ extern const struct ks_command ks_command_status; /* cmd_status.c */
 extern const struct ks_command ks_command_list;   /* cmd_keys.c */
 extern const struct ks_command ks_command_show;
 extern const struct ks_command ks_command_cert;
+extern const struct ks_command ks_command_csr;    /* cmd_csr.c */
 extern const struct ks_command ks_command_unlock; /* cmd_unlock.c */
 extern const struct ks_command ks_command_lock;
 extern const struct ks_command ks_command_run; /* cmd_run.c */

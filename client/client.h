@@ -110,6 +110,18 @@ struct ks_client_sign {
 int ks_client_sign(const struct ks_client_sign *request, uint8_t *signature, size_t *ret_size,
 		   struct ks_client_error *ret_error) KS_WARN_UNUSED;
 
+/* The signature of a certificate request (docs/protocol.md, SIGN_REQUEST), over the control socket. info is the whole
+ * CertificationRequestInfo (lib/protocol/csr.h). */
+struct ks_client_sign_request {
+	const char *name; /* as above */
+	uint8_t spki_hash[32];
+	uint16_t scheme;
+	struct ks_bytes info;
+};
+
+int ks_client_sign_request(const struct ks_client_sign_request *request, uint8_t *signature, size_t *ret_size,
+			   struct ks_client_error *ret_error) KS_WARN_UNUSED;
+
 /* For clients that have nothing but a digest (docs/protocol.md, SIGN_DIGEST). INPUT_DIGEST unless key and socket say
  * `allow = tls, digest`. */
 struct ks_client_sign_digest {

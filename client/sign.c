@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sign: SIGN and SIGN_DIGEST (client.h): one signature over one fresh connection.
+ * sign: SIGN, SIGN_DIGEST and SIGN_REQUEST (client.h): one signature over one fresh connection.
  *
  * Runs in: keystay and, by the plug-ins, any program. Never hashes the input: the agent signs only what it can read.
  */
@@ -35,6 +35,16 @@ static void say_waiting(const char *name, bool may_prompt, char *out, size_t siz
 		(void)ks_text_print(out, size, "waiting for a signature%s", where);
 }
 
+static int take_signature(struct ks_bytes found, uint8_t *signature, size_t *ret_size,
+			  struct ks_client_error *ret_error)
+{
+	if (found.size == 0)
+		return ks_client_fail(ret_error, KS_ERR_MALFORMED, "keystay-agent answered with an empty signature");
+	memcpy(signature, found.data, found.size);
+	*ret_size = found.size;
+	return 0;
+}
+
 /* One request of type, whose answer is a signature. */
 static int ask(enum ks_client_socket socket, uint8_t type, void *message, const char *notice, uint8_t *signature,
 	       size_t *ret_size, struct ks_client_error *ret_error)
@@ -45,13 +55,7 @@ static int ask(enum ks_client_socket socket, uint8_t type, void *message, const 
 		return r;
 	struct ks_msg_sign_reply reply;
 	r = ks_client_call(&client, type, message, KS_MSG_SIGN_REPLY, &reply, sizeof(reply), notice, ret_error);
-	if (r < 0)
-		return r;
-	if (reply.signature.size == 0)
-		return ks_client_fail(ret_error, KS_ERR_MALFORMED, "keystay-agent answered with an empty signature");
-	memcpy(signature, reply.signature.data, reply.signature.size);
-	*ret_size = reply.signature.size;
-	return 0;
+	return r < 0 ? r : take_signature(reply.signature, signature, ret_size, ret_error);
 }
 
 int ks_client_sign(const struct ks_client_sign *request, uint8_t *signature, size_t *ret_size,
@@ -102,4 +106,32 @@ int ks_client_sign_digest(const struct ks_client_sign_digest *request, uint8_t *
 
 	say_waiting(request->name, hints.wait_ms > 0, notice, sizeof(notice));
 	return ask(request->socket, KS_MSG_SIGN_DIGEST, &message, notice, signature, ret_size, ret_error);
+}
+
+int ks_client_sign_request(const struct ks_client_sign_request *request, uint8_t *signature, size_t *ret_size,
+			   struct ks_client_error *ret_error)
+{
+	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	struct ks_msg_sign_request_reply reply;
+	struct ks_hints hints;
+	char notice[256];
+
+	ks_hints_collect(&hints);
+	struct ks_msg_sign_request message = {
+		.spki_hash = ks_bytes(request->spki_hash, sizeof(request->spki_hash)),
+		.scheme = request->scheme,
+		.request = request->info,
+		.wait_ms = hints.wait_ms,
+		.program = hints.program,
+		.tty = hints.tty,
+		.term = hints.term,
+		.display = hints.display,
+		.wayland_display = hints.wayland_display,
+	};
+	say_waiting(request->name, hints.wait_ms > 0, notice, sizeof(notice));
+	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
+	if (r == 0)
+		r = ks_client_call(&client, KS_MSG_SIGN_REQUEST, &message, KS_MSG_SIGN_REQUEST_REPLY, &reply,
+				   sizeof(reply), notice, ret_error);
+	return r < 0 ? r : take_signature(reply.signature, signature, ret_size, ret_error);
 }
