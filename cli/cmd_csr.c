@@ -10,6 +10,7 @@
 
 #include "cli/output_file.h"
 #include "cli/pem.h"
+#include "client/csr_text.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 #include "lib/protocol/csr.h"

@@ -13,15 +13,10 @@
 #include "lib/protocol/scheme.h"
 #include "lib/protocol/spki.h"
 
-/* What is wrong with what somebody typed, for a person: one sentence. */
-struct ks_csr_problem {
-	char text[256];
-};
-
 struct ks_csr {
 	struct ks_bytes spki;      /* SubjectPublicKeyInfo, DER */
-	struct ks_bytes subject;   /* Name, DER (ks_csr_subject_put()) */
-	struct ks_bytes names;     /* GeneralNames, DER (ks_csr_names_put()), or none */
+	struct ks_bytes subject;   /* Name, DER (client/csr_text.h) */
+	struct ks_bytes names;     /* GeneralNames, DER (client/csr_text.h), or none */
 	struct ks_bytes challenge; /* challengePassword (RFC 2985 section 5.4.1), UTF-8, or none */
 };
 
@@ -35,17 +30,3 @@ const struct ks_scheme *ks_csr_scheme(const struct ks_spki *spki, bool pss, enum
 /* Appends the CertificationRequest. signature as SIGN_REQUEST_REPLY has it. */
 int ks_csr_put(struct ks_buffer *out, struct ks_bytes info, const struct ks_scheme *scheme, struct ks_bytes signature)
 	KS_WARN_UNUSED;
-
-/* --- csr_subject.c ----------------------------------------------------------------------------------------------- */
-
-/* Appends a Name. text is "/C=DE/O=Example/CN=alice", as OpenSSL has it ('\' before a character that stands for itself,
- * '+' between parts of one RDN), or RFC 4514's "CN=alice,O=Example,C=DE", the last part first. A type is a short name or
- * a dotted OID. "" and "/" are the empty name. INVALID with ret_problem. */
-int ks_csr_subject_put(struct ks_buffer *out, const char *text, struct ks_csr_problem *ret_problem) KS_WARN_UNUSED;
-
-/* --- csr_names.c ------------------------------------------------------------------------------------------------- */
-
-/* Appends GeneralNames (RFC 5280 section 4.2.1.6). text is "dns:www.example.org,email:alice@example.org": dns, email, uri,
- * ip and upn (the Windows user, an otherName). A comma ends a name only where another kind follows. INVALID with
- * ret_problem. */
-int ks_csr_names_put(struct ks_buffer *out, const char *text, struct ks_csr_problem *ret_problem) KS_WARN_UNUSED;

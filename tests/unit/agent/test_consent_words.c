@@ -51,6 +51,22 @@ static void test_consent_words_say_who_where_and_with_what(void **state)
 					      "A yes holds for this key and server until you lock.");
 }
 
+static void test_consent_words_of_a_request_say_nothing_of_servers(void **state)
+{
+	(void)state;
+	struct ks_consent_question question = plain;
+
+	question.server = "";
+	question.server_proven = false;
+	question.is_request = true;
+	question.purpose = "a certificate request";
+	assert_string_equal(describe(&question), "A program wants to ask for a certificate with your key.\n"
+						 "\n"
+						 "Program: calls itself \"curl\" (pid 4711)\n"
+						 "Key: \"alice\" on token \"CORP\"\n"
+						 "For: a certificate request");
+}
+
 static void test_consent_words_show_only_a_proven_server_as_proven(void **state)
 {
 	(void)state;
@@ -178,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_consent_words_say_who_where_and_with_what),
+		cmocka_unit_test(test_consent_words_of_a_request_say_nothing_of_servers),
 		cmocka_unit_test(test_consent_words_show_only_a_proven_server_as_proven),
 		cmocka_unit_test(test_consent_words_of_a_server_are_a_host_name),
 		cmocka_unit_test(test_consent_words_of_others_forge_no_line),

@@ -19,6 +19,7 @@ static const struct ks_signable tls13 = { .kind = KS_SIGNABLE_TLS13_CLIENT };
 static const struct ks_signable tls12 = { .kind = KS_SIGNABLE_TLS12_CLIENT };
 static const struct ks_signable unknown_kind = { .kind = (enum ks_signable_kind)99 };
 
+static const struct ks_signable request = { .kind = KS_SIGNABLE_REQUEST };
 static const struct ks_signable digest = { .kind = KS_SIGNABLE_DIGEST };
 
 /* rules: what stands in [key "alice"] behind its eku, or NULL for a key without a section. */
@@ -35,6 +36,7 @@ struct row {
 
 #define TLS KS_PURPOSE_TLS_CLIENT
 #define DIGEST KS_PURPOSE_DIGEST
+#define REQUEST KS_PURPOSE_REQUEST
 #define ALLOW KS_VERDICT_ALLOW
 #define ASK KS_VERDICT_ASK
 #define PROVE KS_VERDICT_PROVE
@@ -44,6 +46,8 @@ struct row {
 	"key \"alice\": curl sent only a digest, which keystay cannot check; to allow it: write \"allow = tls, digest\" into "
 #define AND_RELOAD " of keystay.conf, then run: keystay reload"
 #define SOMETHING_ELSE "key \"alice\" signs TLS client authentication only, and this is something else"
+#define ONLY_OVER_CONTROL                                                                                              \
+	"key \"alice\" signs certificate requests over the control socket alone, and nothing else there"
 #define CORP "servers = *.corp.example\n"
 #define CORP_ONLY "key \"alice\" is for the servers *.corp.example; "
 #define HERE(rule) " (rule " rule ", /home/a/keystay.conf:3)"
@@ -65,7 +69,7 @@ static const struct row rows[] = {
 	  NO, SOMETHING_ELSE },
 	{ "refuses_an_unknown_kind", NULL, NULL, &unknown_kind, TLS, "?", NO, SOMETHING_ELSE },
 	{ "refuses_no_purpose", NULL, NULL, &tls13, 0, "?", NO, SOMETHING_ELSE },
-	{ "refuses_an_unknown_purpose", NULL, NULL, &tls13, 3, "?", NO, SOMETHING_ELSE },
+	{ "refuses_an_unknown_purpose", NULL, NULL, &tls13, 99, "?", NO, SOMETHING_ELSE },
 	{ "refuses_tls_as_a_digest", BOTH_DIGEST, &tls13, DIGEST, "?", NO, SOMETHING_ELSE },
 	{ "refuses_a_digest_as_tls", BOTH_DIGEST, &digest, TLS, "?", NO, SOMETHING_ELSE },
 	{ "allows_a_digest_where_key_and_socket_do", BOTH_DIGEST, &digest, DIGEST, "?", ALLOW, "" },
@@ -75,6 +79,10 @@ static const struct row rows[] = {
 	  KS_ERR_INPUT_DIGEST, NOT_CHECKED "[key \"alice\"]" AND_RELOAD },
 	{ "refuses_a_digest_where_the_socket_does_not", "allow = tls, digest\n", NULL, &digest, DIGEST, "?",
 	  KS_ERR_INPUT_DIGEST, NOT_CHECKED "[socket \"module\"]" AND_RELOAD },
+	{ "refuses_a_request_over_a_sign_socket", NULL, NULL, &request, REQUEST, NULL, NO, ONLY_OVER_CONTROL },
+	{ "refuses_a_request_where_digests_are_allowed", BOTH_DIGEST, &request, REQUEST, NULL, NO, ONLY_OVER_CONTROL },
+	{ "refuses_a_request_as_tls", NULL, NULL, &request, TLS, "?", NO, SOMETHING_ELSE },
+	{ "refuses_a_request_as_a_digest", BOTH_DIGEST, &request, DIGEST, "?", NO, SOMETHING_ELSE },
 	/* which server */
 	{ "wants_a_proof_for_servers", CORP, NULL, &tls13, TLS, NULL, PROVE, "" },
 	{ "wants_a_proof_for_server_ca", "server-ca = /ca.pem\n", NULL, &tls12, TLS, NULL, PROVE, "" },
@@ -297,6 +305,52 @@ static void test_policy_shortens_long_rules_to_valid_text(void **state)
 	}
 }
 
+/* Over the control socket: what concerns servers and counts signatures is not for it, all else is. */
+static void test_policy_of_requests_asks_who_when_and_a_person(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *rules;
+		enum ks_verdict verdict;
+		const char *words;
+	} asked[] = {
+		{ "", KS_VERDICT_ALLOW, "" },
+		{ CORP "server-ca = /ca.pem\nmax-rate = 1/h\n", KS_VERDICT_ALLOW, "" },
+		{ "users = 0\n", KS_VERDICT_DENY, "key \"alice\" is for the users 0" },
+		{ "groups = 0\n", KS_VERDICT_DENY, "key \"alice\" is for the groups 0" },
+		{ "hours = Mon 00:00-01:00\n", KS_VERDICT_DENY, "key \"alice\" is for the hours Mon" },
+		{ "confirm = always\n", KS_VERDICT_ASK, "" },
+		{ "confirm = first-use\n", KS_VERDICT_ASK, "" },
+	};
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = read_rules(asked[i].rules, NULL);
+		const struct row row = { .rules = "", .signable = &request, .purpose = REQUEST };
+		struct ks_policy_question question = ask_of(settings, &row);
+		question.socket = &settings->control;
+		question.key_is_spent = question.socket_is_spent = true;
+		decide(&question, asked[i].verdict, asked[i].words);
+	}
+}
+
+static void test_policy_of_the_control_socket_signs_requests_alone(void **state)
+{
+	(void)state;
+	KS_CLEANUP(ks_settings_freep)
+	struct ks_settings *settings = read_rules("allow = tls, digest\n", "allow = tls, digest\n");
+	const struct ks_signable *const others[] = { &tls13, &tls12, &digest, &unknown_kind, NULL };
+
+	assert_null(ks_settings_socket_of(settings, "control"));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		for (int purpose = 0; purpose <= KS_PURPOSE_REQUEST; purpose++) {
+			const struct row row = { .rules = "", .signable = others[i], .purpose = purpose };
+			struct ks_policy_question question = ask_of(settings, &row);
+			question.socket = &settings->control;
+			decide(&question, KS_VERDICT_DENY, "over the control socket alone, and nothing else there");
+		}
+	}
+}
+
 static void test_policy_refuses_by_a_socket_that_has_gone(void **state)
 {
 	(void)state;
@@ -337,7 +391,7 @@ static void test_policy_of_sockets_admits_whom_it_names(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[N_ROWS + 7] = {
+	static struct CMUnitTest tests[N_ROWS + 9] = {
 		cmocka_unit_test(test_policy_refuses_by_a_socket_that_has_gone),
 		cmocka_unit_test(test_policy_of_sockets_admits_whom_it_names),
 		cmocka_unit_test(test_policy_shortens_long_rules_to_valid_text),
@@ -345,12 +399,14 @@ int main(void)
 		cmocka_unit_test(test_policy_refuses_a_digest_where_the_socket_has_servers),
 		cmocka_unit_test(test_policy_refuses_what_is_spent),
 		cmocka_unit_test(test_policy_does_not_ask_again_after_a_yes),
+		cmocka_unit_test(test_policy_of_requests_asks_who_when_and_a_person),
+		cmocka_unit_test(test_policy_of_the_control_socket_signs_requests_alone),
 	};
 	static char names[N_ROWS][96];
 
 	for (size_t i = 0; i < N_ROWS; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), "test_policy_%s", rows[i].name);
-		tests[7 + i] = (struct CMUnitTest){
+		tests[9 + i] = (struct CMUnitTest){
 			.name = names[i],
 			.test_func = check_row,
 			.initial_state = (void *)(uintptr_t)&rows[i],

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* csr_names: alternative names as people type them, as GeneralNames (RFC 5280 section 4.2.1.6). */
+#include "client/csr_text.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
@@ -7,7 +9,6 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/der.h"
 #include "lib/base/text.h"
-#include "lib/protocol/csr.h"
 
 /* Of one name, and of all. */
 #define NAME_MAX_SIZE 1024u

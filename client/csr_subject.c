@@ -4,13 +4,14 @@
  *
  * Text is walked from its front in both forms; RFC 4514 says the last RDN first, so that form is put together from behind.
  */
+#include "client/csr_text.h"
+
 #include <string.h>
 #include <strings.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/der.h"
 #include "lib/base/text.h"
-#include "lib/protocol/csr.h"
 #include "lib/protocol/limits.h"
 
 #define PRINTABLE_STRING 0x13

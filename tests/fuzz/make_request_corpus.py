@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the corpora of the fuzz targets request10 and csr. The files are committed; this script is for changing them.
+
+    make_request_corpus.py tests/fuzz/corpus
+
+The requests of request10 are for the key of tests/fuzz/tls_key.h; the hostile ones are those of the story
+make-a-certificate-request.
+"""
+import pathlib
+import re
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "integration"))
+
+import sign_requests as r  # noqa: E402
+
+TEXTS = {
+    "openssl-form": "/C=DE/O=Example/CN=alice",
+    "openssl-form-escaped": "/O=A\\/B/CN=a\\+b+UID=c",
+    "rfc-4514": "CN=alice,O=Example,C=DE",
+    "rfc-4514-escaped": "CN=Alice\\, the \\C3\\A4 first+UID=a1, OU=\\ x ,O=Example",
+    "dotted-oid": "1.2.840.113549.1.9.1=a@example.org,2.999.4294967295=x",
+    "every-kind-of-name": "/CN=a\ndns:*.a.example,email:a@b.example,uri:spiffe://c/d,e,ip:192.0.2.1,ip:2001:db8::1,"
+                          "upn:f@G.EXAMPLE",
+    "no-subject": "\ndns:a.example",
+    "slash": "/",
+    "refused-no-value": "/CN=",
+    "refused-unknown-type": "/XYZ=a",
+    "refused-hex-value": "CN=#0c0161",
+    "refused-oid": "1.2.03=a",
+    "refused-dns": "/CN=a\ndns:a..b",
+    "refused-no-kind": "/CN=a\nwww.example.org",
+    "refused-backslash-at-the-end": "CN=a\\",
+}
+
+
+def tls_key():
+    text = (HERE / "tls_key.h").read_text(encoding="utf-8")
+    return bytes(int(digits, 16) for digits in re.findall(r"0x([0-9a-f]{2})", text))
+
+
+def good(key):
+    version, name = r.der(2, b"\0"), r.sequence(r.der(0x31, r.sequence(r.oid("2.5.4.3"), r.der(0x0c, b"alice"))))
+    extensions = r.attribute(r.EXTENSION_REQUEST, r.sequence(r.names()))
+    challenge = r.attribute(r.CHALLENGE, r.der(0x0c, b"secret"))
+    yield "accepted-plain", r.sequence(version, name, key, r.der(0xa0))
+    yield "accepted-no-subject", r.sequence(version, r.sequence(), key, r.der(0xa0, extensions))
+    yield "accepted-name-and-challenge", r.sequence(version, name, key, r.der(0xa0, *sorted([extensions, challenge])))
+
+
+def write(folder, files):
+    folder.mkdir(exist_ok=True)
+    for name, contents in files:
+        (folder / name).write_bytes(contents)
+
+
+def requests():
+    key = tls_key()
+    found = dict(good(key))
+    yield from ((name + ".bin", text) for name, text in found.items())
+    other = r.sequence(r.der(2, b"\0"), r.sequence(), key[:-1] + bytes([key[-1] ^ 1]), r.der(0xa0))
+    certificate = r.sequence(r.sequence(r.der(2, b"\1")), r.sequence(), r.der(3, b"\0"))
+    for name, text in r.hostile(found["accepted-plain"], other, certificate):
+        if len(text) <= 16384:
+            yield "refused-" + re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-") + ".bin", text
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: make_request_corpus.py tests/fuzz/corpus")
+    corpus = pathlib.Path(sys.argv[1])
+    write(corpus / "request10", requests())
+    write(corpus / "csr", ((name + ".txt", text.encode()) for name, text in TEXTS.items()))
