@@ -7,6 +7,7 @@
 #include "cli/shell.h"
 #include "cli/words.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/lifetime.h"
 #include "lib/base/text.h"
 
 #define FINGERPRINT_SIZE 32u
@@ -31,7 +32,7 @@ static bool has_certificate(const struct ks_msg_identity *identity)
 
 static enum ks_validity validity_of(const struct ks_cli *cli, const struct ks_msg_identity *identity)
 {
-	return ks_words_validity(identity->not_before, identity->not_after, cli->now_s);
+	return ks_lifetime_validity(identity->not_before, identity->not_after, cli->now_s);
 }
 
 static void fingerprint_of(const struct ks_msg_identity *identity, char out[static FINGERPRINT_TEXT])
@@ -75,6 +76,9 @@ static json_t *json_of(const struct ks_cli *cli, const struct ks_msg_identity *i
 	ks_output_json_put(&key, "not_after", json_of_time(known, identity->not_after));
 	ks_output_json_put(&key, "validity",
 			   known ? json_string(validity_words[validity_of(cli, identity)]) : json_null());
+	ks_output_json_put(&key, "days_left",
+			   known ? json_integer((json_int_t)ks_lifetime_days_left(identity->not_after, cli->now_s)) :
+				   json_null());
 	ks_output_json_put(&key, "rules", ks_output_json_text(identity->rules));
 	return key;
 }
@@ -102,7 +106,7 @@ static void warn(struct ks_key_list *list, const struct ks_msg_identity *identit
 {
 	KS_AUTO_FREE char *name = ks_output_escape(identity->name);
 	char date[KS_WORDS_TIME_MAX];
-	char left[KS_WORDS_TIME_MAX];
+	char left[KS_LIFETIME_TEXT_MAX];
 	struct ks_buffer *out = &list->warnings;
 
 	if (!name)
@@ -115,7 +119,7 @@ static void warn(struct ks_key_list *list, const struct ks_msg_identity *identit
 			"a new one on the token or into certs/, then run: keystay reload\n",
 			name, date);
 	} else if (validity == KS_VALIDITY_SOON) {
-		ks_words_duration(identity->not_after - list->cli->now_s, left, sizeof(left));
+		ks_lifetime_left(identity->not_after - list->cli->now_s, left);
 		ks_buffer_printf(out, "keystay: warning: the certificate of %s expires in %s (%s): renew it in time\n",
 				 name, left, date);
 	} else if (validity == KS_VALIDITY_EARLY) {
@@ -129,6 +133,7 @@ static void warn(struct ks_key_list *list, const struct ks_msg_identity *identit
 static void expires_cell(struct ks_key_list *list, const struct ks_msg_identity *identity)
 {
 	char date[KS_WORDS_TIME_MAX];
+	char left[KS_LIFETIME_TEXT_MAX];
 
 	if (!has_certificate(identity)) {
 		ks_table_cell(&list->table, KS_COLOR_NONE, "-");
@@ -141,7 +146,8 @@ static void expires_cell(struct ks_key_list *list, const struct ks_msg_identity 
 		ks_table_cell(&list->table, KS_COLOR_NONE, "%s", date);
 		return;
 	case KS_VALIDITY_SOON:
-		ks_table_cell(&list->table, KS_COLOR_CARE, "%s soon", date);
+		ks_lifetime_left(identity->not_after - list->cli->now_s, left);
+		ks_table_cell(&list->table, KS_COLOR_CARE, "%s in %s", date, left);
 		break;
 	case KS_VALIDITY_EXPIRED:
 		ks_table_cell(&list->table, KS_COLOR_BAD, "%s expired", date);
@@ -227,21 +233,21 @@ static void show_validity(const struct ks_cli *cli, const struct ks_msg_identity
 {
 	char from[KS_WORDS_TIME_MAX];
 	char until[KS_WORDS_TIME_MAX];
-	char left[KS_WORDS_TIME_MAX] = "";
+	char left[KS_WORDS_TIME_MAX];
+	char words[KS_LIFETIME_TEXT_MAX];
 	enum ks_validity validity = validity_of(cli, identity);
-	enum ks_color color = validity == KS_VALIDITY_EXPIRED ? KS_COLOR_BAD :
-			      validity == KS_VALIDITY_GOOD    ? KS_COLOR_NONE :
-								KS_COLOR_CARE;
+	enum ks_color color = validity == KS_VALIDITY_EXPIRED ? KS_COLOR_BAD : KS_COLOR_CARE;
 
 	ks_words_time(identity->not_before, from, sizeof(from));
 	ks_words_time(identity->not_after, until, sizeof(until));
-	if (validity == KS_VALIDITY_GOOD || validity == KS_VALIDITY_SOON)
+	if (validity == KS_VALIDITY_GOOD) {
 		ks_words_duration(identity->not_after - cli->now_s, left, sizeof(left));
-	(void)fprintf(cli->out, "%-13s %s to %s, %s%s%s%s\n", "Valid", from, until, ks_color_on(cli, color),
-		      validity == KS_VALIDITY_EXPIRED ? "expired" :
-		      validity == KS_VALIDITY_EARLY   ? "not yet" :
-							left,
-		      left[0] ? " left" : "", ks_color_off(cli, color));
+		(void)fprintf(cli->out, "%-13s %s to %s, %s left\n", "Valid", from, until, left);
+		return;
+	}
+	ks_lifetime_words(identity->not_before, identity->not_after, cli->now_s, words);
+	(void)fprintf(cli->out, "%-13s %s to %s, %s%s%s\n", "Valid", from, until, ks_color_on(cli, color), words,
+		      ks_color_off(cli, color));
 }
 
 static void show_certificate(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain)

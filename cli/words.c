@@ -11,8 +11,6 @@
 #define HOUR_S (60 * MINUTE_S)
 #define DAY_S (24 * HOUR_S)
 
-#define SOON_S (30 * DAY_S)
-
 /* The year 9999, the last that RFC 5280 certificates can name; mktime's relatives need not manage more. */
 #define TIME_MAX_S ((uint64_t)253402300799)
 
@@ -99,14 +97,4 @@ void ks_words_timestamp(uint64_t seconds, char *out, size_t size)
 
 	if (!gmtime_r(&when, &parts) || strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
 		(void)ks_text_print(out, size, "?");
-}
-
-enum ks_validity ks_words_validity(uint64_t not_before, uint64_t not_after, uint64_t now)
-{
-	if (now > not_after)
-		return KS_VALIDITY_EXPIRED;
-	if (now < not_before)
-		return KS_VALIDITY_EARLY;
-	uint64_t third = not_after > not_before ? (not_after - not_before) / 3 : 0;
-	return not_after - now < (third < SOON_S ? third : SOON_S) ? KS_VALIDITY_SOON : KS_VALIDITY_GOOD;
 }

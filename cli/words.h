@@ -32,15 +32,3 @@ void ks_words_date(uint64_t seconds, char *out, size_t size);
 
 /* "2026-11-21T04:19:00Z" (RFC 3339), for JSON. */
 void ks_words_timestamp(uint64_t seconds, char *out, size_t size);
-
-/* How long a certificate will do. */
-enum ks_validity {
-	KS_VALIDITY_GOOD,
-	KS_VALIDITY_SOON, /* to be renewed: see ks_words_validity() */
-	KS_VALIDITY_EXPIRED,
-	KS_VALIDITY_EARLY, /* does not hold yet */
-};
-
-/* SOON is the last month, or the last third of a life that is shorter than three months: a certificate that is made
- * for a day must not be warned of all day long. */
-enum ks_validity ks_words_validity(uint64_t not_before, uint64_t not_after, uint64_t now);

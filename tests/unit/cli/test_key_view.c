@@ -44,14 +44,14 @@ static void test_list_is_a_table_with_warnings_on_the_other_stream(void **state)
 	assert_string_equal(test->out, "NAME   TYPE   TOKEN  STATE     EXPIRES                   SUBJECT\n"
 				       "alice  P-256  corp   unlocked  2027-03-07                CN=alice,O=Corp\n"
 				       "old    P-256  corp   unlocked  2026-06-14 expired        CN=alice,O=Corp\n"
-				       "soon   P-256  corp   unlocked  2026-06-20 soon           CN=alice,O=Corp\n"
+				       "soon   P-256  corp   unlocked  2026-06-20 in 5 days      CN=alice,O=Corp\n"
 				       "early  P-256  corp   unlocked  2027-03-07 not yet valid  CN=alice,O=Corp\n"
 				       "bare   P-256  corp   locked    -                         (no certificate)\n");
 	assert_string_equal(
 		test->err,
 		"keystay: warning: the certificate of old has expired on 2026-06-14, servers will refuse it: put "
 		"a new one on the token or into certs/, then run: keystay reload\n"
-		"keystay: warning: the certificate of soon expires in 5 d (2026-06-20): renew it in time\n"
+		"keystay: warning: the certificate of soon expires in 5 days (2026-06-20): renew it in time\n"
 		"keystay: warning: the certificate of early does not hold before 2026-06-16: is this computer's "
 		"clock right?\n");
 }
@@ -76,9 +76,10 @@ static void test_list_json_without_keys_is_an_empty_array(void **state)
 
 static void test_list_json_has_its_keys(void **state)
 {
-	static const char *const names[] = { "name",   "type",       "token",       "module",       "state",
-					     "label",  "uri",        "fingerprint", "certificates", "subject",
-					     "issuer", "not_before", "not_after",   "validity",     "rules" };
+	static const char *const names[] = { "name",         "type",     "token",     "module",
+					     "state",        "label",    "uri",       "fingerprint",
+					     "certificates", "subject",  "issuer",    "not_before",
+					     "not_after",    "validity", "days_left", "rules" };
 	struct cli_test *test = *state;
 	struct ks_msg_identity keys[2] = { cli_test_identity("alice"), cli_test_identity("bare") };
 
@@ -102,6 +103,8 @@ static void test_list_json_has_its_keys(void **state)
 	assert_true(json_is_null(json_object_get(bare, "subject")));
 	assert_true(json_is_null(json_object_get(bare, "not_after")));
 	assert_true(json_is_null(json_object_get(bare, "validity")));
+	assert_int_equal(json_integer_value(json_object_get(alice, "days_left")), 265);
+	assert_true(json_is_null(json_object_get(bare, "days_left")));
 	assert_int_equal(json_integer_value(json_object_get(bare, "certificates")), 0);
 	json_decref(json);
 }
@@ -187,8 +190,8 @@ static void test_show_says_when_a_certificate_is_no_good(void **state)
 	key.not_before = TEST_NOW_S + 1;
 	assert_int_equal(ks_key_show(&test->cli, &key, 1, &second, false), 0);
 	cli_test_read(test);
-	cli_test_assert_part(test->out, "2026-06-15 11:59, expired\n");
-	cli_test_assert_part(test->out, "2027-03-07 12:00, not yet\n");
+	cli_test_assert_part(test->out, "2026-06-15 11:59, expired on 2026-06-15\n");
+	cli_test_assert_part(test->out, "2027-03-07 12:00, is not valid before 2026-06-15\n");
 	cli_test_assert_part(test->out, "Chain         its own certificate alone\n");
 }
 

@@ -180,27 +180,6 @@ static void test_words_times_are_local_and_stamps_are_utc(void **state)
 	assert_string_equal(text, "9999-12-31T23:59:59Z");
 }
 
-static void test_words_validity_warns_in_time(void **state)
-{
-	static const struct {
-		uint64_t before, after;
-		enum ks_validity validity;
-	} cases[] = {
-		{ 0, 365, KS_VALIDITY_GOOD }, /* now is day 100 */
-		{ 0, 131, KS_VALIDITY_GOOD },     { 0, 129, KS_VALIDITY_SOON },
-		{ 0, 100, KS_VALIDITY_SOON },     { 0, 99, KS_VALIDITY_EXPIRED },
-		{ 101, 200, KS_VALIDITY_EARLY },  { 99, 102, KS_VALIDITY_GOOD }, /* made for three days */
-		{ 98, 101, KS_VALIDITY_GOOD },    { 97, 101, KS_VALIDITY_SOON },
-		{ 200, 50, KS_VALIDITY_EXPIRED },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		assert_int_equal(
-			ks_words_validity(cases[i].before * TEST_DAY_S, cases[i].after * TEST_DAY_S, 100 * TEST_DAY_S),
-			cases[i].validity);
-}
-
 static void test_words_for_states_of_the_future_exist(void **state)
 {
 	(void)state;
@@ -342,7 +321,6 @@ int main(void)
 		TEST(test_json_without_memory_is_an_error),
 		TEST(test_words_durations_have_two_units),
 		TEST(test_words_times_are_local_and_stamps_are_utc),
-		TEST(test_words_validity_warns_in_time),
 		TEST(test_words_for_states_of_the_future_exist),
 		TEST(test_shell_sh_reads_every_word_back),
 		TEST(test_shell_bash_reads_every_word_back),
