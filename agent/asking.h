@@ -25,11 +25,12 @@ struct ks_asking;
 
 /* Why somebody asks, in words for the dialog; all borrowed for the time of the call. */
 struct ks_asking_reason {
-	const char *who;    /* "curl (pid 4711)" */
-	const char *key;    /* the key's name, or "" */
-	const char *server; /* the server that the handshake names, or "" */
-	bool may_prompt;    /* a dialog is allowed */
-	bool insists;       /* a person has just asked for it: no cool-down */
+	const char *who;                    /* "curl (pid 4711)" */
+	const char *key;                    /* the key's name, or "" */
+	const char *server;                 /* the server that the handshake names, or "" */
+	char warning[KS_LIFETIME_TEXT_MAX]; /* of the key's certificate: ks_identity_warning() */
+	bool may_prompt;                    /* a dialog is allowed */
+	bool insists;                       /* a person has just asked for it: no cool-down */
 	struct ks_prompt_place place;
 };
 

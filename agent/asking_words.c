@@ -23,6 +23,7 @@ void ks_asking_words_init(struct ks_asking_words *words, const struct ks_token *
 	copy_escaped(reason->who, words->who, sizeof(words->who));
 	copy_escaped(reason->key, words->key, sizeof(words->key));
 	copy_escaped(reason->server, words->server, sizeof(words->server));
+	(void)ks_text_print(words->warning, sizeof(words->warning), "%s", reason->warning);
 	ks_state_token_word(token, word, sizeof(word));
 	(void)ks_text_print(words->word, sizeof(words->word), "%s", word);
 }
@@ -49,6 +50,8 @@ static void describe_purpose(const struct ks_asking_words *words, struct ks_buff
 	}
 	ks_buffer_printf(out, "\n\n%s wants to sign in%s%s\nwith the key \"%s\".", words->who,
 			 words->server[0] ? " to " : " to a TLS server", words->server, words->key);
+	if (words->warning[0])
+		ks_buffer_printf(out, "\nIts certificate %s.", words->warning);
 	if (words->for_signature)
 		ks_buffer_printf(out, "\nThis key asks for the PIN at each signature.");
 }

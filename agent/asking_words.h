@@ -22,6 +22,7 @@ struct ks_asking_words {
 	char who[128];
 	char key[128];
 	char server[256];
+	char warning[KS_LIFETIME_TEXT_MAX];
 	char word[256];     /* what `keystay unlock` takes */
 	bool for_signature; /* of a key that asks each time */
 };

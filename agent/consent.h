@@ -35,13 +35,14 @@ struct ks_consent_question {
 	const char *program;   /* claimed: a label */
 	pid_t pid;
 	uid_t uid;
-	const char *socket, *key, *token; /* names; key: the short one */
-	const uint8_t *spki_hash;         /* 32 bytes */
-	const char *server;               /* "" = none is named */
-	bool server_proven;               /* else server is what the client claims */
-	const char *unverified;           /* why it is not proven, one clause; "" when it is */
-	bool is_request;                  /* for a certificate: nothing is said of servers */
-	const char *purpose;              /* "TLS 1.3 client authentication", "a bare digest, which nobody can check" */
+	const char *socket, *key, *token;   /* names; key: the short one */
+	const uint8_t *spki_hash;           /* 32 bytes */
+	const char *server;                 /* "" = none is named */
+	bool server_proven;                 /* else server is what the client claims */
+	const char *unverified;             /* why it is not proven, one clause; "" when it is */
+	bool is_request;                    /* for a certificate: nothing is said of servers */
+	char warning[KS_LIFETIME_TEXT_MAX]; /* of the key's certificate: ks_identity_warning() */
+	const char *purpose; /* "TLS 1.3 client authentication", "a bare digest, which nobody can check" */
 	struct ks_prompt_place place;
 	bool may_prompt;     /* socket and client let a dialog be shown */
 	uint32_t timeout_ms; /* of the dialog, from the moment it is shown */

@@ -40,6 +40,7 @@ void ks_consent_words_init(struct ks_consent_words *words, const struct ks_conse
 	copy_escaped(question->token, words->token, sizeof(words->token));
 	copy_server(question->server, words->server, sizeof(words->server));
 	copy_escaped(question->unverified, words->unverified, sizeof(words->unverified));
+	copy_escaped(question->warning, words->warning, sizeof(words->warning));
 	copy_escaped(question->purpose, words->purpose, sizeof(words->purpose));
 }
 
@@ -75,6 +76,8 @@ void ks_consent_words_describe(const struct ks_consent_words *words, char *out, 
 	if (!words->is_request)
 		describe_server(words, &text);
 	ks_buffer_printf(&text, "\nKey: \"%s\" on token \"%s\"", words->key, words->token);
+	if (words->warning[0])
+		ks_buffer_printf(&text, "\nCertificate: %s", words->warning);
 	ks_buffer_printf(&text, "\nFor: %s", words->purpose);
 	if (ks_consent_words_remembers(words))
 		ks_buffer_printf(&text, "\n\nA yes holds for this key and server until you lock.");

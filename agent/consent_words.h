@@ -30,6 +30,7 @@ struct ks_consent_words {
 	char server[KS_CONSENT_SERVER_SIZE];
 	char unverified[KS_CONSENT_REASON_SIZE];
 	char purpose[KS_CONSENT_PROGRAM_SIZE];
+	char warning[KS_LIFETIME_TEXT_MAX];
 };
 
 void ks_consent_words_init(struct ks_consent_words *words, const struct ks_consent_question *question);

@@ -13,8 +13,11 @@
 #include "agent/state.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
+#include "lib/base/lifetime.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
+#include "lib/protocol/limits.h"
 
 /* --- status ------------------------------------------------------------------------------------------------------ */
 
@@ -61,6 +64,46 @@ static void write_tokens(struct ks_state *state, struct ks_buffer *list)
 	}
 }
 
+/* The label of the first of its tokens that is there. */
+static const char *token_of(struct ks_state *state, const struct ks_identity *identity)
+{
+	struct ks_token token;
+
+	for (size_t i = 0; i < identity->n_locations; i++) {
+		if (ks_state_token_of(state, &identity->locations[i], &token))
+			return token.inventory->label;
+	}
+	return "";
+}
+
+/* Returns how many had no room. */
+static uint32_t write_certificates(struct ks_state *state, bool good, size_t room, struct ks_buffer *list)
+{
+	uint64_t now_s = ks_clock_wall_s();
+	uint32_t n_left_out = 0;
+
+	for (size_t i = 0; i < ks_keyring_count(state->keyring); i++) {
+		const struct ks_identity *identity = ks_keyring_at(state->keyring, i);
+		const struct ks_certificate *leaf = identity->certificate;
+		if (!leaf)
+			continue;
+		struct ks_msg_certificate_status record = {
+			.key = ks_bytes_text(identity->name),
+			.token = ks_bytes_text(token_of(state, identity)),
+			.not_before = (uint64_t)ks_certificate_not_before(leaf),
+			.not_after = (uint64_t)ks_certificate_not_after(leaf),
+			.client_auth = ks_certificate_allows(leaf, "clientAuth"),
+		};
+		if (good != (ks_lifetime_validity(record.not_before, record.not_after, now_s) == KS_VALIDITY_GOOD))
+			continue;
+		if (list->size + record.key.size + record.token.size + 64 > room)
+			n_left_out++;
+		else
+			ks_record_write(list, KS_RECORD(certificate_status), &record);
+	}
+	return n_left_out;
+}
+
 static const char *configuration_text(const struct ks_state *state)
 {
 	return state->reload_problem[0] ? state->reload_problem : state->settings->summary;
@@ -85,20 +128,35 @@ static struct ks_bytes configuration_file(const struct ks_state *state)
 	return path.size <= 1024 && ks_text_valid(path) ? path : KS_BYTES_NONE;
 }
 
+/* Texts of our own are below 4 KiB together. */
+static size_t room_for_certificates(size_t size_of_others)
+{
+	size_t used = size_of_others + 4096;
+	size_t left = used < KS_FRAME_MAX ? KS_FRAME_MAX - used : 0;
+
+	return left < KS_STATUS_CERTIFICATES_MAX ? left : KS_STATUS_CERTIFICATES_MAX;
+}
+
 static void answer_status(struct ks_request *request)
 {
 	struct ks_state *state = request->state;
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer modules = { 0 };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer tokens = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer refusals = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer certificates = { 0 };
 	struct ks_audit_counts audit;
 	char configuration[1024];
 
 	ks_audit_count(state->audit, &audit);
 	write_modules(state, &modules);
 	write_tokens(state, &tokens);
-	int error = ks_buffer_error(&modules) < 0 ? ks_buffer_error(&modules) : ks_buffer_error(&tokens);
-	if (error < 0) {
-		ks_request_fail(request, error, NULL);
+	ks_tally_write(&state->tally, &refusals);
+	size_t room = room_for_certificates(modules.size + tokens.size + refusals.size);
+	uint32_t n_left_out = write_certificates(state, false, room, &certificates);
+	n_left_out += write_certificates(state, true, room, &certificates);
+	if (ks_buffer_error(&modules) < 0 || ks_buffer_error(&tokens) < 0 || ks_buffer_error(&refusals) < 0 ||
+	    ks_buffer_error(&certificates) < 0) {
+		ks_request_fail(request, KS_ERR_NO_MEMORY, NULL);
 		return;
 	}
 	escape_lines(configuration_text(state), configuration, sizeof(configuration));
@@ -118,6 +176,14 @@ static void answer_status(struct ks_request *request)
 		.audit_waiting = audit.waiting,
 		.audit_lost = audit.lost,
 		.audit_problem = ks_bytes_text(audit.problem),
+		.reload_failed = state->reload_problem[0] != '\0',
+		.n_signed = state->tally.n_signed,
+		.n_denied = state->tally.n_denied,
+		.n_failed = state->tally.n_failed,
+		.n_cancelled = state->tally.n_cancelled,
+		.refusals = ks_buffer_bytes(&refusals),
+		.certificates = ks_buffer_bytes(&certificates),
+		.n_certificates_left_out = n_left_out,
 	};
 	ks_request_answer(request, KS_MSG_STATUS_REPLY, &reply);
 }

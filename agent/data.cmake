@@ -7,6 +7,7 @@ keystay_room(ks_agent_data
 	chain.c
 	overlay.c
 	inventory.c
+	expiry_file.c
 	tries_file.c tries.c pin_file.c anchor_file.c
 	settings_warn.c settings_files.c settings_print.c settings.c
 	settings_merge.c settings_check.c settings_profile.c settings_enforce.c settings_typed.c settings_socket.c settings_rules.c

@@ -190,3 +190,13 @@ void ks_keyring_chain(struct ks_keyring *keyring, struct ks_identity *identity)
 						   (int64_t)ks_clock_wall_s(), identity->chain);
 	identity->chain_known = true;
 }
+
+void ks_identity_warning(const struct ks_identity *identity, char out[KS_LIFETIME_TEXT_MAX])
+{
+	const struct ks_certificate *leaf = identity->certificate;
+
+	out[0] = '\0';
+	if (leaf)
+		ks_lifetime_words((uint64_t)ks_certificate_not_before(leaf), (uint64_t)ks_certificate_not_after(leaf),
+				  ks_clock_wall_s(), out);
+}

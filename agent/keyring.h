@@ -23,6 +23,7 @@
 
 #include "agent/inventory.h"
 #include "agent/settings.h"
+#include "lib/base/lifetime.h"
 #include "lib/protocol/limits.h"
 #include "lib/tls/certificate.h"
 #include "lib/tls/verify_signature.h"
@@ -91,6 +92,10 @@ int ks_keyring_by_name(struct ks_keyring *keyring, struct ks_bytes name, struct 
 /* The same among the keys of this socket: to its clients there are no others. */
 int ks_keyring_by_name_at(struct ks_keyring *keyring, const struct ks_settings_socket *socket, struct ks_bytes name,
 			  struct ks_identity **ret_identity, char *why, size_t why_size) KS_WARN_UNUSED;
+
+/* "expires in 6 days", "expired on 2026-06-14" (lib/base/lifetime.h) of its certificate as it is now; "" when there is
+ * nothing to say. */
+void ks_identity_warning(const struct ks_identity *identity, char out[KS_LIFETIME_TEXT_MAX]);
 
 /* The chain of identity, leaf first, worked out from all certificates that the keyring knows (agent/chain.h); empty
  * without a certificate. Root certificates are left out. */

@@ -19,6 +19,7 @@
 
 /* Of the specification: what wants an answer now. */
 #define URGENCY_CRITICAL 2
+#define URGENCY_NORMAL 1
 
 #define ACCURACY_US 100000u
 
@@ -164,7 +165,9 @@ static void complain(struct ks_notifier *notifier, const char *why)
 		return;
 	notifier->complained = true;
 	ks_text_escape(ks_bytes_text(why), shown, sizeof(shown));
-	ks_log_info("nobody is told when a token wants a touch: %s", shown);
+	ks_log_info(
+		"nothing is shown on the desktop, neither that a token wants a touch nor that a certificate expires: %s",
+		shown);
 }
 
 static int on_shown(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
@@ -338,6 +341,40 @@ bool ks_notify_end(struct ks_notice *notice)
 	if (was_shown)
 		arm_next(notifier, token);
 	return was_told;
+}
+
+/* --- certificates ------------------------------------------------------------------------------------------------ */
+
+static int on_certificate_shown(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+{
+	(void)ret_error;
+	const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+	if (error)
+		complain(userdata, error->message ? error->message : error->name);
+	return 0;
+}
+
+void ks_notify_of_certificate(struct ks_state *state, const char *key, const char *token, const char *words)
+{
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer body = { 0 };
+	struct ks_notifier *notifier = notifier_of(state);
+
+	put_text(&body, key, 96);
+	ks_buffer_printf(&body, " on token ");
+	put_text(&body, token, 96);
+	ks_buffer_printf(&body, ": its certificate %s. Renew it in time.", words);
+	KS_AUTO_FREE char *text = ks_buffer_steal_text(&body);
+	if (!notifier || !text)
+		return;
+	int r = connect_bus(notifier);
+	if (r >= 0)
+		r = sd_bus_call_method_async(notifier->bus, NULL, SERVER, SERVER_PATH, SERVER, "Notify",
+					     on_certificate_shown, notifier, "susssasa{sv}i", "keystay", 0u,
+					     "dialog-warning", "A certificate expires", text, 0, 1, "urgency", "y",
+					     URGENCY_NORMAL, -1);
+	if (r < 0)
+		complain(notifier, strerror(-r));
 }
 
 void ks_notify_free_all(struct ks_state *state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * notify: tells the person at the desktop that a token waits for a touch, when a signature takes long.
+ * notify: tells the person at the desktop that a token waits for a touch, when a signature takes long, and that a
+ * certificate expires (expiry.h says when).
  *
  * Why: a YubiKey or Nitrokey whose key wants a touch only blinks, and PKCS#11 has no way to say so: C_Sign waits. What
  * can be known is that a token that may want a touch has been at work for longer than signing takes.
@@ -44,6 +45,10 @@ struct ks_notice *ks_notify_begin(struct ks_state *state, const struct ks_invent
 /* The signature is there, has failed or is not wanted any more. Was somebody told, as far as can be known? NULL is
  * allowed. */
 bool ks_notify_end(struct ks_notice *notice);
+
+/* words: what is to be said of the certificate of this key, as lib/base/lifetime.h has it ("expires in 6 days"). Stays
+ * until the person has seen it; where nobody shows notices there is none. */
+void ks_notify_of_certificate(struct ks_state *state, const char *key, const char *token, const char *words);
 
 /* Forgets all and gives the bus back, for ks_state_deinit(). Every notice has ended before. */
 void ks_notify_free_all(struct ks_state *state);

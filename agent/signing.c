@@ -228,6 +228,7 @@ static struct ks_asking_reason reason_of(const struct ks_signing_job *signing, c
 					   .may_prompt = ks_signing_may_prompt(signing) };
 
 	ks_request_describe(signing->request, who, 96);
+	ks_identity_warning(finding->identity, reason.warning);
 	place_dialog(signing, &reason.place);
 	return reason;
 }
@@ -271,6 +272,7 @@ static enum next_step ask_consent(struct ks_signing_job *signing, const struct k
 		ks_consent_leave(&signing->consenter); /* its dialog says what is true no more */
 	signing->asked_proven = proven;
 	signing->consented = false;
+	ks_identity_warning(finding->identity, question.warning);
 	place_dialog(signing, &question.place);
 	int error = ks_consent_ask(state, &question, &signing->consenter, why);
 	if (error == 0)

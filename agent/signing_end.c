@@ -161,6 +161,7 @@ static void answer(struct ks_signing_job *signing)
 	tell(signing, KS_MONITOR_ANSWERED, NULL, signing->reply.error, is_signed ? "" : signing->reply.text);
 	request->drop = NULL;
 	request->pending = NULL;
+	ks_tally_count(&request->state->tally, outcome_of(signing->reply.error), signing->reply.error);
 	if (is_signed)
 		answer_signature(signing);
 	else
@@ -248,6 +249,7 @@ void ks_signing_abandon(struct ks_signing_job *signing)
 {
 	const struct ks_identity *identity;
 
+	ks_tally_count(&signing->request->state->tally, KS_AUDIT_CANCELLED, KS_ERR_CLOSED);
 	if (signing->state == KS_SIGNING_ENDING) {
 		tell(signing, KS_MONITOR_ANSWERED, NULL, KS_ERR_CLOSED, "the client went away before its answer");
 		ks_audit_forget(signing->entry);

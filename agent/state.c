@@ -8,6 +8,7 @@
 
 #include "agent/asking.h"
 #include "agent/consent.h"
+#include "agent/expiry.h"
 #include "agent/login.h"
 #include "agent/monitor.h"
 #include "agent/notify.h"
@@ -435,6 +436,17 @@ static int open_tries(struct ks_state *state, bool is_system)
 	return instead ? ks_tries_open_instead(folder ? folder : instead, instead, &state->tries) : KS_ERR_NO_MEMORY;
 }
 
+/* In the folder of those counts. */
+static int begin_warnings(struct ks_state *state)
+{
+	KS_AUTO_FREE char *folder = ks_text_copy(ks_bytes_text(ks_tries_file(state->tries)));
+
+	if (!folder)
+		return KS_ERR_NO_MEMORY;
+	*strrchr(folder, '/') = '\0';
+	return ks_expiry_new(state, folder, &state->expiry);
+}
+
 /* All files that any rule names as server-ca. */
 static int follow_anchors(struct ks_state *state, const struct ks_settings *settings)
 {
@@ -481,6 +493,8 @@ int ks_state_init(struct ks_state *state, sd_event *event, const char *configura
 		error = ks_monitor_new(event, &state->monitor);
 	if (error == 0)
 		error = open_tries(state, settings->is_system);
+	if (error == 0)
+		error = begin_warnings(state);
 	if (error == 0 && (sd_event_add_defer(event, &state->news, on_news, state) < 0 ||
 			   sd_event_source_set_enabled(state->news, SD_EVENT_OFF) < 0))
 		error = KS_ERR_SYSTEM;
@@ -533,6 +547,7 @@ void ks_state_deinit(struct ks_state *state)
 		ks_login_free_all(state);
 		ks_scout_free_all(state);
 	}
+	ks_expiry_free(state->expiry);
 	ks_notify_free_all(state);
 	ks_prompts_free(state->prompts);
 	ks_prover_free(state->prover);

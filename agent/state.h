@@ -20,6 +20,7 @@
 #include "agent/prove.h"
 #include "agent/rate.h"
 #include "agent/settings.h"
+#include "agent/tally.h"
 #include "agent/tries.h"
 #include "agent/unlock.h"
 #include "agent/worker.h"
@@ -47,6 +48,8 @@ struct ks_state {
 	char *audit_program; /* keystay-audit, owned */
 	struct ks_audit *audit;
 	struct ks_monitor *monitor;
+	struct ks_tally tally;
+	struct ks_expiry *expiry; /* warnings of certificates that expire */
 	struct ks_settings *settings;
 	struct ks_overlay overlay;
 	struct ks_worker **workers;

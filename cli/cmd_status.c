@@ -8,13 +8,17 @@
 #include "cli/commands.h"
 
 #include "cli/shell.h"
+#include "cli/status_view.h"
 #include "cli/words.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 
-enum { OPTION_JSON, N_OPTIONS };
+enum { OPTION_JSON, OPTION_METRICS, OPTION_CHECK, OPTION_WITHIN, N_OPTIONS };
 static const struct ks_option options[N_OPTIONS] = {
 	[OPTION_JSON] = KS_OPTION_JSON,
+	[OPTION_METRICS] = { "metrics", 0, NULL, "print OpenMetrics text, for monitoring" },
+	[OPTION_CHECK] = { "check", 0, NULL, "say what is wrong, and exit with 1 if anything is" },
+	[OPTION_WITHIN] = { "within", 0, "TIME", "with --check: certificates that end within TIME, as 14d" },
 };
 
 /* --- JSON -------------------------------------------------------------------------------------------------------- */
@@ -137,6 +141,28 @@ static json_t *json_of_audit(const struct ks_msg_status_reply *status)
 	return object;
 }
 
+static json_t *json_of_signatures(const struct ks_msg_status_reply *status)
+{
+	json_t *object = json_object();
+
+	ks_output_json_put(&object, "signed", number(status->n_signed));
+	ks_output_json_put(&object, "denied", number(status->n_denied));
+	ks_output_json_put(&object, "failed", number(status->n_failed));
+	ks_output_json_put(&object, "cancelled", number(status->n_cancelled));
+	return object;
+}
+
+static json_t *json_of_refusals(struct ks_bytes list)
+{
+	json_t *object = json_object();
+	struct ks_reader reader = ks_reader(list);
+	struct ks_msg_refusal_count refusal;
+
+	while (ks_record_read(&reader, KS_RECORD(refusal_count), &refusal, sizeof(refusal)) == 1)
+		ks_output_json_put(&object, ks_error_word(-(int)(refusal.error & 0x7fffffff)), number(refusal.count));
+	return object;
+}
+
 static enum ks_exit print_json(const struct ks_cli *cli, const struct ks_msg_status_reply *status)
 {
 	json_t *object = json_object();
@@ -144,11 +170,15 @@ static enum ks_exit print_json(const struct ks_cli *cli, const struct ks_msg_sta
 	ks_output_json_put(&object, "agent", json_of_agent(status));
 	ks_output_json_put(&object, "configuration", ks_output_json_text(status->configuration));
 	ks_output_json_put(&object, "configuration_file", ks_output_json_text(status->configuration_file));
+	ks_output_json_put(&object, "reload_failed", json_boolean(status->reload_failed));
 	ks_output_json_put(&object, "keys", number(status->n_identities));
 	ks_output_json_put(&object, "connections", number(status->n_connections));
 	ks_output_json_put(&object, "audit", json_of_audit(status));
 	ks_output_json_put(&object, "modules", json_of_modules(status->modules));
 	ks_output_json_put(&object, "tokens", json_of_tokens(status->tokens));
+	ks_output_json_put(&object, "certificates", ks_status_certificates_json(cli, status));
+	ks_output_json_put(&object, "signatures", json_of_signatures(status));
+	ks_output_json_put(&object, "refusals", json_of_refusals(status->refusals));
 	int r = ks_output_json(cli, object);
 	return r < 0 ? ks_command_fail_code(cli, r, "status") : KS_EXIT_GOOD;
 }
@@ -370,7 +400,34 @@ enum ks_exit ks_status_print(const struct ks_cli *cli, const struct ks_msg_statu
 	int r = print_modules(cli, status->modules);
 	if (r == 0)
 		r = print_tokens(cli, status->tokens);
+	if (r == 0)
+		r = ks_status_certificates(cli, status);
 	return r < 0 ? ks_command_fail_code(cli, r, "status") : KS_EXIT_GOOD;
+}
+
+/* Which of the forms is wanted, and is that one question? */
+static bool read_arguments(const struct ks_cli *cli, const struct ks_arguments *arguments,
+			   struct ks_status_limit *limit)
+{
+	const char *within = arguments->values[OPTION_WITHIN];
+	uint64_t within_ms = 0;
+	int n_forms = ks_arguments_has(arguments, OPTION_JSON) + ks_arguments_has(arguments, OPTION_METRICS) +
+		      ks_arguments_has(arguments, OPTION_CHECK);
+
+	if (n_forms > 1) {
+		ks_output_error(cli, "--json, --metrics and --check exclude each other");
+		return false;
+	}
+	if (within && !ks_arguments_has(arguments, OPTION_CHECK)) {
+		ks_output_error(cli, "--within belongs to --check");
+		return false;
+	}
+	if (within && ks_text_duration_ms(within, &within_ms) < 0) {
+		ks_output_error(cli, "--within: \"%s\" is no time; write one like 14d or 36h", within);
+		return false;
+	}
+	*limit = (struct ks_status_limit){ .is_given = within != NULL, .left_s = within_ms / 1000 };
+	return true;
 }
 
 static enum ks_exit run_status(struct ks_cli *cli, const struct ks_arguments *arguments)
@@ -379,13 +436,22 @@ static enum ks_exit run_status(struct ks_cli *cli, const struct ks_arguments *ar
 	struct ks_client_error error;
 	struct ks_msg_status request = { 0 };
 	struct ks_msg_status_reply reply = { 0 };
+	struct ks_status_limit limit;
 
+	if (!read_arguments(cli, arguments, &limit))
+		return KS_EXIT_USAGE;
 	int r = ks_client_open(KS_CLIENT_CONTROL, &client, &error);
 	if (r == 0)
 		r = ks_client_call(&client, KS_MSG_STATUS, &request, KS_MSG_STATUS_REPLY, &reply, sizeof(reply), NULL,
 				   &error);
 	if (r < 0)
 		return ks_command_fail(cli, &error);
+	if (ks_arguments_has(arguments, OPTION_CHECK))
+		return ks_status_check(cli, &reply, &limit) == 0 ? KS_EXIT_GOOD : KS_EXIT_FAILED;
+	if (ks_arguments_has(arguments, OPTION_METRICS)) {
+		r = ks_status_metrics(cli, &reply);
+		return r < 0 ? ks_command_fail_code(cli, r, "status") : KS_EXIT_GOOD;
+	}
 	return ks_status_print(cli, &reply, ks_arguments_has(arguments, OPTION_JSON));
 }
 
@@ -396,7 +462,11 @@ const struct ks_command ks_command_status = {
 	.details = "Shows whether keystay-agent runs and what it has read, each PKCS#11 module\n"
 		   "with the process that holds it and how it learns of new tokens, and each\n"
 		   "token: locked or unlocked and for how long. Where something is to be done, the\n"
-		   "command for it stands below.\n",
+		   "command for it stands below. Last come the certificates that end soon.\n"
+		   "\n"
+		   "--check is for cron and monitoring: a line for each certificate that has a third\n"
+		   "of its life or less left, each module that does not run, an audit log that\n"
+		   "cannot be written and a reload that failed.\n",
 	.options = options,
 	.n_options = N_OPTIONS,
 	.run = run_status,

@@ -18,13 +18,6 @@
 
 static const char *const headings[] = { "NAME", "TYPE", "TOKEN", "STATE", "EXPIRES", "SUBJECT" };
 
-static const char *const validity_words[] = {
-	[KS_VALIDITY_GOOD] = "good",
-	[KS_VALIDITY_SOON] = "soon",
-	[KS_VALIDITY_EXPIRED] = "expired",
-	[KS_VALIDITY_EARLY] = "early",
-};
-
 static bool has_certificate(const struct ks_msg_identity *identity)
 {
 	return identity->n_certificates > 0;
@@ -75,7 +68,7 @@ static json_t *json_of(const struct ks_cli *cli, const struct ks_msg_identity *i
 	ks_output_json_put(&key, "not_before", json_of_time(known, identity->not_before));
 	ks_output_json_put(&key, "not_after", json_of_time(known, identity->not_after));
 	ks_output_json_put(&key, "validity",
-			   known ? json_string(validity_words[validity_of(cli, identity)]) : json_null());
+			   known ? json_string(ks_words_validity(validity_of(cli, identity))) : json_null());
 	ks_output_json_put(&key, "days_left",
 			   known ? json_integer((json_int_t)ks_lifetime_days_left(identity->not_after, cli->now_s)) :
 				   json_null());

@@ -98,3 +98,15 @@ void ks_words_timestamp(uint64_t seconds, char *out, size_t size)
 	if (!gmtime_r(&when, &parts) || strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
 		(void)ks_text_print(out, size, "?");
 }
+
+const char *ks_words_validity(enum ks_validity validity)
+{
+	static const char *const words[] = {
+		[KS_VALIDITY_GOOD] = "good",
+		[KS_VALIDITY_SOON] = "soon",
+		[KS_VALIDITY_EXPIRED] = "expired",
+		[KS_VALIDITY_EARLY] = "early",
+	};
+
+	return words[validity];
+}

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/lifetime.h"
+
 /* Room for every time and duration below. */
 #define KS_WORDS_TIME_MAX 40
 
@@ -32,3 +34,6 @@ void ks_words_date(uint64_t seconds, char *out, size_t size);
 
 /* "2026-11-21T04:19:00Z" (RFC 3339), for JSON. */
 void ks_words_timestamp(uint64_t seconds, char *out, size_t size);
+
+/* "good", "soon", "expired", "early": stable, in JSON. Never NULL. */
+const char *ks_words_validity(enum ks_validity validity);

@@ -51,6 +51,9 @@
 /* Identities of one LIST reply; a page of 64 with long names stays far below KS_FRAME_MAX. */
 #define KS_LIST_PAGE 64u
 
+/* Certificates of one STATUS_REPLY: more than 180 with the longest names, a thousand with usual ones. */
+#define KS_STATUS_CERTIFICATES_MAX (64u * 1024)
+
 /* "Wait as long as the agent thinks right" in SIGN.wait_ms. */
 #define KS_WAIT_DEFAULT 0xffffffffu
 

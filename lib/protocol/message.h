@@ -180,6 +180,8 @@ extern const struct ks_message_spec ks_record_spec_anchors;
 extern const struct ks_message_spec ks_record_spec_identity;
 extern const struct ks_message_spec ks_record_spec_certificate;
 extern const struct ks_message_spec ks_record_spec_module_status;
+extern const struct ks_message_spec ks_record_spec_certificate_status;
+extern const struct ks_message_spec ks_record_spec_refusal_count;
 extern const struct ks_message_spec ks_record_spec_token_status;
 extern const struct ks_message_spec ks_record_spec_monitor_event;
 

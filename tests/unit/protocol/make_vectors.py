@@ -191,11 +191,17 @@ def control_socket(w):
                     "serial": "0123456789abcdef", "uri": "pkcs11:token=corp", "state": 1, "pin_flags": 3, "n_keys": 2,
                     "unlocked_for_s": 28800, "signatures": 12, "submissions": 1}],
         "configuration_file": "", "audit": 1, "audit_written": 9, "audit_waiting": 2, "audit_lost": 1,
-        "audit_problem": "/home/alice/.local/state/keystay/audit: No space left on device"})
+        "audit_problem": "/home/alice/.local/state/keystay/audit: No space left on device",
+        "reload_failed": True, "n_signed": 12, "n_denied": 3, "n_failed": 2, "n_cancelled": 1,
+        "refusals": [{"error": 50, "count": 2}, {"error": 70, "count": 3}],
+        "certificates": [{"key": "alice", "token": "corp", "not_before": 1735689600, "not_after": 1743465600,
+                          "client_auth": True}], "n_certificates_left_out": 1})
     w.good("status-reply-nothing-there", "neither module nor token", "status_reply", {
         "agent_version": "", "pid": 1, "started": 0, "generation": 0, "n_identities": 0, "n_connections": 0,
         "configuration": "", "modules": [], "tokens": [], "configuration_file": "/etc/keystay/build.conf", "audit": 0,
-        "audit_written": 0, "audit_waiting": 0, "audit_lost": 0, "audit_problem": ""})
+        "audit_written": 0, "audit_waiting": 0, "audit_lost": 0, "audit_problem": "", "reload_failed": False,
+        "n_signed": 0, "n_denied": 0, "n_failed": 0, "n_cancelled": 0, "refusals": [], "certificates": [],
+        "n_certificates_left_out": 0})
     w.good("unlock", "with a PIN", "unlock", UNLOCK)
     w.good("unlock-any-bytes", "the only locked token, and a PIN of any bytes", "unlock",
            {**UNLOCK, "token": "", "pin": bytes([0, 255, 10])})
