@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "cli/status_view.h"
-#include "cli/words.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 
@@ -20,16 +19,18 @@ static void family(struct ks_buffer *out, const char *name, const char *type, co
 	ks_buffer_printf(out, "# TYPE %s %s\n# HELP %s %s\n", name, type, name, help);
 }
 
-/* name="text", with what the format's section "Escaping" asks for. */
+/* name="text", with what the format's section "Escaping" asks for. Texts of the agent have no control characters (they
+ * are ks_text_valid()); one that is no text at all is left out rather than broken. */
 static void label(struct ks_buffer *out, const char *name, struct ks_bytes text)
 {
-	KS_AUTO_FREE char *shown = ks_output_escape(text);
+	bool is_text = ks_text_valid(text);
 
 	ks_buffer_printf(out, "%s=\"", name);
-	for (const char *at = shown ? shown : "?"; *at; at++) {
-		if (*at == '\\' || *at == '"')
-			ks_buffer_printf(out, "\\");
-		ks_buffer_put(out, ks_bytes(at, 1));
+	for (size_t i = 0; is_text && i < text.size; i++) {
+		uint8_t byte = text.data[i];
+		if (byte == '\\' || byte == '"')
+			ks_buffer_put_u8(out, '\\');
+		ks_buffer_put_u8(out, byte == '\n' ? ' ' : byte);
 	}
 	ks_buffer_printf(out, "\"");
 }

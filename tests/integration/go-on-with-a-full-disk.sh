@@ -44,6 +44,9 @@ expect_equal "$(said)" 1 "it is said once, not each time"
 problem || fail "keystay status does not say so"
 run keystay status
 expect_out 'No space left on device' "keystay status says it"
+run keystay status --check
+expect_status 1 "keystay status --check knows that something is wrong"
+expect_out 'the audit log cannot be written: ' "and what"
 n=$(log_lines)
 [ "$n" -lt 400 ] || fail "the disk was not full"
 whole "half of a batch was taken back: the log is whole"

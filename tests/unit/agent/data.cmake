@@ -6,6 +6,7 @@ keystay_unit_test(test_agent_settings_enforce test_settings_enforce.c LINK ks_ag
 keystay_unit_test(test_agent_settings_files test_settings_files.c folder.c LINK ks_agent_data)
 keystay_unit_test(test_agent_settings_print test_settings_print.c folder.c LINK ks_agent_data PkgConfig::JANSSON)
 keystay_unit_test(test_agent_settings_profile test_settings_profile.c folder.c LINK ks_agent_data)
+keystay_unit_test(test_agent_expiry_file test_expiry_file.c LINK ks_agent_data)
 keystay_unit_test(test_agent_tries test_tries.c folder.c LINK ks_agent_data)
 keystay_unit_test(test_agent_pin_file test_pin_file.c folder.c LINK ks_agent_data)
 keystay_unit_test(test_agent_inventory test_inventory.c reports.c certificates.c LINK ks_agent_data)

@@ -67,6 +67,16 @@ static void test_consent_words_of_a_request_say_nothing_of_servers(void **state)
 						 "For: a certificate request");
 }
 
+static void test_consent_words_say_that_a_certificate_expires(void **state)
+{
+	(void)state;
+	struct ks_consent_question question = plain;
+
+	assert_null(strstr(describe(&question), "Certificate"));
+	(void)snprintf(question.warning, sizeof(question.warning), "expires in 6 days");
+	assert_non_null(strstr(describe(&question), "on token \"CORP\"\nCertificate: expires in 6 days\nFor: "));
+}
+
 static void test_consent_words_show_only_a_proven_server_as_proven(void **state)
 {
 	(void)state;
@@ -195,6 +205,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_consent_words_say_who_where_and_with_what),
 		cmocka_unit_test(test_consent_words_of_a_request_say_nothing_of_servers),
+		cmocka_unit_test(test_consent_words_say_that_a_certificate_expires),
 		cmocka_unit_test(test_consent_words_show_only_a_proven_server_as_proven),
 		cmocka_unit_test(test_consent_words_of_a_server_are_a_host_name),
 		cmocka_unit_test(test_consent_words_of_others_forge_no_line),

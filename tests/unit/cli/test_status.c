@@ -248,19 +248,27 @@ static void test_status_json_has_its_keys(void **state)
 	const char *version, *started, *configuration, *file, *name, *path, *module_state, *note, *events;
 	const char *label, *module, *manufacturer, *model, *serial, *uri, *token_state;
 	json_error_t error;
+	json_t *ignored;
+	int reload_failed;
 	/* '!': exactly these keys and no other. */
-	int r = json_unpack_ex(json, &error, 0,
-			       "{s:{s:s, s:I, s:s !}, s:s, s:s, s:I, s:I, s:{s:s, s:I, s:I, s:I, s:s !},"
-			       " s:[{s:s, s:s, s:s, s:I, s:I, s:s, s:s !}],"
-			       " s:[{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I !}] !}",
-			       "agent", "version", &version, "pid", &pid, "started", &started, "configuration",
-			       &configuration, "configuration_file", &file, "keys", &keys, "connections", &connections,
-			       "audit", "mode", &mode, "written", &written, "waiting", &waiting, "lost", &lost,
-			       "problem", &problem, "modules", "name", &name, "path", &path, "state", &module_state,
-			       "pid", &module_pid, "restarts", &restarts, "note", &note, "events", &events, "tokens",
-			       "label", &label, "module", &module, "manufacturer", &manufacturer, "model", &model,
-			       "serial", &serial, "uri", &uri, "state", &token_state, "pin", &pin, "keys", &token_keys,
-			       "unlocked_for_s", &left, "signatures", &signatures, "submissions", &submissions);
+	assert_true(json_is_false(json_object_get(json, "reload_failed")));
+	assert_int_equal(json_array_size(json_object_get(json, "certificates")), 0);
+	assert_int_equal(json_object_size(json_object_get(json, "signatures")), 4);
+	assert_int_equal(json_object_size(json_object_get(json, "refusals")), 0);
+	int r = json_unpack_ex(
+		json, &error, 0,
+		"{s:{s:s, s:I, s:s !}, s:s, s:s, s:I, s:I, s:{s:s, s:I, s:I, s:I, s:s !},"
+		" s:[{s:s, s:s, s:s, s:I, s:I, s:s, s:s !}],"
+		" s:[{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I !}],"
+		" s:b, s:o, s:o, s:o !}",
+		"agent", "version", &version, "pid", &pid, "started", &started, "configuration", &configuration,
+		"configuration_file", &file, "keys", &keys, "connections", &connections, "audit", "mode", &mode,
+		"written", &written, "waiting", &waiting, "lost", &lost, "problem", &problem, "modules", "name", &name,
+		"path", &path, "state", &module_state, "pid", &module_pid, "restarts", &restarts, "note", &note,
+		"events", &events, "tokens", "label", &label, "module", &module, "manufacturer", &manufacturer, "model",
+		&model, "serial", &serial, "uri", &uri, "state", &token_state, "pin", &pin, "keys", &token_keys,
+		"unlocked_for_s", &left, "signatures", &signatures, "submissions", &submissions, "reload_failed",
+		&reload_failed, "certificates", &ignored, "signatures", &ignored, "refusals", &ignored);
 	if (r != 0)
 		fail_msg("%s in:\n%s", error.text, test->out);
 	assert_string_equal(mode, "best-effort");
