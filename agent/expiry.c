@@ -35,6 +35,7 @@ struct ks_expiry {
 	sd_event_source *source;
 	char *file;
 	struct ks_expiry_list told;
+	uint64_t generation; /* of the keyring that was looked at last */
 	bool complained;
 };
 
@@ -105,17 +106,20 @@ static bool find(const struct ks_identity *identity, uint64_t now_s, struct find
 		return false;
 	struct finding finding = { .not_before = (uint64_t)ks_certificate_not_before(leaf),
 				   .line.not_after = (uint64_t)ks_certificate_not_after(leaf) };
-	if (now_s > finding.line.not_after || ks_sha256(ks_certificate_der(leaf), finding.line.hash) < 0)
+	if (now_s > finding.line.not_after)
 		return false;
 	finding.plan = ks_lifetime_plan(finding.not_before, finding.line.not_after, now_s);
 	finding.line.told = finding.plan.passed;
+	if (finding.plan.passed && ks_sha256(ks_certificate_der(leaf), finding.line.hash) < 0)
+		return false;
 	*ret_finding = finding;
 	return true;
 }
 
 static bool is_news(const struct ks_expiry *expiry, const struct finding *finding)
 {
-	return (finding->plan.passed & ~ks_expiry_list_told(&expiry->told, finding->line.hash)) != 0;
+	return finding->plan.passed &&
+	       (finding->plan.passed & ~ks_expiry_list_told(&expiry->told, finding->line.hash)) != 0;
 }
 
 static void warn(const struct ks_expiry *expiry, const struct ks_identity *identity, const struct finding *finding)
@@ -163,9 +167,10 @@ static void on_news(struct ks_waiter *waiter)
 	uint64_t next_s = UINT64_MAX;
 	bool was_read = false, any = false;
 
-	/* A module that has not told everything yet may have the newer certificate. */
-	if (!ks_state_is_settled(state))
+	/* A module that has not told everything yet may have the newer certificate. Most news are of no key. */
+	if (!ks_state_is_settled(state) || state->generation == expiry->generation)
 		return;
+	expiry->generation = state->generation;
 	for (size_t i = 0; i < ks_keyring_count(state->keyring); i++) {
 		const struct ks_identity *identity = ks_keyring_at(state->keyring, i);
 		struct finding finding;

@@ -18,6 +18,7 @@ set_tests_properties(unit/test_agent_notify PROPERTIES SKIP_RETURN_CODE 77)
 keystay_unit_test(test_agent_percent test_percent.c LINK ks_helpers)
 keystay_unit_test(test_agent_pinentry test_pinentry.c pinentry_folder.c LINK ks_helpers)
 keystay_unit_test(test_agent_prompt test_prompt.c pinentry_folder.c LINK ks_agent)
+keystay_unit_test(test_agent_asking_words test_asking_words.c LINK ks_agent)
 keystay_unit_test(test_agent_consent_words test_consent_words.c LINK ks_agent ks_helpers)
 keystay_unit_test(test_agent_consent test_consent.c consent_rig.c pinentry_folder.c LINK ks_agent)
 target_link_options(test_agent_consent PRIVATE -Wl,--wrap=ks_clock_monotonic_ms) # the test moves the clock
