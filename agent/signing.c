@@ -746,62 +746,10 @@ static void advance(struct ks_signing_job *signing)
 		send_to_token(signing, &finding);
 }
 
-static int read_digest(struct ks_signing_job *signing)
-{
-	const struct ks_request *request = signing->request;
-	struct ks_msg_sign_digest digest;
-
-	int error = ks_message_read(KS_MSG_SIGN_DIGEST, request->body, &digest, sizeof(digest));
-	if (error < 0)
-		return error;
-	signing->is_digest = true;
-	signing->message = (struct ks_msg_sign){ .spki_hash = digest.spki_hash,
-						 .scheme = digest.scheme,
-						 .input = digest.digest,
-						 .wait_ms = digest.wait_ms,
-						 .program = digest.program,
-						 .tty = digest.tty,
-						 .term = digest.term,
-						 .display = digest.display,
-						 .wayland_display = digest.wayland_display };
-	return 0;
-}
-
-static int read_request(struct ks_signing_job *signing)
-{
-	struct ks_msg_sign_request message;
-
-	int error = ks_message_read(KS_MSG_SIGN_REQUEST, signing->request->body, &message, sizeof(message));
-	if (error < 0)
-		return error;
-	signing->is_request = true;
-	signing->message = (struct ks_msg_sign){ .spki_hash = message.spki_hash,
-						 .scheme = message.scheme,
-						 .input = message.request,
-						 .wait_ms = message.wait_ms,
-						 .program = message.program,
-						 .tty = message.tty,
-						 .term = message.term,
-						 .display = message.display,
-						 .wayland_display = message.wayland_display };
-	return 0;
-}
-
-static int read_message(struct ks_signing_job *signing)
-{
-	const struct ks_request *request = signing->request;
-
-	if (request->type == KS_MSG_SIGN_DIGEST)
-		return read_digest(signing);
-	if (request->type == KS_MSG_SIGN_REQUEST)
-		return read_request(signing);
-	return ks_message_read(KS_MSG_SIGN, request->body, &signing->message, sizeof(signing->message));
-}
-
 /* What cannot be read is no request for a signature: it is answered, and no record is made of it. */
 static int begin(struct ks_signing_job *signing)
 {
-	int error = read_message(signing);
+	int error = ks_signing_read_message(signing);
 	if (error == 0 && signing->message.spki_hash.size != 32)
 		error = KS_ERR_MALFORMED;
 	if (error == 0 && signing->message.input.size + signing->message.transcript.size > KS_SIGN_INPUT_MAX)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * signing_private: what the files of signing share: the story (signing.c), which token (signing_token.c), how it ends
- * (signing_end.c). Nobody else includes it.
+ * signing_private: what the files of signing share: the story (signing.c), what was asked (signing_message.c), which token
+ * (signing_token.c), how it ends (signing_end.c). Nobody else includes it.
  */
 #pragma once
 
@@ -111,6 +111,11 @@ bool ks_signing_has_another_token(const struct ks_signing_job *signing, const st
 
 /* The sentence for a token that cannot be used, and its error. */
 int ks_signing_describe_token(const struct ks_signing_finding *finding, char text[KS_TEXT_MAX]) KS_WARN_UNUSED;
+
+/* --- signing_message.c -------------------------------------------------------------------------------------------- */
+
+/* Fills in message and says which one it is, from the request. MALFORMED and others of ks_message_read(). */
+int ks_signing_read_message(struct ks_signing_job *signing) KS_WARN_UNUSED;
 
 /* --- signing_end.c ----------------------------------------------------------------------------------------------- */
 

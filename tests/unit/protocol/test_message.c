@@ -337,8 +337,9 @@ static void test_message_field_of_fixed_size_has_that_size(void **state)
 			n_fixed++;
 		}
 	}
-	assert_int_equal(n_fixed,
-			 5); /* spki_hash of identity, sign and sign_digest, digest of worker_token and worker_login */
+	assert_int_equal(
+		n_fixed,
+		6); /* spki_hash of identity, sign, sign_digest and sign_request, digest of worker_token and worker_login */
 }
 
 static void test_message_text_is_text_on_both_sides(void **state)
