@@ -68,8 +68,10 @@ static bool has_two_sides(const char *name)
 
 static bool put_email(struct ks_buffer *out, const char *name)
 {
+	if (!has_two_sides(name) || !is_visible(name))
+		return false;
 	ks_der_put(out, RFC822_NAME, ks_bytes_text(name));
-	return has_two_sides(name) && is_visible(name);
+	return true;
 }
 
 /* "spiffe://corp/web": a scheme and something behind it. */
@@ -77,8 +79,10 @@ static bool put_uri(struct ks_buffer *out, const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
 
+	if (n == 0 || name[n] != ':' || name[n + 1] == '\0' || !is_visible(name))
+		return false;
 	ks_der_put(out, URI_NAME, ks_bytes_text(name));
-	return n > 0 && name[n] == ':' && name[n + 1] != '\0' && is_visible(name);
+	return true;
 }
 
 static bool put_ip(struct ks_buffer *out, const char *name)
