@@ -23,10 +23,12 @@ enum ks_confine_level {
 /* "none", "calls", "files" or "net"; INVALID. */
 int ks_confine_level_read(const char *word, enum ks_confine_level *ret_level) KS_WARN_UNUSED;
 
+enum ks_confine_access { KS_CONFINE_READ, KS_CONFINE_DEVICE, KS_CONFINE_CHANGE };
+
 /* Something a module may get at. */
 struct ks_confine_place {
 	const char *path; /* a file or a folder with all that is in it; one that is missing is passed over */
-	enum { KS_CONFINE_READ, KS_CONFINE_DEVICE, KS_CONFINE_CHANGE } access;
+	enum ks_confine_access access;
 };
 
 /* For this process and all threads that it starts later: while there is one thread. Where the kernel lacks Landlock files

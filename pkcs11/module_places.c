@@ -14,7 +14,7 @@
 /* --- putting ----------------------------------------------------------------------------------------------------- */
 
 /* Takes path; NULL is want of memory. */
-static int put(struct ks_module_places *places, char *path, int access)
+static int put(struct ks_module_places *places, char *path, enum ks_confine_access access)
 {
 	if (!path || places->n_texts == KS_MODULE_PLACES_MAX || places->n == KS_MODULE_PLACES_MAX) {
 		free(path);
@@ -25,7 +25,7 @@ static int put(struct ks_module_places *places, char *path, int access)
 	return 0;
 }
 
-static int put_all(struct ks_module_places *places, const char *const *paths, int access)
+static int put_all(struct ks_module_places *places, const char *const *paths, enum ks_confine_access access)
 {
 	int r = 0;
 
@@ -37,7 +37,7 @@ static int put_all(struct ks_module_places *places, const char *const *paths, in
 /* Below a folder that a variable names, else below the home folder: NAME, or ~/OTHERWISE/NAME. Passed over without a
  * home. */
 static int put_of_user(struct ks_module_places *places, const char *variable, const char *otherwise, const char *name,
-		       int access)
+		       enum ks_confine_access access)
 {
 	const char *folder = variable ? getenv(variable) : NULL;
 	const char *home = getenv("HOME");
@@ -47,7 +47,7 @@ static int put_of_user(struct ks_module_places *places, const char *variable, co
 	return home && home[0] == '/' ? put(places, ks_text_format("%s/%s/%s", home, otherwise, name), access) : 0;
 }
 
-static int put_variable(struct ks_module_places *places, const char *name, int access)
+static int put_variable(struct ks_module_places *places, const char *name, enum ks_confine_access access)
 {
 	const char *path = getenv(name);
 

@@ -7,4 +7,4 @@
 #include <stddef.h>
 
 /* The struct of this type whose member is at pointer. */
-#define KS_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define KS_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))

@@ -58,6 +58,7 @@ for keep in no yes; do
 	prompt_wait $((shown + 1))
 	card_swap thief
 	code=0
+	# shellcheck disable=SC2016 # it is for that shell
 	timeout 2 "$BASH" -c 'echo >"$1"' - "$prompt_folder/release" 2>/dev/null || true
 	wait $job || code=$?
 	[ $code -ne 0 ] || fail "the other card signed"

@@ -88,7 +88,9 @@ rm "$LOG"
 ln -s "$T/elsewhere" "$LOG"
 expect_equal "$(changes replaced)" 1 "a symbolic link in its place is noticed"
 [ ! -e "$T/elsewhere" ] || fail "it was followed"
-[ -f "$LOG" ] && [ ! -L "$LOG" ] || fail "there is no new file"
+if [ ! -f "$LOG" ] || [ -L "$LOG" ]; then
+	fail "there is no new file"
+fi
 ok "it is not followed, a new file goes on"
 not_whole "missing before this one" "the lines that went with the old file are missed"
 chmod 666 "$LOG"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2034 # names are for the stories
+# shellcheck shell=bash disable=SC2034,SC2153,SC2154 # names are for the stories, others are of lib.sh
 #
 # rig_audit: the audit log of a story's agent, and the ways in which it can go wrong. Sourced by the stories of the log.
 
@@ -8,15 +8,13 @@ LOG=$LOG_FOLDER/audit.jsonl
 
 # audit_process: pid of the agent's keystay-audit; fails while there is none.
 audit_process() {
-	local file name value
-	for file in "/proc/$agent_pid/task/$agent_pid/children"; do
-		for value in $(cat "$file" 2>/dev/null); do
-			name=$(cat "/proc/$value/comm" 2>/dev/null || true)
-			if [ "$name" = keystay-audit ]; then
-				echo "$value"
-				return 0
-			fi
-		done
+	local child children
+	children=$(cat "/proc/$agent_pid/task/$agent_pid/children" 2>/dev/null) || return 1
+	for child in $children; do
+		if [ "$(cat "/proc/$child/comm" 2>/dev/null)" = keystay-audit ]; then
+			echo "$child"
+			return 0
+		fi
 	done
 	return 1
 }

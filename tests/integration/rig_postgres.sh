@@ -3,9 +3,13 @@
 #
 # rig_postgres: a PostgreSQL that wants clientcert=verify-full over TLS, of a user of its own. Sourced after rig_alice.
 
-postgres_bin=$(ls -d /usr/lib/postgresql/*/bin /usr/bin 2>/dev/null | while read -r folder; do
-	[ -x "$folder/initdb" ] && echo "$folder" && break
-done)
+postgres_bin=''
+for folder in /usr/lib/postgresql/*/bin /usr/bin; do
+	if [ -x "$folder/initdb" ]; then
+		postgres_bin=$folder
+		break
+	fi
+done
 [ -n "$postgres_bin" ] || skip "no PostgreSQL server is installed"
 postgres_data=$T/postgres
 # initdb and postgres refuse to be root; a user of their own needs a folder they can enter.

@@ -10,7 +10,10 @@
 rig_begin
 apache=$(command -v apache2 httpd | head -n 1 || true)
 [ -n "$apache" ] || skip "apache is not installed"
-modules=$(ls -d /usr/lib/apache2/modules /usr/lib*/httpd/modules 2>/dev/null | head -n 1 || true)
+modules=''
+for folder in /usr/lib*/httpd/modules /usr/lib/apache2/modules; do
+	[ ! -d "$folder" ] || modules=$folder
+done
 rig_alice
 mkdir -p "$T/www/private"
 echo public >"$T/www/index.html"
