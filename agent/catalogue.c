@@ -11,6 +11,7 @@
 #include "agent/state.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/text.h"
 
 /* NULL: the configuration has lost it, and nothing is shown any more. */
 static const struct ks_settings_socket *socket_of(const struct ks_request *request)
@@ -25,9 +26,25 @@ static uint32_t rank_of(const struct ks_settings *settings, const struct ks_sett
 								   settings->n_keys);
 }
 
-static struct ks_msg_identity describe(struct ks_state *state, const struct ks_settings_socket *socket,
-				       struct ks_identity *identity, char token_label[65])
+/* What describe() makes itself. */
+struct texts {
+	char token_label[65];
+	char rules[2049];
+};
+
+/* Those of the key, and those of the way that the client came by. */
+static void put_rules(const struct ks_identity *identity, const struct ks_settings_socket *socket, char out[2049])
 {
+	const char *of_key = identity->rules ? identity->rules->words : "";
+
+	if (!ks_text_print(out, 2049, "%s%s%s", of_key, of_key[0] && socket->words[0] ? "; " : "", socket->words))
+		(void)ks_text_print(out, 2049, "%s", of_key);
+}
+
+static struct ks_msg_identity describe(struct ks_state *state, const struct ks_settings_socket *socket,
+				       struct ks_identity *identity, struct texts *texts)
+{
+	char *token_label = texts->token_label;
 	struct ks_token token;
 	enum ks_token_state token_state = KS_TOKEN_ABSENT;
 	token_label[0] = '\0';
@@ -44,6 +61,7 @@ static struct ks_msg_identity describe(struct ks_state *state, const struct ks_s
 		}
 	}
 	ks_keyring_chain(state->keyring, identity);
+	put_rules(identity, socket, texts->rules);
 	const struct ks_certificate *leaf = identity->certificate;
 	return (struct ks_msg_identity){
 		.name = ks_bytes_text(identity->name),
@@ -60,7 +78,7 @@ static struct ks_msg_identity describe(struct ks_state *state, const struct ks_s
 		.issuer = ks_bytes_text(leaf ? ks_certificate_issuer(leaf) : ""),
 		.not_before = leaf ? (uint64_t)ks_certificate_not_before(leaf) : 0,
 		.not_after = leaf ? (uint64_t)ks_certificate_not_after(leaf) : 0,
-		.rules = ks_bytes_text(identity->rules ? identity->rules->words : ""),
+		.rules = ks_bytes_text(texts->rules),
 		.digest = ks_policy_allows_digest(identity->rules, socket),
 		.bound = ks_policy_looks_at_servers(identity->rules, socket),
 		.client_auth = leaf && ks_certificate_allows(leaf, "clientAuth"),
@@ -89,13 +107,13 @@ static void answer_list(struct ks_request *request)
 	size_t written = 0;
 	ks_buffer_init(&page, KS_FRAME_MAX);
 	for (size_t i = 0; socket && i < ks_keyring_count(state->keyring); i++) {
-		char token_label[65];
+		struct texts texts;
 		struct ks_identity *identity = ks_keyring_at(state->keyring, i);
 		if (!ks_settings_socket_has(socket, identity->name))
 			continue;
 		if (total++ < list.offset || written >= KS_LIST_PAGE || page.size >= KS_FRAME_MAX / 2)
 			continue;
-		struct ks_msg_identity record = describe(state, socket, identity, token_label);
+		struct ks_msg_identity record = describe(state, socket, identity, &texts);
 		ks_record_write(&page, KS_RECORD(identity), &record);
 		written++;
 	}
@@ -115,7 +133,8 @@ static void answer_get(struct ks_request *request)
 	struct ks_state *state = request->state;
 	struct ks_msg_get get;
 	struct ks_identity *identity;
-	char why[KS_TEXT_MAX], token_label[65];
+	char why[KS_TEXT_MAX];
+	struct texts texts;
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer record = { 0 };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer chain = { 0 };
 
@@ -134,7 +153,7 @@ static void answer_get(struct ks_request *request)
 		ks_request_fail(request, error, "%s", why);
 		return;
 	}
-	struct ks_msg_identity description = describe(state, socket, identity, token_label);
+	struct ks_msg_identity description = describe(state, socket, identity, &texts);
 	ks_record_write(&record, KS_RECORD(identity), &description);
 	for (size_t i = 0; i < identity->n_chain; i++) {
 		struct ks_msg_certificate certificate = { .der = ks_certificate_der(identity->chain[i]) };

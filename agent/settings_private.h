@@ -93,8 +93,9 @@ int ks_settings_type(struct ks_settings *settings) KS_WARN_UNUSED;
 /* Fills in the rules of one [key] or [socket]. NO_MEMORY. */
 int ks_settings_type_rules(struct ks_rules *rules, const struct ks_settings_section *section) KS_WARN_UNUSED;
 
-/* All of them in one line for a person, given; "" when there are none, NULL without memory. */
-char *ks_settings_rules_words(const struct ks_rules *rules, bool allow_digest);
+/* All of them in one line for a person, each behind the words that say whose it is, given; "" when there are none, NULL
+ * without memory. */
+char *ks_settings_rules_words(const char *whose, const struct ks_rules *rules, bool allow_digest);
 
 /* Reports rules that do not go together, and accounts that do not exist. */
 void ks_settings_check_rules(const struct ks_settings_section *section, struct ks_settings_report *report);

@@ -275,7 +275,7 @@ static char *steal_cut(struct ks_buffer *words)
 	return ks_buffer_steal_text(words);
 }
 
-static void put_rule(struct ks_buffer *words, const struct ks_rules *rules, enum ks_rule rule)
+static void put_rule(struct ks_buffer *words, const char *whose, const struct ks_rules *rules, enum ks_rule rule)
 {
 	static const char *const before[KS_RULE_N] = {
 		[KS_RULE_SERVERS] = "only for the servers ",
@@ -290,7 +290,7 @@ static void put_rule(struct ks_buffer *words, const struct ks_rules *rules, enum
 
 	if (!value)
 		return;
-	ks_buffer_printf(words, "%s", words->size ? "; " : "");
+	ks_buffer_printf(words, "%s%s", words->size ? "; " : "", whose);
 	if (rule == KS_RULE_CONFIRM)
 		ks_buffer_printf(words, "asks a person %s",
 				 rules->confirm == KS_CONFIRM_ALWAYS ? "each time" : "once for each proven server");
@@ -298,12 +298,12 @@ static void put_rule(struct ks_buffer *words, const struct ks_rules *rules, enum
 		ks_buffer_printf(words, "%s%s", before[rule], value[0] ? value : "(none is left by [enforce])");
 }
 
-char *ks_settings_rules_words(const struct ks_rules *rules, bool allow_digest)
+char *ks_settings_rules_words(const char *whose, const struct ks_rules *rules, bool allow_digest)
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer words = { 0 };
 
 	for (enum ks_rule rule = 0; rule < KS_RULE_N; rule++)
-		put_rule(&words, rules, rule);
+		put_rule(&words, whose, rules, rule);
 	if (allow_digest)
 		ks_buffer_printf(&words, "%sbare digests are allowed", words.size ? "; " : "");
 	return steal_cut(&words);

@@ -76,7 +76,7 @@ int ks_settings_socket_type(const struct ks_settings_section *section, bool is_s
 		r = ks_settings_type_rules(&ret_socket->rules, section);
 	if (r < 0)
 		return r;
-	ret_socket->words = ks_settings_rules_words(&ret_socket->rules, false);
+	ret_socket->words = ks_settings_rules_words("by this socket: ", &ret_socket->rules, false);
 	return ret_socket->words ? 0 : KS_ERR_NO_MEMORY;
 }
 

@@ -146,7 +146,7 @@ static int type_key(const struct ks_settings_section *section, struct ks_setting
 		r = ks_settings_type_rules(&key->rules, section);
 	if (r < 0)
 		return r;
-	key->words = ks_settings_rules_words(&key->rules, key->allow_digest);
+	key->words = ks_settings_rules_words("", &key->rules, key->allow_digest);
 	return key->words ? 0 : KS_ERR_NO_MEMORY;
 }
 

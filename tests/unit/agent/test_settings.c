@@ -197,8 +197,9 @@ static void test_settings_of_sockets_have_the_rules_of_keys(void **state)
 	AUTO_SETTINGS settings = read_text("[socket \"agent\"]\nservers = a.example\nconfirm = always\n"
 					   "max-rate = 2/h\nhours = 22:00-06:00\ndeadline = 2s\n");
 	const struct ks_settings_socket *socket = ks_settings_socket_of(settings, "agent");
-	assert_string_equal(socket->words, "only for the servers a.example; asks a person each time; at most 2/h; "
-					   "only at 22:00-06:00");
+	assert_string_equal(socket->words,
+			    "by this socket: only for the servers a.example; by this socket: asks a person "
+			    "each time; by this socket: at most 2/h; by this socket: only at 22:00-06:00");
 	assert_int_equal(socket->deadline_ms, 2000);
 	assert_int_equal(socket->rules.confirm, KS_CONFIRM_ALWAYS);
 	assert_int_equal(socket->rules.rate, 2);
