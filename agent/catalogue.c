@@ -84,6 +84,7 @@ static struct ks_msg_identity describe(struct ks_state *state, const struct ks_s
 		.client_auth = leaf && ks_certificate_allows(leaf, "clientAuth"),
 		.rank = rank_of(state->settings, identity->rules),
 		.no_pss = ks_no_pss_has(&state->no_pss, identity->spki_hash),
+		.revoked = identity->revoked,
 	};
 }
 

@@ -2,7 +2,6 @@
 /* chain: see chain.h. Runs in: keystay-agent. */
 #include "agent/chain.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +78,13 @@ static int by_subject(const void *a, const void *b)
 	const struct member *left = a;
 	const struct member *right = b;
 	return left->subject < right->subject ? -1 : left->subject > right->subject;
+}
+
+static void sort(struct ks_chain_pool *pool)
+{
+	if (!pool->sorted && pool->n > 0)
+		qsort(pool->members, pool->n, sizeof(*pool->members), by_subject);
+	pool->sorted = true;
 }
 
 /* --- one link ---------------------------------------------------------------------------------------------------- */
@@ -194,6 +200,23 @@ static struct ks_certificate *find_issuer(const struct search *search, const str
 	return NULL;
 }
 
+struct ks_certificate *ks_chain_find(struct ks_chain_pool *pool, const char *subject, int64_t now_s,
+				     bool (*accepts)(const struct ks_certificate *certificate, void *userdata),
+				     void *userdata)
+{
+	const struct search search = { .pool = pool, .source = KS_CHAIN_FILES, .now_s = now_s };
+	unsigned tried[KS_MODULES_MAX] = { 0 };
+	size_t n = 0;
+
+	sort(pool);
+	KS_AUTO_FREE struct member **found = candidates(&search, subject, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (may_try(found[i], tried) && accepts(found[i]->certificate, userdata))
+			return found[i]->certificate;
+	}
+	return NULL;
+}
+
 /* --- the chain --------------------------------------------------------------------------------------------------- */
 
 size_t ks_chain_build(struct ks_chain_pool *pool, struct ks_certificate *leaf, size_t source, int64_t now_s,
@@ -202,9 +225,7 @@ size_t ks_chain_build(struct ks_chain_pool *pool, struct ks_certificate *leaf, s
 	struct search search = { .pool = pool, .source = source, .now_s = now_s, .chain = ret_chain };
 	struct ks_certificate *next = leaf;
 
-	if (!pool->sorted && pool->n > 0)
-		qsort(pool->members, pool->n, sizeof(*pool->members), by_subject);
-	pool->sorted = true;
+	sort(pool);
 	while (next) {
 		size_t size = ks_certificate_der(next).size;
 		if (search.n_chain > 0 && search.bytes + size > KS_CHAIN_BYTES_MAX)

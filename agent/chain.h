@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,3 +33,9 @@ int ks_chain_pool_add(struct ks_chain_pool *pool, struct ks_certificate *certifi
  * then one from certs/ or from source, then the newest. Borrowed from leaf's holder and the pool. Returns how many. */
 size_t ks_chain_build(struct ks_chain_pool *pool, struct ks_certificate *leaf, size_t source, int64_t now_s,
 		      struct ks_certificate *ret_chain[KS_CHAIN_MAX]);
+
+/* The first certificate with this subject that accepts says yes to, roots as well, in the order of ks_chain_build()
+ * (near are those in certs/). Of each module KS_CHAIN_TRIES are asked about. Borrowed from the pool; or NULL. */
+struct ks_certificate *ks_chain_find(struct ks_chain_pool *pool, const char *subject, int64_t now_s,
+				     bool (*accepts)(const struct ks_certificate *certificate, void *userdata),
+				     void *userdata);

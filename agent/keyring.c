@@ -162,7 +162,7 @@ struct ks_identity *ks_keyring_by_hash(struct ks_keyring *keyring, const uint8_t
 /* --- the whole --------------------------------------------------------------------------------------------------- */
 
 int ks_keyring_build(const struct ks_settings *settings, const struct ks_keyring_source *sources, size_t n_sources,
-		     struct ks_certificate *const *overlay, size_t n_overlay, struct ks_keyring **ret_keyring)
+		     const struct ks_overlay *overlay, struct ks_keyring **ret_keyring)
 {
 	KS_CLEANUP(ks_keyring_freep) struct ks_keyring *keyring = calloc(1, sizeof(*keyring));
 	if (!keyring)
@@ -170,7 +170,7 @@ int ks_keyring_build(const struct ks_settings *settings, const struct ks_keyring
 
 	int r = ks_chain_pool_new(&keyring->pool);
 	if (r == 0)
-		r = ks_keyring_fill(keyring, settings, sources, n_sources, overlay, n_overlay);
+		r = ks_keyring_fill(keyring, settings, sources, n_sources, overlay);
 	if (r == 0)
 		r = ks_keyring_name_all(keyring, settings);
 	if (r == 0)

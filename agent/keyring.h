@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "agent/inventory.h"
+#include "agent/overlay.h"
 #include "agent/settings.h"
 #include "lib/base/lifetime.h"
 #include "lib/protocol/limits.h"
@@ -54,6 +55,8 @@ struct ks_identity {
 	size_t n_locations;
 	const struct ks_settings_key *rules; /* borrowed from the settings; of the first [key] section that fits, else
 					      * settings->others, which may be NULL */
+	bool revoked;                        /* its certificate is, and there is no other valid one */
+	int64_t revoked_s;                   /* since when; 0 = not told */
 	bool always_authenticate;
 	struct ks_certificate *chain[KS_CHAIN_MAX]; /* leaf first; chain.c fills it */
 	size_t n_chain;
@@ -67,11 +70,10 @@ struct ks_keyring_source {
 	const struct ks_inventory *inventory;
 };
 
-/* overlay: certificates from certs/ (agent/overlay.h). settings and sources are borrowed only during the call, except
+/* overlay: what is in certs/. settings and sources are borrowed only during the call, except
  * that identities keep pointing into settings (rebuild the keyring when settings change, before freeing old ones). */
 int ks_keyring_build(const struct ks_settings *settings, const struct ks_keyring_source *sources, size_t n_sources,
-		     struct ks_certificate *const *overlay, size_t n_overlay, struct ks_keyring **ret_keyring)
-	KS_WARN_UNUSED;
+		     const struct ks_overlay *overlay, struct ks_keyring **ret_keyring) KS_WARN_UNUSED;
 void ks_keyring_free(struct ks_keyring *keyring);
 
 size_t ks_keyring_count(const struct ks_keyring *keyring);
@@ -100,3 +102,6 @@ void ks_identity_warning(const struct ks_identity *identity, char out[KS_LIFETIM
 /* The chain of identity, leaf first, worked out from all certificates that the keyring knows (agent/chain.h); empty
  * without a certificate. Root certificates are left out. */
 void ks_keyring_chain(struct ks_keyring *keyring, struct ks_identity *identity);
+
+/* Of a revoked one: 'key "alice": its certificate was revoked on 2026-11-21; get another one'. */
+void ks_keyring_say_revoked(const struct ks_identity *identity, char *out, size_t size);

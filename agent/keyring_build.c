@@ -126,14 +126,22 @@ static bool is_valid(const struct ks_certificate *certificate, int64_t now_s)
 	return ks_certificate_not_before(certificate) <= now_s && now_s <= ks_certificate_not_after(certificate);
 }
 
-/* Is a a better leaf than b? In its time, for clients, newer; then what a token has. Items are in a fixed order, so the
+/* In its time and not revoked; in its time; neither. Before an expired one it is the revoked one that is told of. */
+static unsigned soundness(const struct build *build, const struct ks_keyring_item *item)
+{
+	if (!is_valid(item->certificate, build->now_s))
+		return 0;
+	return item->revoked ? 1 : 2;
+}
+
+/* Is a a better leaf than b? Sound, for clients, newer; then what a token has. Items are in a fixed order, so the
  * first of equals is always the same. */
 static bool is_better(const struct build *build, const struct ks_keyring_item *a, const struct ks_keyring_item *b)
 {
-	bool a_valid = is_valid(a->certificate, build->now_s);
-	bool b_valid = is_valid(b->certificate, build->now_s);
-	if (a_valid != b_valid)
-		return a_valid;
+	unsigned a_sound = soundness(build, a);
+	unsigned b_sound = soundness(build, b);
+	if (a_sound != b_sound)
+		return a_sound > b_sound;
 	bool a_client = ks_certificate_allows(a->certificate, "clientAuth");
 	bool b_client = ks_certificate_allows(b->certificate, "clientAuth");
 	if (a_client != b_client)
@@ -287,7 +295,9 @@ static int make_identity(struct build *build, const struct ks_keyring_group *gro
 	entry->leaf_from = INT64_MIN;
 	if (leaf) {
 		entry->identity.certificate = ks_certificate_ref(leaf->certificate);
-		entry->leaf_valid = is_valid(leaf->certificate, build->now_s);
+		entry->identity.revoked = leaf->revoked;
+		entry->identity.revoked_s = leaf->revoked_s;
+		entry->leaf_valid = soundness(build, leaf) == 2;
 		entry->leaf_from = ks_certificate_not_before(leaf->certificate);
 	}
 	return add_entry(build, &entry);
@@ -316,8 +326,7 @@ static int make_identities(struct build *build, const struct ks_keyring_group *g
 }
 
 int ks_keyring_fill(struct ks_keyring *keyring, const struct ks_settings *settings,
-		    const struct ks_keyring_source *sources, size_t n_sources, struct ks_certificate *const *overlay,
-		    size_t n_overlay)
+		    const struct ks_keyring_source *sources, size_t n_sources, const struct ks_overlay *overlay)
 {
 	KS_CLEANUP(ks_keyring_items_deinit) struct ks_keyring_items items = { 0 };
 	struct build build = {
@@ -326,7 +335,10 @@ int ks_keyring_fill(struct ks_keyring *keyring, const struct ks_settings *settin
 	struct ks_keyring_group group;
 	size_t position = 0;
 
-	int r = ks_keyring_items_collect(&items, sources, n_sources, overlay, n_overlay, keyring->pool);
+	int r = ks_keyring_items_collect(&items, sources, n_sources, overlay->certificates, overlay->n_certificates,
+					 keyring->pool);
+	if (r == 0)
+		ks_keyring_mark_revoked(&items, overlay, keyring->pool, build.now_s);
 	while (r == 0 && ks_keyring_items_next(&items, &position, &group))
 		r = make_identities(&build, &group);
 	return r;

@@ -9,6 +9,7 @@
 
 #include "agent/chain.h"
 #include "agent/keyring.h"
+#include "agent/overlay.h"
 
 /* A key object, a certificate object, or a certificate of certs/. All borrowed. */
 struct ks_keyring_item {
@@ -19,6 +20,8 @@ struct ks_keyring_item {
 	const struct ks_inventory_key *key;          /* or NULL */
 	const struct ks_inventory_certificate *held; /* on a token, or NULL */
 	struct ks_certificate *certificate;          /* NULL for a key */
+	bool revoked;                                /* a list of certs/ says so */
+	int64_t revoked_s;                           /* since when; 0 = the list does not tell */
 };
 
 struct ks_keyring_items {
@@ -46,3 +49,8 @@ bool ks_keyring_items_next(const struct ks_keyring_items *items, size_t *positio
 
 /* Is everything of the token visible that there is? Then a key whose private half is not seen has none. */
 bool ks_keyring_shows_all(const struct ks_inventory_token *token);
+
+/* Sets revoked of the certificates that the lists of overlay name, as far as pool has the CA that signed them. A list
+ * that names one and is of no known CA is logged, once. */
+void ks_keyring_mark_revoked(struct ks_keyring_items *items, const struct ks_overlay *overlay,
+			     struct ks_chain_pool *pool, int64_t now_s);

@@ -292,8 +292,8 @@ static int find_uri(const struct ks_keyring *keyring, struct ks_bytes name, stru
 bool ks_keyring_is_usable(const struct ks_identity *identity, int64_t now_s)
 {
 	const struct ks_certificate *leaf = identity->certificate;
-	return leaf && ks_certificate_not_before(leaf) <= now_s && now_s <= ks_certificate_not_after(leaf) &&
-	       ks_certificate_allows(leaf, "clientAuth");
+	return leaf && !identity->revoked && ks_certificate_not_before(leaf) <= now_s &&
+	       now_s <= ks_certificate_not_after(leaf) && ks_certificate_allows(leaf, "clientAuth");
 }
 
 static bool usable(const struct ks_keyring_entry *entry, const void *userdata)

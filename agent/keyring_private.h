@@ -20,7 +20,7 @@ struct ks_keyring_entry {
 	struct ks_keyring_subject *subjects; /* at least one; the first is what the URI is made from */
 	size_t n_subjects;
 	size_t section;    /* index in settings->keys, or KS_NO_SECTION */
-	bool leaf_valid;   /* the leaf is in its time, when the keyring was built */
+	bool leaf_valid;   /* the leaf is in its time and not revoked, when the keyring was built */
 	int64_t leaf_from; /* its notBefore; INT64_MIN without a leaf */
 };
 
@@ -45,11 +45,11 @@ KS_DEFINE_CLEANUP(struct ks_keyring *, ks_keyring_free)
 
 /* Fills entries and pool. */
 int ks_keyring_fill(struct ks_keyring *keyring, const struct ks_settings *settings,
-		    const struct ks_keyring_source *sources, size_t n_sources, struct ks_certificate *const *overlay,
-		    size_t n_overlay) KS_WARN_UNUSED;
+		    const struct ks_keyring_source *sources, size_t n_sources, const struct ks_overlay *overlay)
+	KS_WARN_UNUSED;
 
 /* Gives every entry its name (names.h) and its URI. */
 int ks_keyring_name_all(struct ks_keyring *keyring, const struct ks_settings *settings) KS_WARN_UNUSED;
 
-/* Is the leaf in its time now, and for clients, and does no rule refuse? */
+/* Is the leaf in its time now, not revoked, and for clients, and does no rule refuse? */
 bool ks_keyring_is_usable(const struct ks_identity *identity, int64_t now_s);

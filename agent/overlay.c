@@ -13,10 +13,14 @@
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
 
+KS_DEFINE_CLEANUP(struct ks_revocation *, ks_revocation_free)
+
 struct loading {
 	struct ks_overlay overlay;
 	size_t capacity;
 	bool full;
+	bool lists_full;
+	const char *path; /* of the file that is being read */
 };
 
 void ks_overlay_deinit(struct ks_overlay *overlay)
@@ -24,12 +28,25 @@ void ks_overlay_deinit(struct ks_overlay *overlay)
 	for (size_t i = 0; i < overlay->n_certificates; i++)
 		ks_certificate_unref(overlay->certificates[i]);
 	free(overlay->certificates);
+	for (size_t i = 0; i < overlay->n_lists; i++) {
+		ks_revocation_free(overlay->lists[i].list);
+		free(overlay->lists[i].path);
+	}
+	free(overlay->lists);
 	*overlay = (struct ks_overlay){ 0 };
 }
 
 static void loading_deinit(struct loading *loading)
 {
 	ks_overlay_deinit(&loading->overlay);
+}
+
+static void complain(const char *path, const char *what)
+{
+	char shown[1024];
+
+	ks_text_escape(ks_bytes_text(path), shown, sizeof(shown));
+	ks_log_warning("%s: %s", shown, what);
 }
 
 /* Takes certificate (also as the callback of ks_certificate_read_pem()). */
@@ -62,20 +79,81 @@ static int add(struct ks_certificate *certificate, void *userdata)
 	return 0;
 }
 
-static void complain(const char *path, const char *what)
+/* Takes list (also as the callback of ks_revocation_read_pem()). */
+static int add_list(struct ks_revocation *list, void *userdata)
 {
-	char shown[1024];
+	struct loading *loading = userdata;
+	struct ks_overlay *overlay = &loading->overlay;
+	KS_CLEANUP(ks_revocation_freep) struct ks_revocation *given = list;
+	const char *why_ignored = ks_revocation_why_ignored(given);
+	char sentence[256];
 
-	ks_text_escape(ks_bytes_text(path), shown, sizeof(shown));
-	ks_log_warning("%s: %s", shown, what);
+	if (why_ignored) {
+		(void)ks_text_print(sentence, sizeof(sentence), "a revocation list in it is ignored: %s", why_ignored);
+		complain(loading->path, sentence);
+		return 0;
+	}
+	if (overlay->n_lists == KS_REVOCATIONS_MAX) {
+		loading->lists_full = true;
+		return 0;
+	}
+	if (!overlay->lists)
+		overlay->lists = calloc(KS_REVOCATIONS_MAX, sizeof(*overlay->lists));
+	char *path = ks_text_copy(ks_bytes_text(loading->path));
+	if (!overlay->lists || !path) {
+		free(path);
+		return KS_ERR_NO_MEMORY;
+	}
+	overlay->lists[overlay->n_lists++] = (struct ks_overlay_list){ .list = KS_STEAL(given), .path = path };
+	return 0;
 }
 
-/* PEM says so (RFC 7468); anything else is taken for one certificate in DER. */
+static bool has_suffix(const char *name, const char *suffix)
+{
+	size_t size = strlen(name);
+	size_t end = strlen(suffix);
+
+	return size > end && strcasecmp(name + size - end, suffix) == 0;
+}
+
+static int add_pem(struct loading *loading, struct ks_bytes content)
+{
+	int n_certificates = ks_certificate_read_pem(content, add, loading);
+	if (n_certificates == KS_ERR_NO_MEMORY)
+		return n_certificates;
+	/* A bad certificate takes no list with it. */
+	int n_lists = ks_revocation_read_pem(content, add_list, loading);
+	if (n_certificates < 0 || n_lists == KS_ERR_NO_MEMORY)
+		return n_lists == KS_ERR_NO_MEMORY ? n_lists : n_certificates;
+	if (n_lists < 0) {
+		complain(loading->path, "a revocation list in it cannot be read; it and those behind it are left out");
+		return 1;
+	}
+	return n_certificates + n_lists;
+}
+
+static int add_der_list(struct loading *loading, struct ks_bytes content)
+{
+	struct ks_revocation *list;
+
+	int r = ks_revocation_new(content, &list);
+	if (r == 0)
+		r = add_list(list, loading);
+	if (r == KS_ERR_NO_MEMORY)
+		return r;
+	if (r < 0)
+		complain(loading->path, "it is no revocation list that can be read; it is left out");
+	return 1;
+}
+
+/* PEM says so (RFC 7468); anything else is DER. */
 static int add_all(struct loading *loading, struct ks_bytes content)
 {
 	static const char begin[] = "-----BEGIN ";
 	if (memmem(content.data, content.size, begin, sizeof(begin) - 1))
-		return ks_certificate_read_pem(content, add, loading);
+		return add_pem(loading, content);
+	if (has_suffix(loading->path, ".crl"))
+		return add_der_list(loading, content);
 
 	struct ks_certificate *certificate;
 	int r = ks_certificate_new(content, &certificate);
@@ -88,8 +166,10 @@ static int read_file(struct loading *loading, const char *path)
 {
 	KS_AUTO_FREE char *content = NULL;
 	size_t size = 0;
+	size_t size_max = has_suffix(path, ".crl") ? KS_REVOCATION_FILE_MAX : KS_CERTIFICATE_FILE_MAX;
 
-	int r = ks_path_read_file(path, KS_CERTIFICATE_FILE_MAX, &content, &size);
+	loading->path = path;
+	int r = ks_path_read_file(path, size_max, &content, &size);
 	if (r == KS_ERR_NO_MEMORY)
 		return r;
 	if (r < 0) {
@@ -103,19 +183,16 @@ static int read_file(struct loading *loading, const char *path)
 	if (r < 0 && r != KS_ERR_LIMIT)
 		complain(path, "a certificate in it cannot be read; it and those behind it are left out");
 	else if (r == 0)
-		complain(path, "it holds no certificate");
+		complain(path, "it holds no certificate and no revocation list");
 	return 0;
 }
 
 static int is_certificate_file(const struct dirent *entry)
 {
-	static const char *const suffixes[] = { ".pem", ".crt", ".cer" };
-	size_t size = strlen(entry->d_name);
+	static const char *const suffixes[] = { ".pem", ".crt", ".cer", ".crl" };
 
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		size_t suffix = strlen(suffixes[i]);
-		if (entry->d_name[0] != '.' && size > suffix &&
-		    strcasecmp(entry->d_name + size - suffix, suffixes[i]) == 0)
+		if (entry->d_name[0] != '.' && has_suffix(entry->d_name, suffixes[i]))
 			return 1;
 	}
 	return 0;
@@ -160,6 +237,9 @@ int ks_overlay_read(const struct ks_settings *settings, struct ks_overlay *ret_o
 	if (loading.full)
 		ks_log_warning("there are more than %u certificates in certs/; the rest is left out",
 			       KS_OVERLAY_CERTIFICATES_MAX);
+	if (loading.lists_full)
+		ks_log_warning("there are more than %u revocation lists in certs/; the rest is left out",
+			       KS_REVOCATIONS_MAX);
 	*ret_overlay = loading.overlay;
 	loading.overlay = (struct ks_overlay){ 0 };
 	return 0;

@@ -98,8 +98,7 @@ static int build_keyring(const struct ks_state *state, const struct ks_settings 
 	for (size_t i = 0; i < state->n_workers; i++)
 		sources[i] = (struct ks_keyring_source){ .module = ks_worker_name(state->workers[i]),
 							 .inventory = ks_worker_inventory(state->workers[i]) };
-	return ks_keyring_build(settings, sources, state->n_workers, overlay->certificates, overlay->n_certificates,
-				ret_keyring);
+	return ks_keyring_build(settings, sources, state->n_workers, overlay, ret_keyring);
 }
 
 /* A token that is gone is locked: who puts it back in shows that they may use it by its PIN. While a worker is being
@@ -334,7 +333,7 @@ static struct ks_keyring *make_keyring(struct ks_state *state)
 	if (build_keyring(state, state->settings, &state->overlay, &keyring) == 0)
 		return keyring;
 	ks_log_error("memory ran out while the list of keys was made");
-	if (ks_keyring_build(state->settings, NULL, 0, none.certificates, 0, &keyring) < 0)
+	if (ks_keyring_build(state->settings, NULL, 0, &none, &keyring) < 0)
 		abort(); /* not even an empty list: nothing can be served any more */
 	return keyring;
 }

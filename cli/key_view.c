@@ -25,6 +25,8 @@ static bool has_certificate(const struct ks_msg_identity *identity)
 
 static enum ks_validity validity_of(const struct ks_cli *cli, const struct ks_msg_identity *identity)
 {
+	if (identity->revoked)
+		return KS_VALIDITY_REVOKED;
 	return ks_lifetime_validity(identity->not_before, identity->not_after, cli->now_s);
 }
 
@@ -105,7 +107,13 @@ static void warn(struct ks_key_list *list, const struct ks_msg_identity *identit
 	if (!name)
 		return;
 	ks_words_date(validity == KS_VALIDITY_EARLY ? identity->not_before : identity->not_after, date, sizeof(date));
-	if (validity == KS_VALIDITY_EXPIRED) {
+	if (validity == KS_VALIDITY_REVOKED) {
+		ks_buffer_printf(
+			out,
+			"keystay: warning: the certificate of %s was revoked, nothing is signed with it: put a new "
+			"one on the token or into certs/, then run: keystay reload\n",
+			name);
+	} else if (validity == KS_VALIDITY_EXPIRED) {
 		ks_buffer_printf(
 			out,
 			"keystay: warning: the certificate of %s has expired on %s, servers will refuse it: put "
@@ -144,6 +152,9 @@ static void expires_cell(struct ks_key_list *list, const struct ks_msg_identity 
 		break;
 	case KS_VALIDITY_EXPIRED:
 		ks_table_cell(&list->table, KS_COLOR_BAD, "%s expired", date);
+		break;
+	case KS_VALIDITY_REVOKED:
+		ks_table_cell(&list->table, KS_COLOR_BAD, "%s revoked", date);
 		break;
 	case KS_VALIDITY_EARLY:
 		ks_table_cell(&list->table, KS_COLOR_CARE, "%s not yet valid", date);
@@ -229,7 +240,8 @@ static void show_validity(const struct ks_cli *cli, const struct ks_msg_identity
 	char left[KS_WORDS_TIME_MAX];
 	char words[KS_LIFETIME_TEXT_MAX];
 	enum ks_validity validity = validity_of(cli, identity);
-	enum ks_color color = validity == KS_VALIDITY_EXPIRED ? KS_COLOR_BAD : KS_COLOR_CARE;
+	bool is_over = validity == KS_VALIDITY_EXPIRED || validity == KS_VALIDITY_REVOKED;
+	enum ks_color color = is_over ? KS_COLOR_BAD : KS_COLOR_CARE;
 
 	ks_words_time(identity->not_before, from, sizeof(from));
 	ks_words_time(identity->not_after, until, sizeof(until));
@@ -239,8 +251,8 @@ static void show_validity(const struct ks_cli *cli, const struct ks_msg_identity
 		return;
 	}
 	ks_lifetime_words(identity->not_before, identity->not_after, cli->now_s, words);
-	(void)fprintf(cli->out, "%-13s %s to %s, %s%s%s\n", "Valid", from, until, ks_color_on(cli, color), words,
-		      ks_color_off(cli, color));
+	(void)fprintf(cli->out, "%-13s %s to %s, %s%s%s\n", "Valid", from, until, ks_color_on(cli, color),
+		      validity == KS_VALIDITY_REVOKED ? "revoked" : words, ks_color_off(cli, color));
 }
 
 static void show_certificate(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain)

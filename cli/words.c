@@ -106,6 +106,7 @@ const char *ks_words_validity(enum ks_validity validity)
 		[KS_VALIDITY_SOON] = "soon",
 		[KS_VALIDITY_EXPIRED] = "expired",
 		[KS_VALIDITY_EARLY] = "early",
+		[KS_VALIDITY_REVOKED] = "revoked",
 	};
 
 	return words[validity];

@@ -24,11 +24,11 @@
 const char *ks_best_word(enum ks_best_fault fault)
 {
 	static const char *const words[] = {
-		[KS_BEST_FITS] = "fits",         [KS_BEST_NO_CERTIFICATE] = "no-certificate",
-		[KS_BEST_EXPIRED] = "expired",   [KS_BEST_EARLY] = "not-yet-valid",
-		[KS_BEST_PURPOSE] = "purpose",   [KS_BEST_ISSUER] = "issuer",
-		[KS_BEST_KEY_TYPE] = "key-type", [KS_BEST_PSS] = "no-pss",
-		[KS_BEST_TOKEN] = "token",
+		[KS_BEST_FITS] = "fits",           [KS_BEST_NO_CERTIFICATE] = "no-certificate",
+		[KS_BEST_REVOKED] = "revoked",     [KS_BEST_EXPIRED] = "expired",
+		[KS_BEST_EARLY] = "not-yet-valid", [KS_BEST_PURPOSE] = "purpose",
+		[KS_BEST_ISSUER] = "issuer",       [KS_BEST_KEY_TYPE] = "key-type",
+		[KS_BEST_PSS] = "no-pss",          [KS_BEST_TOKEN] = "token",
 	};
 	return words[fault];
 }
@@ -124,6 +124,10 @@ static enum ks_best_fault judge_certificate(const struct ks_msg_identity *identi
 	if (identity->n_certificates == 0) {
 		(void)ks_text_print(reason, size, "it has no certificate");
 		return KS_BEST_NO_CERTIFICATE;
+	}
+	if (identity->revoked) {
+		(void)ks_text_print(reason, size, "its certificate was revoked");
+		return KS_BEST_REVOKED;
 	}
 	enum ks_best_fault fault = judge_dates(identity, now_s, reason, size);
 	if (fault == KS_BEST_FITS && !identity->client_auth) {

@@ -15,7 +15,8 @@ enum ks_validity {
 	KS_VALIDITY_GOOD,
 	KS_VALIDITY_SOON, /* a third of its life or less is left: it should have been renewed */
 	KS_VALIDITY_EXPIRED,
-	KS_VALIDITY_EARLY, /* does not hold yet */
+	KS_VALIDITY_EARLY,   /* does not hold yet */
+	KS_VALIDITY_REVOKED, /* somebody else says so: never of ks_lifetime_validity() */
 };
 
 enum ks_validity ks_lifetime_validity(uint64_t not_before, uint64_t not_after, uint64_t now);

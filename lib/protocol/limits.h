@@ -268,6 +268,11 @@
 #define KS_CERTIFICATE_FILE_MAX (1024u * 1024)
 #define KS_OVERLAY_CERTIFICATES_MAX 10000u
 
+/* One *.crl of certs/, 100,000 entries, which take 50 MB and 0.1 s at a reload; those of companies have up to some
+ * thousand. And the lists of all files: one for each CA that issued a key's certificate would do. */
+#define KS_REVOCATION_FILE_MAX (4096u * 1024)
+#define KS_REVOCATIONS_MAX 64u
+
 /* A chain with its leaf, so that a GET reply fits its frame; real ones have 3 to 10 KiB. */
 #define KS_CHAIN_BYTES_MAX (192u * 1024)
 

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -23,9 +22,7 @@
 #include "lib/protocol/spki.h"
 #include "lib/tls/certificate_text.h"
 #include "lib/tls/crypto.h"
-
-/* Certificates of one PEM file: a bundle of all public CAs has 150. */
-#define PEM_CERTIFICATES_MAX 1000
+#include "lib/tls/pem_blocks.h"
 
 struct ks_certificate {
 	unsigned references;
@@ -44,7 +41,6 @@ struct ks_certificate {
 
 KS_DEFINE_CLEANUP(struct ks_certificate *, ks_certificate_unref)
 KS_DEFINE_CLEANUP(ASN1_OBJECT *, ASN1_OBJECT_free)
-KS_DEFINE_CLEANUP(BIO *, BIO_free_all)
 
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 
@@ -148,67 +144,27 @@ void ks_certificate_unref(struct ks_certificate *certificate)
 
 /* --- PEM --------------------------------------------------------------------------------------------------------- */
 
-static bool is_certificate_label(const char *label)
-{
-	return strcmp(label, PEM_STRING_X509) == 0 || strcmp(label, PEM_STRING_X509_OLD) == 0;
-}
+struct pem_reader {
+	int (*found)(struct ks_certificate *certificate, void *userdata);
+	void *userdata;
+};
 
-/* 1: found took one; 0: another kind of block; or the end of the text (*ret_end). */
-static int read_block(BIO *bio, int (*found)(struct ks_certificate *certificate, void *userdata), void *userdata,
-		      bool *ret_end)
+static int take_block(struct ks_bytes der, void *userdata)
 {
-	char *label = NULL;
-	char *header = NULL;
-	unsigned char *data = NULL;
-	long size = 0;
+	const struct pem_reader *reader = userdata;
+	struct ks_certificate *certificate = NULL;
 
-	*ret_end = false;
-	/* Other blocks may be private keys that somebody keeps in the same file: wiped by OPENSSL_secure_clear_free()
-	 * and never looked at. */
-	if (PEM_read_bio_ex(bio, &label, &header, &data, &size, PEM_FLAG_SECURE) != 1) {
-		unsigned long reason = ERR_peek_last_error();
-		*ret_end = ERR_GET_LIB(reason) == ERR_LIB_PEM && ERR_GET_REASON(reason) == PEM_R_NO_START_LINE;
-		return *ret_end ? 0 : KS_ERR_MALFORMED;
-	}
-	int r = 0;
-	if (is_certificate_label(label)) {
-		struct ks_certificate *certificate = NULL;
-		r = ks_certificate_new(ks_bytes(data, (size_t)size), &certificate);
-		if (r == 0)
-			r = found(certificate, userdata);
-		if (r >= 0)
-			r = 1;
-	}
-	OPENSSL_secure_free(label);
-	OPENSSL_secure_free(header);
-	OPENSSL_secure_clear_free(data, (size_t)size);
-	return r;
+	int r = ks_certificate_new(der, &certificate);
+	return r == 0 ? reader->found(certificate, reader->userdata) : r;
 }
 
 int ks_certificate_read_pem(struct ks_bytes pem, int (*found)(struct ks_certificate *certificate, void *userdata),
 			    void *userdata)
 {
-	bool end = false;
-	int n_found = 0;
+	static const char *const labels[] = { PEM_STRING_X509, PEM_STRING_X509_OLD, NULL };
+	struct pem_reader reader = { .found = found, .userdata = userdata };
 
-	if (pem.size == 0)
-		return 0;
-	if (pem.size > INT32_MAX)
-		return KS_ERR_TOO_LARGE;
-	KS_CLEANUP(BIO_free_allp) BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
-	if (!bio)
-		return KS_ERR_NO_MEMORY;
-	while (!end) {
-		ERR_set_mark();
-		int r = read_block(bio, found, userdata, &end);
-		ERR_pop_to_mark();
-		if (r < 0)
-			return r;
-		n_found += r;
-		if (n_found > PEM_CERTIFICATES_MAX)
-			return KS_ERR_LIMIT;
-	}
-	return n_found;
+	return ks_pem_blocks_read(pem, labels, take_block, &reader);
 }
 
 /* --- what is in it ----------------------------------------------------------------------------------------------- */
@@ -216,6 +172,11 @@ int ks_certificate_read_pem(struct ks_bytes pem, int (*found)(struct ks_certific
 struct ks_bytes ks_certificate_der(const struct ks_certificate *certificate)
 {
 	return ks_bytes(certificate->der, certificate->der_size);
+}
+
+struct x509_st *ks_certificate_x509(const struct ks_certificate *certificate)
+{
+	return certificate->x509;
 }
 
 struct ks_bytes ks_certificate_spki(const struct ks_certificate *certificate)

@@ -48,3 +48,6 @@ const char *ks_certificate_template(const struct ks_certificate *certificate);
 
 /* Was certificate issued by issuer: names, key identifiers, key usage and the signature itself? */
 bool ks_certificate_issued_by(const struct ks_certificate *certificate, const struct ks_certificate *issuer);
+
+/* OpenSSL's X509, borrowed: for those of this room that read on (revocation.c). */
+struct x509_st *ks_certificate_x509(const struct ks_certificate *certificate);

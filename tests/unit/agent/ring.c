@@ -42,6 +42,10 @@ void ring_build_enforced(struct ring *ring, const char *enforce, const char *con
 		{ .file = "modules", .text = MODULES, .size = strlen(MODULES) },
 		{ .file = "user", .text = configuration, .size = strlen(configuration) },
 	};
+	const struct ks_overlay overlay = { .certificates = ring->overlay,
+					    .n_certificates = ring->n_overlay,
+					    .lists = ring->lists,
+					    .n_lists = ring->n_lists };
 	struct ks_settings_error error;
 
 	for (size_t i = 0; i < RING_MODULES; i++) {
@@ -52,9 +56,7 @@ void ring_build_enforced(struct ring *ring, const char *enforce, const char *con
 	ks_keyring_free(ring->keyring);
 	ks_settings_free(ring->settings);
 	check(ks_settings_read_memory(texts, 3, &ring->settings, &error) == 0, error.text);
-	check(ks_keyring_build(ring->settings, sources, RING_MODULES, ring->overlay, ring->n_overlay, &ring->keyring) ==
-		      0,
-	      "keyring");
+	check(ks_keyring_build(ring->settings, sources, RING_MODULES, &overlay, &ring->keyring) == 0, "keyring");
 }
 
 void ring_build(struct ring *ring, const char *configuration)

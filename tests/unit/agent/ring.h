@@ -15,6 +15,8 @@ struct ring {
 	struct ks_inventory inventories[RING_MODULES];
 	struct ks_certificate *overlay[1024];
 	size_t n_overlay;
+	struct ks_overlay_list lists[8]; /* the test's own */
+	size_t n_lists;
 	struct ks_settings *settings;
 	struct ks_keyring *keyring;
 };

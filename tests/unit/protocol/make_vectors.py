@@ -118,7 +118,7 @@ def identity(name, **other):
         "uri": f"pkcs11:token=corp;object={name}", "label": name, "token": "corp", "module": "softhsm", "state": 1,
         "n_certificates": 2, "subject": f"CN={name},O=Example", "issuer": "CN=Example Issuing CA,O=Example",
         "not_before": 1735689600, "not_after": 1798761599, "rules": "any server", "digest": False,
-        "bound": False, "client_auth": True, "rank": 0, "no_pss": False,
+        "bound": False, "client_auth": True, "rank": 0, "no_pss": False, "revoked": False,
     }
     values.update(other)
     return values

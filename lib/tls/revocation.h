@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * revocation: one certificate revocation list (RFC 5280 section 5), as its owner put it into certs/ (read by OpenSSL).
+ *
+ * It only ever says that a certificate was revoked, never that one was not. So the age of a list does not matter: what
+ * is on an outdated one stays revoked. Nor does it matter whether a list is whole: what counts is that its entries are
+ * certificates of the CA that signed it.
+ *
+ * Runs in: keystay-agent. Never fed with what clients send.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/tls/certificate.h"
+
+struct ks_revocation; /* opaque */
+
+/* One DER CertificateList. MALFORMED, TOO_LARGE. */
+int ks_revocation_new(struct ks_bytes der, struct ks_revocation **ret_list) KS_WARN_UNUSED;
+void ks_revocation_free(struct ks_revocation *list); /* NULL is allowed */
+
+/* Calls found for each list of a PEM file's text, in order; other blocks are passed over. found takes the list; a negative
+ * return ends it. Returns how many were found, or the first error, as ks_certificate_read_pem(). */
+int ks_revocation_read_pem(struct ks_bytes pem, int (*found)(struct ks_revocation *list, void *userdata),
+			   void *userdata) KS_WARN_UNUSED;
+
+/* Why nothing may be taken from this list, a clause of plain words; NULL when it counts. Delta lists, indirect ones,
+ * those of CA or attribute certificates or of some reasons alone, and those with a critical extension that we do not
+ * know (RFC 5280 section 5.2). */
+const char *ks_revocation_why_ignored(const struct ks_revocation *list);
+
+/* Is certificate on the list: by the issuer's name and the serial number? ret_when: the day, seconds since 1970. Proves
+ * nothing yet: see ks_revocation_signed_by(). A list that is ignored has nothing on it. */
+bool ks_revocation_names(const struct ks_revocation *list, const struct ks_certificate *certificate, int64_t *ret_when);
+
+/* Did issuer sign the list: its name, its key usage and the signature itself? Takes as long as hashing the list. */
+bool ks_revocation_signed_by(const struct ks_revocation *list, const struct ks_certificate *issuer);
