@@ -186,7 +186,12 @@ static void ask_policy(struct ks_signing_job *signing, struct ks_signing_finding
 static enum next_step look_at_rules(struct ks_signing_job *signing, struct ks_signing_finding *finding)
 {
 	struct ks_state *state = signing->request->state;
+	char text[KS_TEXT_MAX];
 
+	if (finding->identity->revoked && signing->kind != KS_SIGNABLE_REQUEST) { /* by which it gets another one */
+		ks_keyring_say_revoked(finding->identity, text, sizeof(text));
+		return refuse(signing, finding->identity, KS_ERR_RULE, text);
+	}
 	ks_signing_proof_look_again(&signing->proof, state, finding->identity, ks_signing_socket(signing));
 	ks_rules_now(signing->request, finding->identity, &finding->signable, &finding->question);
 	if (signing->counted)
@@ -381,25 +386,12 @@ static enum next_step look_at_tokens(struct ks_signing_job *signing, struct ks_s
 }
 
 /* All but the token. */
-/* Before anybody is asked for anything. */
-static enum next_step look_at_certificate(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
-{
-	char text[KS_TEXT_MAX];
-
-	if (!finding->identity->revoked)
-		return STEP_SIGN;
-	ks_keyring_say_revoked(finding->identity, text, sizeof(text));
-	return refuse(signing, finding->identity, KS_ERR_RULE, text);
-}
-
 static enum next_step look(struct ks_signing_job *signing, struct ks_signing_finding *finding)
 {
 	enum next_step step = look_at_identity(signing, finding);
 
 	if (step == STEP_SIGN)
 		step = look_at_input(signing, finding);
-	if (step == STEP_SIGN)
-		step = look_at_certificate(signing, finding);
 	return step == STEP_SIGN ? look_at_rules(signing, finding) : step;
 }
 
@@ -624,8 +616,7 @@ static void on_signed(int error, const char *text, struct ks_bytes reply, void *
 		advance(signing); /* a reload is under way: wait for its end, then sign anew */
 		return;
 	}
-	if (step == STEP_ENDED || look_at_input(signing, &finding) == STEP_ENDED ||
-	    look_at_certificate(signing, &finding) == STEP_ENDED)
+	if (step == STEP_ENDED || look_at_input(signing, &finding) == STEP_ENDED)
 		return;
 	if (!ks_state_token_of(signing->request->state, &signing->location, &finding.token)) {
 		do_without_it(signing, &finding, error);

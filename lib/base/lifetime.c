@@ -70,6 +70,7 @@ void ks_lifetime_words(uint64_t not_before, uint64_t not_after, uint64_t now, ch
 	out[0] = '\0';
 	switch (ks_lifetime_validity(not_before, not_after, now)) {
 	case KS_VALIDITY_GOOD:
+	case KS_VALIDITY_REVOKED:
 		return;
 	case KS_VALIDITY_SOON:
 		ks_lifetime_left(not_after - now, what);

@@ -91,7 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(ks_settings_read_memory(&source, 1, &settings, &error) == 0, "the configuration is good");
 	const struct ks_keyring_source worker = { .module = "m", .inventory = &inventory };
 	KS_CLEANUP(ks_keyring_freep) struct ks_keyring *keyring = NULL;
-	must(ks_keyring_build(settings, &worker, 1, NULL, 0, &keyring) == 0, "a keyring can be built of everything");
+	must(ks_keyring_build(settings, &worker, 1, &(const struct ks_overlay){ 0 }, &keyring) == 0,
+	     "a keyring can be built of everything");
 	check_keyring(keyring);
 	return 0;
 }

@@ -566,7 +566,7 @@ static uint64_t build_us(const struct ks_settings *settings, const struct ks_key
 		struct timespec from;
 		struct timespec to;
 		(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
-		assert_int_equal(ks_keyring_build(settings, source, 1, NULL, 0, &keyring), 0);
+		assert_int_equal(ks_keyring_build(settings, source, 1, &(const struct ks_overlay){ 0 }, &keyring), 0);
 		(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 		ks_keyring_free(keyring);
 		uint64_t us = (uint64_t)(to.tv_sec - from.tv_sec) * 1000000 + (uint64_t)to.tv_nsec / 1000 -
