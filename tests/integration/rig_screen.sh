@@ -72,6 +72,17 @@ display_start() {
 	read -r -t "$DEADLINE_S" display <"$T/displayfd" || fail "the X server did not start: $(cat "$T/xvfb.log")"
 	display=:$display
 }
+# display_press CLASS XDOTOOL-WORD...: with its window in front. gcr makes a window, takes it away and makes another one.
+display_press() {
+	local class=$1
+	shift
+	for _ in 1 2 3 4 5; do
+		display_wait "$class"
+		! DISPLAY=$display xdotool windowfocus --sync "$window" "$@" 2>>"$T/xdotool.log" || return 0
+	done
+	fail "no window of $class takes keys: $(tail -n 3 "$T/xdotool.log")"
+}
+
 # display_wait: until a window is there, and has the keyboard; its number in $window.
 display_wait() {
 	# shellcheck disable=SC2317 # called by wait_until

@@ -107,12 +107,12 @@ consent_on_display() {
 	ask_start "$1" "$program" "${question[@]}"
 	display_wait "$2"
 	reads_the_dialog
-	DISPLAY=$display xdotool windowfocus --sync "$window" key Tab Return
+	display_press "$2" key Tab Return
 	ask_result "$1"
 	expect_equal "$result" yes "$1: a person reads, and allows it"
 	ask_start "$1" "$program" "${question[@]}"
 	display_wait "$2"
-	DISPLAY=$display xdotool windowfocus --sync "$window" key Return
+	display_press "$2" key Return
 	ask_result "$1"
 	expect_equal "$result" "error 6: the dialog was cancelled" "$1: Enter alone refuses"
 }
@@ -122,14 +122,14 @@ on_display() {
 	local program=/usr/bin/$1
 	ask_start "$1" "$program" "display=$display"
 	display_wait "$2"
-	DISPLAY=$display xdotool windowfocus --sync "$window" type --delay 20 271828
+	display_press "$2" type --delay 20 271828
 	DISPLAY=$display xdotool key Return
 	ask_result "$1"
 	expect_equal "$result" "pin 271828" "$1: what was typed is the answer"
 
 	ask_start "$1" "$program" "display=$display"
 	display_wait "$2"
-	DISPLAY=$display xdotool windowfocus --sync "$window" key Escape
+	display_press "$2" key Escape
 	ask_result "$1"
 	expect_equal "$result" "error 6: the dialog was cancelled" "$1: the person gives up"
 
