@@ -186,12 +186,10 @@ static void ask_policy(struct ks_signing_job *signing, struct ks_signing_finding
 static enum next_step look_at_rules(struct ks_signing_job *signing, struct ks_signing_finding *finding)
 {
 	struct ks_state *state = signing->request->state;
-	char text[KS_TEXT_MAX];
 
-	if (finding->identity->revoked && signing->kind != KS_SIGNABLE_REQUEST) { /* by which it gets another one */
-		ks_keyring_say_revoked(finding->identity, text, sizeof(text));
-		return refuse(signing, finding->identity, KS_ERR_RULE, text);
-	}
+	/* But for the request by which it gets another certificate. */
+	if (signing->kind != KS_SIGNABLE_REQUEST && ks_signing_refuse_revoked(signing, finding->identity))
+		return STEP_ENDED;
 	ks_signing_proof_look_again(&signing->proof, state, finding->identity, ks_signing_socket(signing));
 	ks_rules_now(signing->request, finding->identity, &finding->signable, &finding->question);
 	if (signing->counted)

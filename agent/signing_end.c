@@ -215,6 +215,17 @@ void ks_signing_refuse(struct ks_signing_job *signing, const char *key_name, int
 	end(signing, name);
 }
 
+bool ks_signing_refuse_revoked(struct ks_signing_job *signing, const struct ks_identity *identity)
+{
+	char text[KS_TEXT_MAX];
+
+	if (!identity->revoked)
+		return false;
+	ks_keyring_say_revoked(identity, text, sizeof(text));
+	ks_signing_refuse(signing, identity->name, KS_ERR_RULE, text);
+	return true;
+}
+
 static const char *kind_name(enum ks_signable_kind kind)
 {
 	static const char *const names[] = {

@@ -83,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct ks_settings_source source = { .file = "f", .text = configuration, .size = strlen(configuration) };
 	KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = NULL;
 	KS_CLEANUP(ks_inventory_deinit) struct ks_inventory inventory = { 0 };
+	static const struct ks_overlay none;
 	struct ks_settings_error error;
 
 	ks_log_init("fuzz", KS_LOG_ERROR);
@@ -91,8 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(ks_settings_read_memory(&source, 1, &settings, &error) == 0, "the configuration is good");
 	const struct ks_keyring_source worker = { .module = "m", .inventory = &inventory };
 	KS_CLEANUP(ks_keyring_freep) struct ks_keyring *keyring = NULL;
-	must(ks_keyring_build(settings, &worker, 1, &(const struct ks_overlay){ 0 }, &keyring) == 0,
-	     "a keyring can be built of everything");
+	must(ks_keyring_build(settings, &worker, 1, &none, &keyring) == 0, "a keyring can be built of everything");
 	check_keyring(keyring);
 	return 0;
 }

@@ -248,6 +248,8 @@ static void test_best_wants_a_certificate_that_is_valid_now_and_for_clients(void
 	expect(&identity, KS_BEST_FITS, "");
 	identity.not_after = NOW - 1;
 	expect(&identity, KS_BEST_EXPIRED, "its certificate expired on 2027-01-15");
+	identity.revoked = true;
+	expect(&identity, KS_BEST_REVOKED, "its certificate was revoked");
 	identity = good(P256);
 	identity.not_before = NOW + DAY;
 	expect(&identity, KS_BEST_EARLY, "its certificate is not valid before 2027-01-16");
