@@ -23,8 +23,9 @@ struct ks_proof_memory_entry {
 
 static void entry_free(struct ks_proof_memory_entry *entry)
 {
-	if (entry)
-		ks_public_key_free(entry->key);
+	if (!entry)
+		return;
+	ks_public_key_free(entry->key);
 	free(entry);
 }
 KS_DEFINE_CLEANUP(struct ks_proof_memory_entry *, entry_free)

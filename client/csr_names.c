@@ -102,12 +102,13 @@ static bool put_upn(struct ks_buffer *out, const char *name)
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer parts = { 0 };
 
+	if (!has_two_sides(name) || !ks_text_valid(ks_bytes_text(name)))
+		return false;
 	ks_der_put(&text, KS_DER_UTF8_STRING, ks_bytes_text(name));
 	ks_der_put(&parts, KS_DER_OID, ks_bytes(oid_upn, sizeof(oid_upn)));
 	ks_der_put(&parts, KS_DER_CONTEXT_0, ks_buffer_bytes(&text));
 	ks_der_put(out, OTHER_NAME, ks_buffer_bytes(&parts));
-	return has_two_sides(name) && ks_text_valid(ks_bytes_text(name)) && ks_buffer_error(&text) == 0 &&
-	       ks_buffer_error(&parts) == 0;
+	return ks_buffer_error(&text) == 0 && ks_buffer_error(&parts) == 0;
 }
 
 static const struct kind {
