@@ -229,6 +229,21 @@ static void test_revocation_counts_only_where_the_ca_is_known(void **state)
 	end(&ring);
 }
 
+/* Two CAs of one name, each with a number of its own for its certificates. */
+static void test_revocation_of_another_ca_of_this_name_says_nothing(void **state)
+{
+	static const struct plan of_other = { .what = "signed by the other one", .forged = true };
+
+	(void)state;
+	AUTO_RING ring = { 0 };
+	begin(&ring, true);
+	ring_file(&ring, &(struct test_certificate){ .common_name = "ca", .key = other, .ca = true });
+	put_list(&ring, make_list(&of_other, ring.overlay[0]));
+	ring_build(&ring, NULL);
+	assert_false(ring_of(&ring, alice)->revoked);
+	end(&ring);
+}
+
 static void test_revocation_leaves_another_valid_certificate_of_the_key(void **state)
 {
 	char text[KS_TEXT_MAX];
@@ -291,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_revocation_says_revoked_of_what_its_ca_listed_and_of_nothing_else),
 		cmocka_unit_test(test_revocation_counts_only_where_the_ca_is_known),
+		cmocka_unit_test(test_revocation_of_another_ca_of_this_name_says_nothing),
 		cmocka_unit_test(test_revocation_leaves_another_valid_certificate_of_the_key),
 		cmocka_unit_test(test_revocation_makes_a_key_unusable),
 		cmocka_unit_test(test_revocation_refuses_what_is_no_list),
