@@ -62,6 +62,10 @@ static void answer_explain(struct ks_request *request)
 	question.server.name = server;
 	question.server.why = "no server was named";
 	ks_policy_decide(&question, &answer);
+	if (identity->revoked) {
+		answer = (struct ks_policy_answer){ .verdict = KS_VERDICT_DENY, .error = KS_ERR_RULE };
+		ks_keyring_say_revoked(identity, answer.text, sizeof(answer.text));
+	}
 	reply(request, identity, &answer, server[0] != '\0');
 }
 

@@ -72,6 +72,9 @@ expect_err "key \"alice\": its certificate was revoked on $day; get another one"
 expect_equal "$(signatures_of corp)" "$signed" "her token was not asked"
 run keystay explain --ca "$T/ca/root.pem" "localhost:$port"
 expect_out "no   its certificate was revoked" "keystay explain says it"
+run keystay explain --offline alice localhost
+expect_fail "so do the rules, without a server"
+expect_out "its certificate was revoked on $day" "with the date"
 run keystay list
 expect_out " revoked" "keystay list says it"
 expect_err "the certificate of alice was revoked, nothing is signed with it" "and what to do"
