@@ -226,6 +226,12 @@ static int set_deadline(struct ks_proof *proof)
 	return 0;
 }
 
+bool ks_prover_is_ready(struct ks_prover *prover)
+{
+	ks_prover_wake(prover);
+	return prover->state == KS_PROVER_READY;
+}
+
 bool ks_proof_recall(const struct ks_prover *prover, const struct ks_server_claim *claim,
 		     const char *const *anchor_files, size_t n, struct ks_proof_result *ret_result)
 {

@@ -50,6 +50,9 @@ void ks_prover_free(struct ks_prover *prover);
  * KS_ANCHOR_FILES_MAX. With files keystay-prove is started at once, since rules will ask for it. */
 int ks_prover_follow(struct ks_prover *prover, const char *const *anchor_files, size_t n_anchor_files) KS_WARN_UNUSED;
 
+/* Is keystay-prove there, so that a proof takes no longer than it must? When it is not it is being started from now on. */
+bool ks_prover_is_ready(struct ks_prover *prover);
+
 /* anchor_files: at most KS_PROOF_ANCHORS_MAX of those of follow(), all must hold (a key's and a socket's server-ca);
  * n = 0: the system's store. claim is copied. QUOTA when KS_PROOFS_QUEUED of this process (or its socket's, or all) wait, INVALID for a file that follow()
  * did not name or a claim that is out of bounds. done is never called before this returns. */

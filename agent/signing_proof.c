@@ -77,6 +77,22 @@ void ks_signing_proof_begin(struct ks_signing_proof *proof, struct ks_state *sta
 		set_unproven(proof, ks_error_text(error));
 }
 
+void ks_signing_proof_try(struct ks_signing_proof *proof, struct ks_state *state, const struct ks_identity *identity,
+			  const struct ks_settings_socket *socket, const struct ks_signable *signable,
+			  struct ks_bytes input, struct ks_bytes transcript)
+{
+	bool has_handshake = signable->kind == KS_SIGNABLE_TLS12_CLIENT || transcript.size > 0;
+
+	if (!has_handshake || ks_prover_is_ready(state->prover)) {
+		ks_signing_proof_begin(proof, state, identity, socket, signable, input, transcript);
+		return;
+	}
+	proof->n_reloads = state->n_reloads;
+	proof->rules = identity->rules;
+	proof->socket = socket;
+	set_unproven(proof, "no rule asks for it, and keystay-prove is only being started");
+}
+
 void ks_signing_proof_look_again(struct ks_signing_proof *proof, const struct ks_state *state,
 				 const struct ks_identity *identity, const struct ks_settings_socket *socket)
 {

@@ -35,6 +35,11 @@ void ks_signing_proof_begin(struct ks_signing_proof *proof, struct ks_state *sta
 			    const struct ks_settings_socket *socket, const struct ks_signable *signable,
 			    struct ks_bytes input, struct ks_bytes transcript);
 
+/* The same for a proof that no rule asks for: nobody waits until keystay-prove has started. */
+void ks_signing_proof_try(struct ks_signing_proof *proof, struct ks_state *state, const struct ks_identity *identity,
+			  const struct ks_settings_socket *socket, const struct ks_signable *signable,
+			  struct ks_bytes input, struct ks_bytes transcript);
+
 /* Forgets what was proven for other rules: before a reload, or before the key came to belong to another section. */
 void ks_signing_proof_look_again(struct ks_signing_proof *proof, const struct ks_state *state,
 				 const struct ks_identity *identity, const struct ks_settings_socket *socket);
