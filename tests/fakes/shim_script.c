@@ -213,11 +213,14 @@ static void leak(unsigned long mib)
 		memory[i] = 1;
 }
 
-/* A sanitizer would make an exit of it. */
+/* A sanitizer would make an exit of it. Another thread may be the one that takes the signal: this one goes no further
+ * until then, or it would answer. */
 static void crash(void)
 {
 	(void)signal(SIGSEGV, SIG_DFL);
 	(void)kill(getpid(), SIGSEGV);
+	for (;;)
+		(void)pause();
 }
 
 static void spin(void)
