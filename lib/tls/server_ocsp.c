@@ -9,6 +9,8 @@
  */
 #include "lib/tls/server_ocsp.h"
 
+#include <string.h>
+
 #include <openssl/ocsp.h>
 #include <openssl/x509v3.h>
 
@@ -189,6 +191,28 @@ static int check_entries(OCSP_BASICRESP *basic, X509 *leaf, X509 *issuer, int64_
 	return found ? 0 : ks_server_chain_refuse(reason, STAPLE " is for another certificate");
 }
 
+/* OpenSSL reads more than DER, and signs what it would have written itself. The end of response must be what it writes
+ * of what it has read; der is freed. */
+static bool is_end_of(struct ks_bytes response, unsigned char *der, int size)
+{
+	bool is_same = der && size > 0 && (size_t)size <= response.size &&
+		       memcmp(response.data + response.size - (size_t)size, der, (size_t)size) == 0;
+
+	OPENSSL_free(der);
+	return is_same;
+}
+
+/* RFC 6960 section 4.2.1: DER, and the basic response is the last thing in it. */
+static bool is_der(struct ks_bytes response, const OCSP_RESPONSE *outer, const OCSP_BASICRESP *basic)
+{
+	unsigned char *whole = NULL, *inner = NULL;
+	int whole_size = i2d_OCSP_RESPONSE(outer, &whole);
+	int inner_size = i2d_OCSP_BASICRESP(basic, &inner);
+	bool is_whole = is_end_of(response, whole, whole_size) && (size_t)whole_size == response.size;
+
+	return is_end_of(response, inner, inner_size) && is_whole;
+}
+
 int ks_server_ocsp_check(struct ks_bytes response, X509 *leaf, X509 *issuer, int64_t now,
 			 char ret_reason[KS_REASON_SIZE])
 {
@@ -200,7 +224,7 @@ int ks_server_ocsp_check(struct ks_bytes response, X509 *leaf, X509 *issuer, int
 	if (OCSP_response_status(outer) != OCSP_RESPONSE_STATUS_SUCCESSFUL)
 		return ks_server_chain_refuse(ret_reason, STAPLE " is an error and no answer");
 	KS_CLEANUP(OCSP_BASICRESP_freep) OCSP_BASICRESP *basic = OCSP_response_get1_basic(outer);
-	if (!basic)
+	if (!basic || !is_der(response, outer, basic))
 		return ks_server_chain_refuse(ret_reason, STAPLE " is not well-formed");
 	int r = check_signer(basic, issuer, now, ret_reason);
 	return r < 0 ? r : check_entries(basic, leaf, issuer, now, ret_reason);

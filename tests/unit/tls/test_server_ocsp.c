@@ -86,6 +86,25 @@ static void test_ocsp_good_response_of_the_issuer_is_taken(void **state)
 	scene_expect_proven(&scene);
 }
 
+/* OpenSSL reads a SEQUENCE that says it is primitive, and verifies what it would have written itself. */
+static void test_ocsp_refuses_what_is_not_der(void **state)
+{
+	(void)state;
+	scene_make(&scene);
+	struct server_ca_response response = good();
+	response.without_signer = true; /* what is in a certificate that nobody needs does not matter */
+	staple(&response);
+	scene_expect_proven(&scene);
+	for (size_t i = 0; i < scene.staple.size; i++) {
+		if (scene.staple.data[i] != 0x30)
+			continue;
+		scene.staple.data[i] ^= 0x20;
+		assert_true(scene_prove(&scene) < 0);
+		scene.staple.data[i] ^= 0x20;
+	}
+	scene_expect_proven(&scene);
+}
+
 static void test_ocsp_revoked_is_refused(void **state)
 {
 	(void)state;
@@ -367,6 +386,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ocsp_good_response_of_the_issuer_is_taken, setup,
 						forget_responder),
+		cmocka_unit_test_setup_teardown(test_ocsp_refuses_what_is_not_der, setup, forget_responder),
 		cmocka_unit_test_setup_teardown(test_ocsp_revoked_is_refused, setup, forget_responder),
 		cmocka_unit_test_setup_teardown(test_ocsp_unknown_is_refused, setup, forget_responder),
 		cmocka_unit_test_setup_teardown(test_ocsp_expired_is_refused, setup, forget_responder),
