@@ -99,17 +99,16 @@ static int write_record(struct ks_signing_job *signing, const char *key_name, in
 
 /* --- who watches ------------------------------------------------------------------------------------------------- */
 
-static void tell(const struct ks_signing_job *signing, enum ks_monitor_kind kind, const char *key_name, int error,
-		 const char *text)
+static void tell(const struct ks_signing_job *signing, enum ks_monitor_kind kind, int error, const char *text)
 {
 	const struct ks_request *request = signing->request;
 	char program[64];
 	struct ks_monitor_event event = ks_monitor_event_of(request, signing->number, program);
 	const struct ks_identity *identity =
-		key_name ? NULL : ks_keyring_by_hash(request->state->keyring, signing->message.spki_hash.data);
+		ks_keyring_by_hash(request->state->keyring, signing->message.spki_hash.data);
 
 	event.kind = kind;
-	event.key = key_name ? key_name : (identity ? identity->name : "");
+	event.key = identity ? identity->name : "";
 	event.purpose = purpose_of(signing);
 	event.server = server_of(signing);
 	event.server_proven = signing->proof.knowledge == KS_SERVER_PROVEN;
@@ -121,7 +120,7 @@ static void tell(const struct ks_signing_job *signing, enum ks_monitor_kind kind
 void ks_signing_tell_asked(struct ks_signing_job *signing)
 {
 	signing->number = ks_monitor_number(signing->request->state->monitor);
-	tell(signing, KS_MONITOR_ASKED, NULL, 0, "");
+	tell(signing, KS_MONITOR_ASKED, 0, "");
 }
 
 void ks_signing_tell_wait(struct ks_signing_job *signing, const char *what)
@@ -129,7 +128,7 @@ void ks_signing_tell_wait(struct ks_signing_job *signing, const char *what)
 	if (signing->waits_for == what)
 		return;
 	signing->waits_for = what;
-	tell(signing, KS_MONITOR_WAITS, NULL, 0, what);
+	tell(signing, KS_MONITOR_WAITS, 0, what);
 }
 
 /* --- the reply --------------------------------------------------------------------------------------------------- */
@@ -158,7 +157,7 @@ static void answer(struct ks_signing_job *signing)
 
 	if (is_signed)
 		ks_log_info("%s", signing->reply.text);
-	tell(signing, KS_MONITOR_ANSWERED, NULL, signing->reply.error, is_signed ? "" : signing->reply.text);
+	tell(signing, KS_MONITOR_ANSWERED, signing->reply.error, is_signed ? "" : signing->reply.text);
 	request->drop = NULL;
 	request->pending = NULL;
 	ks_tally_count(&request->state->tally, outcome_of(signing->reply.error), signing->reply.error);
@@ -262,11 +261,11 @@ void ks_signing_abandon(struct ks_signing_job *signing)
 
 	ks_tally_count(&signing->request->state->tally, KS_AUDIT_CANCELLED, KS_ERR_CLOSED);
 	if (signing->state == KS_SIGNING_ENDING) {
-		tell(signing, KS_MONITOR_ANSWERED, NULL, KS_ERR_CLOSED, "the client went away before its answer");
+		tell(signing, KS_MONITOR_ANSWERED, KS_ERR_CLOSED, "the client went away before its answer");
 		ks_audit_forget(signing->entry);
 	} else {
 		ks_signing_let_go(signing);
-		tell(signing, KS_MONITOR_ANSWERED, NULL, KS_ERR_CLOSED, "the client went away before its answer");
+		tell(signing, KS_MONITOR_ANSWERED, KS_ERR_CLOSED, "the client went away before its answer");
 		identity = ks_keyring_by_hash(signing->request->state->keyring, signing->message.spki_hash.data);
 		if (write_record(signing, identity ? identity->name : "", KS_ERR_CLOSED,
 				 "the client went away before its answer", on_recorded) == 0)
