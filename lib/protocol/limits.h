@@ -331,3 +331,11 @@
 
 /* After this time a client on a terminal says what it waits for. */
 #define KS_CLIENT_NOTICE_MS 1000u
+
+/* --- the life of certificates (enrol/) --------------------------------------------------------------------------- */
+
+/* What a CA answers: a chain is some KiB, EST's and SCEP's bundles some ten of them. */
+#define KS_ENROL_ANSWER_MAX (256u * 1024)
+
+/* Certificates of one answer: leaf, intermediates, and the roots that some CAs send along. */
+#define KS_ENROL_CERTIFICATES_MAX 32u
