@@ -11,6 +11,7 @@ keystay_room(ks_agent_data
 	tries_file.c tries.c pin_file.c anchor_file.c
 	settings_warn.c settings_files.c settings_print.c settings.c
 	settings_merge.c settings_check.c settings_profile.c settings_enforce.c settings_typed.c settings_socket.c settings_rules.c
+	settings_enrol.c
 	rules.c settings_table.c settings_variables.c
 	LINK ks_tls)
 # Where Debian and its kin have libraries of this kind of machine; empty elsewhere.

@@ -8,6 +8,7 @@
 #include "agent/control.h"
 #include "agent/explaining.h"
 #include "agent/monitor.h"
+#include "agent/profiles.h"
 #include "agent/signing.h"
 #include "agent/unlocking.h"
 
@@ -26,6 +27,8 @@ static const struct handler {
 	{ KS_MSG_LOCK, KS_ON_CONTROL, ks_control_lock },
 	{ KS_MSG_RELOAD, KS_ON_CONTROL, ks_control_reload },
 	{ KS_MSG_MONITOR, KS_ON_CONTROL, ks_monitor_begin },
+	{ KS_MSG_PROFILES, KS_ON_CONTROL, ks_profiles_tell },
+	{ KS_MSG_REFRESH, KS_ON_CONTROL, ks_profiles_refresh },
 	{ KS_MSG_SIGN_REQUEST, KS_ON_CONTROL, ks_signing_begin },
 };
 

@@ -225,7 +225,7 @@ static int read_folder(struct loading *loading, const char *folder)
 	return r;
 }
 
-int ks_overlay_read(const struct ks_settings *settings, struct ks_overlay *ret_overlay)
+int ks_overlay_read(const struct ks_settings *settings, const char *enrolled, struct ks_overlay *ret_overlay)
 {
 	KS_CLEANUP(loading_deinit) struct loading loading = { 0 };
 
@@ -234,6 +234,9 @@ int ks_overlay_read(const struct ks_settings *settings, struct ks_overlay *ret_o
 		if (r < 0)
 			return r;
 	}
+	int r = enrolled && !loading.full ? read_folder(&loading, enrolled) : 0;
+	if (r < 0)
+		return r;
 	if (loading.full)
 		ks_log_warning("there are more than %u certificates in certs/; the rest is left out",
 			       KS_OVERLAY_CERTIFICATES_MAX);

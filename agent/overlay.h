@@ -24,10 +24,11 @@ struct ks_overlay {
 	size_t n_lists;
 };
 
-/* Reads every *.pem, *.crt and *.cer of the folders, each file at most KS_CERTIFICATE_FILE_MAX bytes, and every *.crl,
+/* Reads every *.pem, *.crt and *.cer of the settings' folders and then of enrolled (NULL: none), each file at most KS_CERTIFICATE_FILE_MAX bytes, and every *.crl,
  * KS_REVOCATION_FILE_MAX. PEM may hold certificates and lists alike; DER is one certificate, or in a *.crl one list. All
  * together at most KS_OVERLAY_CERTIFICATES_MAX certificates and KS_REVOCATIONS_MAX lists; lists that do not count
  * (ks_revocation_why_ignored()) are logged and left out. A file that cannot be read or parsed is logged and left
  * out; a folder that is missing is no error. NO_MEMORY. */
-int ks_overlay_read(const struct ks_settings *settings, struct ks_overlay *ret_overlay) KS_WARN_UNUSED;
+int ks_overlay_read(const struct ks_settings *settings, const char *enrolled, struct ks_overlay *ret_overlay)
+	KS_WARN_UNUSED;
 void ks_overlay_deinit(struct ks_overlay *overlay);

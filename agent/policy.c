@@ -135,6 +135,8 @@ static bool refuses_server(const struct side *side, const struct ks_policy_quest
 		return refuses_unproven(side, question, answer);
 	if (server->knowledge == KS_SERVER_NOT_LOOKED_AT)
 		return false;
+	if (ks_rules_enrol_at(side->rules, server->name))
+		return false;
 	ks_text_escape(ks_bytes_text(server->name), name, sizeof(name));
 	(void)ks_text_print(why, sizeof(why), "this one was proven to be %s", name);
 	if (side->rules->at[KS_RULE_SERVERS].value && !ks_rules_name_server(side->rules, server->name))

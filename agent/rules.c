@@ -61,6 +61,11 @@ bool ks_rules_name_server(const struct ks_rules *rules, const char *server)
 	return false;
 }
 
+bool ks_rules_enrol_at(const struct ks_rules *rules, const char *server)
+{
+	return rules->enrol_host && strcasecmp(rules->enrol_host, server) == 0;
+}
+
 bool ks_rules_name_spki(const struct ks_rules *rules, const uint8_t spki_hash[32])
 {
 	for (size_t i = 0; i < rules->n_spki_hashes; i++) {

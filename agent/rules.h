@@ -55,6 +55,10 @@ struct ks_rules {
 	size_t n_users;
 	gid_t *groups;
 	size_t n_groups;
+	/* Of a key with an enrolment profile: its CA's server is one of the key's servers, whatever `servers` and
+	 * `server-spki` say, proven by the profile's tls-ca. Borrowed from the settings; NULL = none. */
+	const char *enrol_host;
+	const char *enrol_ca; /* NULL: the system's store */
 };
 
 void ks_rules_deinit(struct ks_rules *rules);
@@ -67,6 +71,9 @@ bool ks_rules_want_a_server(const struct ks_rules *rules);
 
 /* Does `servers` name this host? '*' in a pattern stands for any letters, dots too; upper and lower case are the same. */
 bool ks_rules_name_server(const struct ks_rules *rules, const char *server);
+
+/* Is it the host of the key's enrolment profile? */
+bool ks_rules_enrol_at(const struct ks_rules *rules, const char *server);
 
 /* Does `server-spki` name this SHA-256? */
 bool ks_rules_name_spki(const struct ks_rules *rules, const uint8_t spki_hash[32]);

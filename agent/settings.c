@@ -68,9 +68,11 @@ static struct ks_settings *settings_new(bool is_system)
 	/* For as many as there may be: what is not used is never touched, and costs no memory. */
 	private->modules.at = calloc(KS_MODULES_MAX, sizeof(*private->modules.at));
 	private->keys.at = calloc(KS_KEY_SECTIONS_MAX, sizeof(*private->keys.at));
+	private->profiles.at = calloc(KS_PROFILE_SECTIONS_MAX, sizeof(*private->profiles.at));
 	private->tokens.at = calloc(KS_TOKEN_SECTIONS_MAX, sizeof(*private->tokens.at));
 	private->sockets.at = calloc(KS_SOCKETS_MAX, sizeof(*private->sockets.at));
-	if (!private->modules.at || !private->tokens.at || !private->keys.at || !private->sockets.at) {
+	if (!private->modules.at || !private->tokens.at || !private->keys.at || !private->sockets.at ||
+	    !private->profiles.at) {
 		ks_settings_free(settings);
 		return NULL;
 	}
@@ -95,6 +97,7 @@ static void key_deinit(struct ks_settings_key *key)
 	free(key->name);
 	ks_uri_deinit(&key->match);
 	free(key->module);
+	free(key->profile);
 	free(key->issuer);
 	free(key->eku);
 	free(key->template);
@@ -131,6 +134,7 @@ static void private_free(struct ks_settings_private *private)
 	free(private->tokens.at);
 	free(private->keys.at);
 	free(private->sockets.at);
+	free(private->profiles.at);
 	for (size_t i = 0; i < private->n_texts; i++)
 		free(private->texts[i]);
 	free(private->texts);

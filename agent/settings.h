@@ -84,6 +84,7 @@ struct ks_settings_key {
 	char *issuer;            /* pattern with '*' over the issuer's RFC 4514 name, or NULL */
 	char *eku;               /* "clientAuth" or a dotted OID that the certificate must name, or NULL */
 	char *template;          /* or NULL */
+	char *profile;           /* the [profile] by which its certificate is enrolled and renewed, or NULL */
 	bool allow_digest;
 	struct ks_rules rules;
 	char *words; /* all rules in plain words, for show and list; "" when there are none */
@@ -165,6 +166,15 @@ int ks_settings_read_from(const struct ks_settings_folders *folders, struct ks_s
 /* Prints each effective value with its origin: what `keystay config` shows. The text can be read again as a
  * configuration file. SYSTEM when out does not take it. */
 int ks_settings_print(const struct ks_settings *settings, bool json, FILE *out) KS_WARN_UNUSED;
+
+/* Walks over what [profile] sections say: each value in effect, section by section. index counts up from 0; false at the
+ * end. Texts are borrowed from settings. */
+struct ks_settings_profile_value {
+	const char *profile, *key, *value;
+	const struct ks_settings_origin *origin; /* of the section */
+};
+bool ks_settings_profile_value_at(const struct ks_settings *settings, size_t index,
+				  struct ks_settings_profile_value *ret_value);
 
 /* The files that rules name as server-ca, each once, at most max of them (the check refuses more). Borrowed. Returns how
  * many. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/names.h"
+#include "agent/settings_enrol.h"
 #include "agent/settings_private.h"
 #include "agent/settings_profile.h"
 #include "lib/base/spelling.h"
@@ -73,7 +74,7 @@ static void check_module_name(const struct ks_settings_value *value, const struc
 			       spelling.best ? spelling.best : "", spelling.best ? "\"?" : "");
 }
 
-static void check_key(const struct ks_settings_section *section, const struct ks_settings_sections *modules,
+static void check_key(const struct ks_settings_section *section, const struct ks_settings_private *private,
 		      struct ks_settings_report *report)
 {
 	char what[128];
@@ -88,7 +89,9 @@ static void check_key(const struct ks_settings_section *section, const struct ks
 		ks_settings_report_add(report, &section->origin, head(section, what, sizeof(what)),
 				       "expected match, module, spki, issuer, eku or template, found none of them");
 	if (section->values[KS_RULED_MODULE].text)
-		check_module_name(&section->values[KS_RULED_MODULE], modules, report);
+		check_module_name(&section->values[KS_RULED_MODULE], &private->modules, report);
+	if (section->values[KS_RULED_PROFILE].text)
+		ks_settings_enrol_check_name(&section->values[KS_RULED_PROFILE], &private->profiles, report);
 	ks_settings_check_rules(section, report);
 }
 
@@ -144,6 +147,10 @@ void ks_settings_check(const struct ks_settings *settings, struct ks_settings_re
 	}
 	for (size_t i = 0; i < private->keys.n; i++) {
 		if (!private->keys.at[i].spoiled)
-			check_key(&private->keys.at[i], &private->modules, report);
+			check_key(&private->keys.at[i], private, report);
+	}
+	for (size_t i = 0; i < private->profiles.n; i++) {
+		if (!private->profiles.at[i].spoiled)
+			ks_settings_enrol_check(&private->profiles.at[i], report);
 	}
 }

@@ -63,8 +63,8 @@ static void report_unknown_section(struct ks_settings_report *report, const stru
 		ks_spelling_offer(&spelling, ks_settings_tables[i].section);
 	ks_settings_report_add(
 		report, origin, NULL,
-		"expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"] or "
-		"[enforce], found \"[%s]\"%s",
+		"expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"], "
+		"[profile \"NAME\"] or [enforce], found \"[%s]\"%s",
 		found, hint(&spelling, meant, sizeof(meant)));
 }
 
@@ -139,6 +139,8 @@ static struct ks_settings_section *take_section(struct merge *merge, const char 
 		return take_named(merge, &private->tokens, KS_TOKEN_SECTIONS_MAX, name, origin);
 	if (merge->table == &ks_settings_tables[KS_SETTINGS_SOCKET])
 		return take_named(merge, &private->sockets, KS_SOCKETS_MAX, name, origin);
+	if (merge->table == &ks_settings_tables[KS_SETTINGS_PROFILE])
+		return take_named(merge, &private->profiles, KS_PROFILE_SECTIONS_MAX, name, origin);
 	return take_named(merge, &private->keys, KS_KEY_SECTIONS_MAX, name, origin);
 }
 
@@ -180,7 +182,7 @@ static void report_unknown_key(const struct merge *merge, const struct ks_settin
 	const struct ks_settings_table *table = merge->table;
 	char found[SHOWN_MAX];
 	char meant[SHOWN_MAX];
-	char known[256] = "";
+	char known[512] = "";
 	struct ks_spelling spelling = { .word = key };
 	size_t used = 0;
 

@@ -105,6 +105,8 @@ static void print_text(const struct ks_settings *settings, struct ks_buffer *out
 		print_section(&private->tokens.at[i], out);
 	for (size_t i = 0; i < private->keys.n; i++)
 		print_section(&private->keys.at[i], out);
+	for (size_t i = 0; i < private->profiles.n; i++)
+		print_section(&private->profiles.at[i], out);
 	print_others(settings, out);
 }
 
@@ -185,6 +187,8 @@ static void print_json(const struct ks_settings *settings, struct ks_buffer *out
 		put_json_section(&private->tokens.at[i], private->tokens.at[i].name, false, out);
 	for (size_t i = 0; i < private->keys.n; i++)
 		put_json_section(&private->keys.at[i], private->keys.at[i].name, false, out);
+	for (size_t i = 0; i < private->profiles.n; i++)
+		put_json_section(&private->profiles.at[i], private->profiles.at[i].name, false, out);
 	if (settings->others)
 		put_json_section(&private->others, NULL, false, out);
 	ks_buffer_printf(out, "\n  ]\n}\n");

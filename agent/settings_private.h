@@ -57,7 +57,8 @@ struct ks_settings_private {
 	struct ks_settings_sections tokens;  /* as settings->tokens */
 	struct ks_settings_sections sockets; /* as settings->sockets */
 	struct ks_settings_sections keys;    /* as settings->keys */
-	char **texts;                        /* owned: values that narrowing made */
+	struct ks_settings_sections profiles;
+	char **texts; /* owned: values that narrowing made */
 	size_t n_texts;
 	char **files; /* owned: those that were read */
 	size_t n_files;

@@ -237,10 +237,8 @@ int ks_settings_type_rules(struct ks_rules *rules, const struct ks_settings_sect
 
 /* --- files ------------------------------------------------------------------------------------------------------- */
 
-static void put_file(const struct ks_rules *rules, const char **files, size_t max, size_t *n)
+static void put_file(const char *file, const char **files, size_t max, size_t *n)
 {
-	const char *file = rules->at[KS_RULE_SERVER_CA].value;
-
 	for (size_t i = 0; file && i < *n; i++) {
 		if (strcmp(files[i], file) == 0)
 			return;
@@ -253,10 +251,12 @@ size_t ks_settings_anchor_files(const struct ks_settings *settings, const char *
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < settings->n_keys; i++)
-		put_file(&settings->keys[i].rules, ret_files, max, &n);
+	for (size_t i = 0; i < settings->n_keys; i++) {
+		put_file(settings->keys[i].rules.at[KS_RULE_SERVER_CA].value, ret_files, max, &n);
+		put_file(settings->keys[i].rules.enrol_ca, ret_files, max, &n);
+	}
 	for (size_t i = 0; i < settings->n_sockets; i++)
-		put_file(&settings->sockets[i].rules, ret_files, max, &n);
+		put_file(settings->sockets[i].rules.at[KS_RULE_SERVER_CA].value, ret_files, max, &n);
 	return n;
 }
 

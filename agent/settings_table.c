@@ -14,6 +14,8 @@
 #include <sys/un.h>
 
 #include "agent/settings.h"
+#include "agent/settings_enrol.h"
+#include "agent/settings_form.h"
 #include "agent/settings_profile.h"
 #include "agent/settings_variables.h"
 #include "lib/base/text.h"
@@ -98,7 +100,7 @@ static bool good_duration(const char *value, const char **ret_why)
 	return ks_settings_duration(value, &ms) == 0;
 }
 
-static bool good_yes_no(const char *value, const char **ret_why)
+bool ks_settings_form_yes_no(const char *value, const char **ret_why)
 {
 	(void)ret_why;
 	return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0;
@@ -110,7 +112,7 @@ static bool good_no(const char *value, const char **ret_why)
 	return strcmp(value, "no") == 0;
 }
 
-static bool good_path(const char *value, const char **ret_why)
+bool ks_settings_form_path(const char *value, const char **ret_why)
 {
 	if (value[0] == '~')
 		*ret_why = "~ is not expanded, write the whole path";
@@ -124,7 +126,7 @@ bool ks_settings_name_is_good(const char *name)
 	       ks_text_valid(ks_bytes_text(name));
 }
 
-static bool good_name(const char *value, const char **ret_why)
+bool ks_settings_form_name(const char *value, const char **ret_why)
 {
 	(void)ret_why;
 	return ks_settings_name_is_good(value);
@@ -137,7 +139,7 @@ static bool good_sessions(const char *value, const char **ret_why)
 	return ks_text_number(value, SESSIONS_MAX, &number) == 0 && number > 0;
 }
 
-static bool good_text(const char *value, const char **ret_why)
+bool ks_settings_form_text(const char *value, const char **ret_why)
 {
 	(void)ret_why;
 	size_t size = strlen(value);
@@ -159,7 +161,7 @@ static bool good_prompt_timeout(const char *value, const char **ret_why)
 	return is_between(value, 1000, 3600000);
 }
 
-static bool good_deadline(const char *value, const char **ret_why)
+bool ks_settings_form_deadline(const char *value, const char **ret_why)
 {
 	(void)ret_why;
 	return is_between(value, 1000, 600000);
@@ -323,10 +325,10 @@ static bool good_slots(const char *value, const char **ret_why)
 }
 
 /* A name of a file in one folder. */
-static bool good_credential(const char *value, const char **ret_why)
+bool ks_settings_form_credential(const char *value, const char **ret_why)
 {
 	(void)ret_why;
-	return good_name(value, ret_why) && value[0] != '.';
+	return ks_settings_form_name(value, ret_why) && value[0] != '.';
 }
 
 /* --- which key --------------------------------------------------------------------------------------------------- */
@@ -594,7 +596,7 @@ static bool good_patterns(const char *value, const char **ret_why)
 
 static bool good_socket_path(const char *value, const char **ret_why)
 {
-	return good_path(value, ret_why) && strlen(value) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+	return ks_settings_form_path(value, ret_why) && strlen(value) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
 }
 
 bool ks_settings_allows_digest(const char *value)
@@ -635,7 +637,7 @@ static bool good_tls(const char *value, const char **ret_why)
 
 #define EXPECTED_DURATION "a time such as 8h, 30m or 2d, at most 3650d, or 0 (one signature)"
 #define EXPECTED_SERVERS "host names or patterns such as *.corp.example, with commas between them"
-#define EXPECTED_PEM "the absolute path of a PEM file"
+#define EXPECTED_PEM KS_SETTINGS_EXPECTED_PEM
 #define EXPECTED_HASHES "SHA-256 hashes of 64 hex digits, with commas between them"
 #define EXPECTED_CONFIRM "no, first-use or always"
 #define EXPECTED_RATE "a number per s, m, h or d, such as 10/m"
@@ -643,9 +645,9 @@ static bool good_tls(const char *value, const char **ret_why)
 
 static const struct ks_settings_row agent_rows[KS_AGENT_N] = {
 	[KS_AGENT_UNLOCK_FOR] = { "unlock-for", EXPECTED_DURATION, "8h", good_duration, false },
-	[KS_AGENT_KEEP_PIN] = { "keep-pin", "yes or no", "no", good_yes_no, false },
-	[KS_AGENT_PINENTRY] = { "pinentry", "the absolute path of a pinentry program", "/usr/bin/pinentry", good_path,
-				false },
+	[KS_AGENT_KEEP_PIN] = { "keep-pin", "yes or no", "no", ks_settings_form_yes_no, false },
+	[KS_AGENT_PINENTRY] = { "pinentry", "the absolute path of a pinentry program", "/usr/bin/pinentry",
+				ks_settings_form_path, false },
 	[KS_AGENT_PROMPT_TIMEOUT] = { "prompt-timeout", "a time from 1s to 1h", "60s", good_prompt_timeout, false },
 	[KS_AGENT_LOCK_ON] = { "lock-on", "screen-lock, sleep and inactive with commas between them, or none",
 			       "screen-lock, sleep, inactive", good_lock_on, false },
@@ -658,26 +660,29 @@ static const struct ks_settings_row agent_rows[KS_AGENT_N] = {
 };
 
 static const struct ks_settings_row module_rows[KS_MODULE_N] = {
-	[KS_MODULE_PATH] = { "path", "the absolute path of a PKCS#11 module", NULL, good_path, false },
-	[KS_MODULE_P11_KIT] = { "p11-kit", "the name of a module that p11-kit knows", NULL, good_name, false },
+	[KS_MODULE_PATH] = { "path", "the absolute path of a PKCS#11 module", NULL, ks_settings_form_path, false },
+	[KS_MODULE_P11_KIT] = { "p11-kit", "the name of a module that p11-kit knows", NULL, ks_settings_form_name,
+				false },
 	[KS_MODULE_PROFILE] = { "profile", "opensc, ykcs11, softhsm, tpm2, opencryptoki, nss, p11-kit-client or none",
 				NULL, good_profile, false },
-	[KS_MODULE_INIT_ARGS] = { "init-args", "the text that the module wants at its start", NULL, good_text, true },
+	[KS_MODULE_INIT_ARGS] = { "init-args", "the text that the module wants at its start", NULL,
+				  ks_settings_form_text, true },
 	[KS_MODULE_SESSIONS] = { "max-sessions", "a number from 1 to 64", "4", good_sessions, false },
 	[KS_MODULE_ENVIRONMENT] = { "environment", "NAME=VALUE or NAME='VALUE', with spaces between several", NULL,
 				    good_environment, false },
 	[KS_MODULE_SLOTS] = { "slots", "slot numbers and patterns over their descriptions, with commas between them",
 			      NULL, good_slots, false },
-	[KS_MODULE_DEADLINE] = { "deadline", "a time from 1s to 10m", "15s", good_deadline, false },
+	[KS_MODULE_DEADLINE] = { "deadline", "a time from 1s to 10m", "15s", ks_settings_form_deadline, false },
 	[KS_MODULE_CARD_LOGIN] = { "card-login", "warm or per-signature", "warm", good_card_login, false },
 	[KS_MODULE_SANDBOX] = { "sandbox", "none, calls, files or net", "calls", good_sandbox, false },
 };
 
 static const struct ks_settings_row token_rows[KS_TOKEN_N] = {
 	[KS_TOKEN_MATCH] = { "match", "a PKCS#11 URI such as pkcs11:token=corp;serial=1234", NULL, good_match, true },
-	[KS_TOKEN_PIN_FILE] = { "pin-file", "the absolute path of a file that holds the PIN", NULL, good_path, true },
+	[KS_TOKEN_PIN_FILE] = { "pin-file", "the absolute path of a file that holds the PIN", NULL,
+				ks_settings_form_path, true },
 	[KS_TOKEN_PIN_CREDENTIAL] = { "pin-credential", "the name of a systemd credential that holds the PIN", NULL,
-				      good_credential, true },
+				      ks_settings_form_credential, true },
 	[KS_TOKEN_TOUCH] = { "touch", "yes, no or auto", "auto", good_touch, false },
 };
 
@@ -690,27 +695,29 @@ static const struct ks_settings_row socket_rows[KS_SOCKET_N] = {
 	[KS_SOCKET_GROUPS] = { "groups", "group names or numbers, with commas between them", NULL, good_accounts,
 			       false },
 	[KS_SOCKET_SERVERS] = { "servers", EXPECTED_SERVERS, NULL, good_servers, false },
-	[KS_SOCKET_SERVER_CA] = { "server-ca", EXPECTED_PEM, NULL, good_path, false },
+	[KS_SOCKET_SERVER_CA] = { "server-ca", EXPECTED_PEM, NULL, ks_settings_form_path, false },
 	[KS_SOCKET_SERVER_SPKI] = { "server-spki", EXPECTED_HASHES, NULL, good_hashes, false },
 	[KS_SOCKET_CONFIRM] = { "confirm", EXPECTED_CONFIRM, "no", good_confirm, false },
 	[KS_SOCKET_MAX_RATE] = { "max-rate", EXPECTED_RATE, NULL, good_rate, false },
 	[KS_SOCKET_HOURS] = { "hours", EXPECTED_HOURS, NULL, good_hours, false },
-	[KS_SOCKET_DEADLINE] = { "deadline", "a time from 1s to 10m", NULL, good_deadline, false },
-	[KS_SOCKET_PROMPT] = { "prompt", "yes or no", NULL, good_yes_no, false },
+	[KS_SOCKET_DEADLINE] = { "deadline", "a time from 1s to 10m", NULL, ks_settings_form_deadline, false },
+	[KS_SOCKET_PROMPT] = { "prompt", "yes or no", NULL, ks_settings_form_yes_no, false },
 	[KS_SOCKET_ALLOW] = { "allow", "tls, or tls, digest", "tls", good_allow, false },
 };
 
 static const struct ks_settings_row key_rows[KS_RULED_N] = {
 	[KS_RULED_MATCH] = { "match", "a PKCS#11 URI such as pkcs11:token=corp;object=alice", NULL, good_match, true },
-	[KS_RULED_MODULE] = { "module", "the name of a [module] section", NULL, good_name, false },
+	[KS_RULED_MODULE] = { "module", "the name of a [module] section", NULL, ks_settings_form_name, false },
 	[KS_RULED_SPKI] = { "spki", "8 to 64 hex digits, an even number: the start of the public key's SHA-256", NULL,
 			    good_spki, false },
-	[KS_RULED_ISSUER] = { "issuer", "an issuer name or a pattern such as *O=Corp*", NULL, good_text, false },
+	[KS_RULED_ISSUER] = { "issuer", "an issuer name or a pattern such as *O=Corp*", NULL, ks_settings_form_text,
+			      false },
 	[KS_RULED_EKU] = { "eku", "clientAuth or a dotted number such as 1.3.6.1.4.1.311.20.2.2", NULL, good_eku,
 			   false },
-	[KS_RULED_TEMPLATE] = { "template", "the name or number of a certificate template", NULL, good_text, false },
+	[KS_RULED_TEMPLATE] = { "template", "the name or number of a certificate template", NULL, ks_settings_form_text,
+				false },
 	[KS_RULED_SERVERS] = { "servers", EXPECTED_SERVERS, NULL, good_servers, false },
-	[KS_RULED_SERVER_CA] = { "server-ca", EXPECTED_PEM, NULL, good_path, false },
+	[KS_RULED_SERVER_CA] = { "server-ca", EXPECTED_PEM, NULL, ks_settings_form_path, false },
 	[KS_RULED_SERVER_SPKI] = { "server-spki", EXPECTED_HASHES, NULL, good_hashes, false },
 	[KS_RULED_CONFIRM] = { "confirm", EXPECTED_CONFIRM, "no", good_confirm, false },
 	[KS_RULED_MAX_RATE] = { "max-rate", EXPECTED_RATE, NULL, good_rate, false },
@@ -719,6 +726,7 @@ static const struct ks_settings_row key_rows[KS_RULED_N] = {
 	[KS_RULED_GROUPS] = { "groups", "group names or numbers, with commas between them", NULL, good_accounts,
 			      false },
 	[KS_RULED_ALLOW] = { "allow", "tls, or tls, digest", "tls", good_allow, false },
+	[KS_RULED_PROFILE] = { "profile", "the name of a [profile] section", NULL, ks_settings_form_name, false },
 };
 
 static const struct ks_settings_row enforce_rows[KS_ENFORCE_N] = {
@@ -737,5 +745,6 @@ const struct ks_settings_table ks_settings_tables[KS_SETTINGS_N_KINDS] = {
 	[KS_SETTINGS_TOKEN] = { "token", "[token \"NAME\"]", true, token_rows, KS_TOKEN_N },
 	[KS_SETTINGS_SOCKET] = { "socket", "[socket \"NAME\"]", true, socket_rows, KS_SOCKET_N },
 	[KS_SETTINGS_KEY] = { "key", "[key \"NAME\"]", true, key_rows, KS_RULED_N },
+	[KS_SETTINGS_PROFILE] = { "profile", "[profile \"NAME\"]", true, ks_settings_enrol_rows, KS_PROFILE_N },
 	[KS_SETTINGS_ENFORCE] = { "enforce", "[enforce]", false, enforce_rows, KS_ENFORCE_N },
 };

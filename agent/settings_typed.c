@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/settings_enrol.h"
 #include "agent/settings_private.h"
 #include "agent/settings_variables.h"
 #include "lib/base/cleanup.h"
@@ -125,8 +126,9 @@ static int type_match(const struct ks_settings_section *section, struct ks_setti
 
 static int type_key(const struct ks_settings_section *section, struct ks_settings_key *key)
 {
-	static const size_t rows[] = { KS_RULED_MODULE, KS_RULED_ISSUER, KS_RULED_EKU, KS_RULED_TEMPLATE };
-	char **const texts[] = { &key->module, &key->issuer, &key->eku, &key->template };
+	static const size_t rows[] = { KS_RULED_MODULE, KS_RULED_ISSUER, KS_RULED_EKU, KS_RULED_TEMPLATE,
+				       KS_RULED_PROFILE };
+	char **const texts[] = { &key->module, &key->issuer, &key->eku, &key->template, &key->profile };
 	const char *spki = section->values[KS_RULED_SPKI].text;
 
 	key->origin = section->origin;
@@ -254,6 +256,8 @@ static int type_all_keys(struct ks_settings *settings)
 	while (settings->n_keys < sections->n) {
 		size_t i = settings->n_keys++;
 		int r = type_key(&sections->at[i], &settings->keys[i]);
+		if (r == 0 && settings->keys[i].profile)
+			r = ks_settings_enrol_type(settings, settings->keys[i].profile, &settings->keys[i].rules);
 		if (r < 0)
 			return r;
 	}

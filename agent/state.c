@@ -372,12 +372,38 @@ void ks_state_replace_worker(struct ks_state *state, size_t index, struct ks_wor
 	ks_state_news(state);
 }
 
+/* Those that people put beside keystay.conf, and those that keystay-enroll got. */
+static int read_overlay(const struct ks_state *state, const struct ks_settings *settings,
+			struct ks_overlay *ret_overlay)
+{
+	KS_AUTO_FREE char *enrolled = ks_path_join(state->folder, "certs");
+
+	return enrolled ? ks_overlay_read(settings, enrolled, ret_overlay) : KS_ERR_NO_MEMORY;
+}
+
+int ks_state_refresh(struct ks_state *state)
+{
+	struct ks_overlay overlay, old_overlay = state->overlay;
+	struct ks_keyring *old_keyring = state->keyring;
+
+	int error = read_overlay(state, state->settings, &overlay);
+	if (error < 0)
+		return error;
+	state->overlay = overlay;
+	state->keyring = make_keyring(state);
+	state->generation++;
+	ks_keyring_free(old_keyring);
+	ks_overlay_deinit(&old_overlay);
+	ks_state_news(state);
+	return 0;
+}
+
 static int adopt(struct ks_state *state, struct ks_settings *settings)
 {
 	if (settings->n_modules > KS_MODULES_MAX)
 		return KS_ERR_LIMIT;
 	struct ks_overlay overlay;
-	int error = ks_overlay_read(settings, &overlay);
+	int error = read_overlay(state, settings, &overlay);
 	if (error < 0)
 		return error;
 	struct ks_worker **workers = calloc(settings->n_modules + 1, sizeof(struct ks_worker *));
@@ -435,15 +461,14 @@ static int open_tries(struct ks_state *state, bool is_system)
 	return instead ? ks_tries_open_instead(folder ? folder : instead, instead, &state->tries) : KS_ERR_NO_MEMORY;
 }
 
-/* In the folder of those counts. */
-static int begin_warnings(struct ks_state *state)
+/* That of those counts. */
+static int choose_folder(struct ks_state *state)
 {
-	KS_AUTO_FREE char *folder = ks_text_copy(ks_bytes_text(ks_tries_file(state->tries)));
-
-	if (!folder)
+	state->folder = ks_text_copy(ks_bytes_text(ks_tries_file(state->tries)));
+	if (!state->folder)
 		return KS_ERR_NO_MEMORY;
-	*strrchr(folder, '/') = '\0';
-	return ks_expiry_new(state, folder, &state->expiry);
+	*strrchr(state->folder, '/') = '\0';
+	return 0;
 }
 
 /* All files that any rule names as server-ca. */
@@ -493,7 +518,9 @@ int ks_state_init(struct ks_state *state, sd_event *event, const char *configura
 	if (error == 0)
 		error = open_tries(state, settings->is_system);
 	if (error == 0)
-		error = begin_warnings(state);
+		error = choose_folder(state);
+	if (error == 0)
+		error = ks_expiry_new(state, state->folder, &state->expiry);
 	if (error == 0 && (sd_event_add_defer(event, &state->news, on_news, state) < 0 ||
 			   sd_event_source_set_enabled(state->news, SD_EVENT_OFF) < 0))
 		error = KS_ERR_SYSTEM;
@@ -564,6 +591,7 @@ void ks_state_deinit(struct ks_state *state)
 	sd_event_source_disable_unref(state->news);
 	sd_event_source_disable_unref(state->news_timer);
 	sd_event_source_disable_unref(state->settle_timer);
+	free(state->folder);
 	free(state->worker_program);
 	free(state->prompt_program);
 	free(state->prove_program);

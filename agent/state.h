@@ -40,6 +40,7 @@ struct ks_monitor;
 struct ks_state {
 	sd_event *event;           /* borrowed */
 	const char *configuration; /* file of --config, or NULL; borrowed */
+	char *folder;              /* where what outlives the agent is kept, owned */
 	char *worker_program;      /* keystay-token, owned */
 	char *prompt_program;      /* keystay-prompt, owned */
 	char *prove_program;       /* keystay-prove, owned */
@@ -93,6 +94,10 @@ void ks_state_deinit(struct ks_state *state);
 /* Reads the configuration again. A wrong one changes nothing and is returned as CONFIG with ret_error filled. Never to
  * be called from inside a worker's callback: workers may be freed. */
 int ks_state_reload(struct ks_state *state, struct ks_settings_error *ret_error) KS_WARN_UNUSED;
+
+/* Reads certs/ anew, beside keystay.conf and in the state folder. NO_MEMORY: the old ones stay. Never from inside a worker's
+ * callback either: the keyring is made anew at once. */
+int ks_state_refresh(struct ks_state *state) KS_WARN_UNUSED;
 
 /* Have all workers told their tokens, given up, or had KS_SETTLE_DEADLINE_MS since the start or a reload? */
 bool ks_state_is_settled(const struct ks_state *state);

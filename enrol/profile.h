@@ -17,9 +17,9 @@
 /* Texts are owned; those that the section does not have are NULL. */
 struct ks_profile {
 	char *name;
-	char *origin;   /* "/etc/keystay/keystay.conf:12", for messages */
-	char *protocol; /* est, scep, cmp, vault, step-ca or exec */
-	char *url;
+	char *origin;    /* "/etc/keystay/keystay.conf:12", for messages */
+	char *protocol;  /* est, scep, cmp, vault, step-ca or exec */
+	char *url;       /* NULL for exec */
 	char *tls_ca;    /* PEM file: whom the server's TLS certificate must come from; NULL: the system's */
 	char *issued_by; /* PEM file: CAs that must have issued what is enrolled; NULL: what the protocol itself says */
 	char *subject;   /* as for keystay csr --subject */
@@ -44,6 +44,7 @@ struct ks_profile {
 /* One key that keystay.conf gives a profile. */
 struct ks_profile_key {
 	char *key; /* short name */
+	uint8_t spki_hash[32];
 	char *profile;
 };
 
@@ -63,9 +64,11 @@ void ks_profiles_deinit(struct ks_profiles *profiles);
 const struct ks_profile *ks_profiles_find(const struct ks_profiles *profiles, const char *name,
 					  struct ks_enrol_problem *problem);
 /* The name of the profile that keystay.conf gives this key, or NULL. */
-const char *ks_profiles_of_key(const struct ks_profiles *profiles, const char *key);
+const char *ks_profiles_of_key(const struct ks_profiles *profiles, const uint8_t spki_hash[32]);
 
-/* The profile's secret: the first line of its file (owner only, at most 4096 bytes) or credential; NOT_FOUND when the
- * profile names none, which is no problem. */
-int ks_profile_secret(const struct ks_profile *profile, struct ks_secret *ret_secret, struct ks_enrol_problem *problem)
+/* --- profile_secret.c -------------------------------------------------------------------------------------------- */
+
+/* The profile's secret: the first line of its file (owner only, at most KS_SECRET_MAX bytes) or credential; given. NULL when
+ * the profile names none, which is no problem. */
+int ks_profile_secret(const struct ks_profile *profile, struct ks_secret **ret_secret, struct ks_enrol_problem *problem)
 	KS_WARN_UNUSED;

@@ -251,6 +251,9 @@
 /* [key] sections in one configuration; each identity is held against each of them when keys come or go. */
 #define KS_KEY_SECTIONS_MAX 1024u
 
+/* [profile] sections in one configuration: their words fit into one PROFILES_REPLY unless they are very long. */
+#define KS_PROFILE_SECTIONS_MAX 64u
+
 /* [token] sections in one configuration. */
 #define KS_TOKEN_SECTIONS_MAX 256u
 

@@ -183,6 +183,9 @@ extern const struct ks_message_spec ks_record_spec_module_status;
 extern const struct ks_message_spec ks_record_spec_certificate_status;
 extern const struct ks_message_spec ks_record_spec_refusal_count;
 extern const struct ks_message_spec ks_record_spec_token_status;
+extern const struct ks_message_spec ks_record_spec_profile;
+extern const struct ks_message_spec ks_record_spec_profile_value;
+extern const struct ks_message_spec ks_record_spec_profile_key;
 extern const struct ks_message_spec ks_record_spec_monitor_event;
 
 #define KS_MESSAGE_HEAD(request_id) .version = KS_PROTOCOL_VERSION, .id = (request_id)

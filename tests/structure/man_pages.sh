@@ -75,9 +75,10 @@ check_options() {
 check_settings() {
 	awk '
 		match($0, /ks_settings_row [a-z]+_rows/) { section = substr($0, RSTART + 16, RLENGTH - 21) }
+		/ks_settings_row ks_settings_enrol_rows/ { section = "profile" }
 		section && /^};/ { section = "" }
 		section && match($0, /= \{ "[a-z0-9-]+",/) { print section, substr($0, RSTART + 5, RLENGTH - 7) }
-	' "$source_folder/agent/settings_table.c" >"$work/said"
+	' "$source_folder/agent/settings_table.c" "$source_folder/agent/settings_enrol.c" >"$work/said"
 	awk '
 		/^\.S[hs] / { section = ""; if (match($0, /\[[a-z]+/)) section = substr($0, RSTART + 1, RLENGTH - 1) }
 		section && /^\.It Cm [a-z0-9-]+ =/ { print section, $3 }

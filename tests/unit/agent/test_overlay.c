@@ -71,7 +71,7 @@ static void assert_found(const char *names)
 	AUTO_OVERLAY overlay = { 0 };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer found = { 0 };
 
-	assert_int_equal(ks_overlay_read(&settings, &overlay), 0);
+	assert_int_equal(ks_overlay_read(&settings, NULL, &overlay), 0);
 	for (size_t i = 0; i < overlay.n_certificates; i++)
 		ks_buffer_printf(&found, "%s%s", i ? " " : "", ks_certificate_common_name(overlay.certificates[i]));
 	ks_buffer_put_u8(&found, '\0');
@@ -156,7 +156,7 @@ static void test_overlay_has_a_limit(void **state)
 	const struct ks_settings settings = { .certificate_folders = &a, .n_certificate_folders = 1 };
 	AUTO_OVERLAY overlay = { 0 };
 	ks_log_init("test", 0);
-	assert_int_equal(ks_overlay_read(&settings, &overlay), 0);
+	assert_int_equal(ks_overlay_read(&settings, NULL, &overlay), 0);
 	assert_int_equal(overlay.n_certificates, KS_OVERLAY_CERTIFICATES_MAX);
 }
 

@@ -49,6 +49,7 @@ struct row {
 #define ONLY_OVER_CONTROL                                                                                              \
 	"key \"alice\" signs certificate requests over the control socket alone, and nothing else there"
 #define CORP "servers = *.corp.example\n"
+#define ENROLS "profile = p\n[profile \"p\"]\nprotocol = est\nurl = https://CA.other.example:8443/x\n"
 #define CORP_ONLY "key \"alice\" is for the servers *.corp.example; "
 #define HERE(rule) " (rule " rule ", /home/a/keystay.conf:3)"
 #define NAMED(rule) "[key \"alice\"] " rule " (/home/a/keystay.conf:3)"
@@ -93,6 +94,15 @@ static const struct row rows[] = {
 	{ "allows_a_proven_server_in_capitals", CORP, NULL, &tls13, TLS, "A.CORP.example", ALLOW, "" },
 	{ "allows_a_proven_server_of_several", "servers = b.example, a.example\n", NULL, &tls13, TLS, "a.example",
 	  ALLOW, "" },
+	{ "allows_the_server_of_the_enrolment_profile", CORP ENROLS, NULL, &tls13, TLS, "ca.other.example", ALLOW, "" },
+	{ "refuses_the_server_of_the_enrolment_profile_unproven", CORP ENROLS, NULL, &tls13, TLS, "?", UNPROVABLE,
+	  CORP_ONLY "which one this is could not be proven: of this test" HERE("servers") },
+	{ "refuses_a_server_below_that_of_the_enrolment_profile", CORP ENROLS, NULL, &tls13, TLS, "x.ca.other.example",
+	  NO, CORP_ONLY "this one was proven to be x.ca.other.example" HERE("servers") },
+	{ "refuses_the_server_of_the_enrolment_profile_by_the_socket", ENROLS, "servers = b.corp.example\n", &tls13,
+	  TLS, "ca.other.example", NO,
+	  "socket \"module\" is for the servers b.corp.example; this one was proven to be ca.other.example (rule "
+	  "servers, /home/a/keystay.conf:9)" },
 	{ "refuses_another_server", CORP, NULL, &tls13, TLS, "corp.example.evil.example", NO,
 	  CORP_ONLY "this one was proven to be corp.example.evil.example" HERE("servers") },
 	{ "refuses_the_name_above_a_pattern", CORP, NULL, &tls13, TLS, "corp.example", NO,

@@ -355,6 +355,8 @@ static void test_settings_takes_the_example_and_all_that_is_commented_out_in_it(
 			seen[KS_SETTINGS_MODULE][row] |= private->modules.at[i].values[row].origin.file != NULL;
 		for (size_t i = 0; i < private->keys.n; i++)
 			seen[KS_SETTINGS_KEY][row] |= private->keys.at[i].values[row].text != NULL;
+		for (size_t i = 0; i < private->profiles.n; i++)
+			seen[KS_SETTINGS_PROFILE][row] |= private->profiles.at[i].values[row].text != NULL;
 	}
 	for (size_t kind = 0; kind < KS_SETTINGS_N_KINDS; kind++) {
 		for (size_t row = 0; row < ks_settings_tables[kind].n_rows; row++) {

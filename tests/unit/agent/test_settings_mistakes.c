@@ -28,12 +28,12 @@ struct mistake {
 static const struct mistake mistakes[] = {
 	/* sections */
 	{ "section_unknown", "[agnet]\n",
-	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"] "
-	  "or [enforce], found \"[agnet]\"; "
+	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"], "
+	  "[profile \"NAME\"] or [enforce], found \"[agnet]\"; "
 	  "did you mean \"agent\"?" },
 	{ "section_unknown_without_a_guess", "[certificates]\nfolder = /x\n",
-	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"] "
-	  "or [enforce], found \"[certificates]\"" },
+	  "f:1: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"], "
+	  "[profile \"NAME\"] or [enforce], found \"[certificates]\"" },
 	{ "section_agent_with_a_name", "[agent \"x\"]\nunlock-for = nonsense\n",
 	  "f:1: [agent]: expected no name, found \"x\"" },
 	{ "section_module_without_a_name", "[module]\npath = /m.so\n",
@@ -67,7 +67,7 @@ static const struct mistake mistakes[] = {
 	  "card-login or sandbox in [module \"NAME\"], found \"pin\"" },
 	{ "key_unknown_in_key", KEY "server = a.example\n",
 	  "f:3: server: expected match, module, spki, issuer, eku, template, servers, server-ca, server-spki, confirm, "
-	  "max-rate, hours, users, groups or allow in [key \"NAME\"], found \"server\"; did you mean \"servers\"?" },
+	  "max-rate, hours, users, groups, allow or profile in [key \"NAME\"], found \"server\"; did you mean \"servers\"?" },
 	{ "key_of_another_section", "[agent]\npath = /m.so\n",
 	  "f:2: path: expected unlock-for, keep-pin, pinentry, prompt-timeout, lock-on, audit, audit-to, audit-max-size or audit-keep in [agent], found \"path\"" },
 	{ "key_in_capitals", "[agent]\nKeep-Pin = yes\n",
@@ -292,6 +292,27 @@ static const struct mistake mistakes[] = {
 	  "f:3: users: expected user names or numbers, with commas between them, found \"alice bob\"" },
 	{ "key_groups_empty", KEY "groups =\n",
 	  "f:3: groups: expected group names or numbers, with commas between them, found \"\"" },
+	{ "key_profile_that_no_section_has",
+	  "[profile \"corp\"]\nprotocol = est\nurl = https://ca.example\n" KEY "profile = crop\n",
+	  "f:6: profile: expected the name of a [profile] section, found \"crop\"; did you mean \"corp\"?" },
+	{ "profile_without_a_protocol", "[profile \"p\"]\nurl = https://ca.example\n",
+	  "f:1: [profile \"p\"]: expected protocol = est, scep, cmp, vault, step-ca or exec, found none" },
+	{ "profile_protocol_unknown", "[profile \"p\"]\nprotocol = acme\n",
+	  "f:2: protocol: expected est, scep, cmp, vault, step-ca or exec, found \"acme\"" },
+	{ "profile_without_an_address", "[profile \"p\"]\nprotocol = est\n",
+	  "f:1: [profile \"p\"]: expected url = https://…, found none" },
+	{ "profile_est_without_tls", "[profile \"p\"]\nprotocol = est\nurl = http://ca.example\n",
+	  "f:3: url: expected an address that begins with https://, since est does not protect itself, found another" },
+	{ "profile_scep_without_tls_and_fingerprint", "[profile \"p\"]\nprotocol = scep\nurl = http://ca.example\n",
+	  "f:3: url: expected ca-fingerprint = SHA-256 of the CA's certificate beside an address without TLS, found none" },
+	{ "profile_url_with_a_password", "[profile \"p\"]\nprotocol = est\nurl = https://alice:secret@ca.example\n",
+	  "f:3: url: expected an address that begins with https:// or http:// (user names and "
+	  "passwords do not stand in it, see user and secret-file)" },
+	{ "profile_exec_without_a_command", "[profile \"p\"]\nprotocol = exec\n",
+	  "f:1: [profile \"p\"]: expected command = PROGRAM for protocol = exec, found none" },
+	{ "profile_two_secrets",
+	  "[profile \"p\"]\nprotocol = est\nurl = https://ca.example\nsecret-file = /x\nsecret-credential = x\n",
+	  "f:1: [profile \"p\"]: expected either secret-file or secret-credential, found both" },
 	{ "key_allow_unknown", KEY "allow = tls, everything\n",
 	  "f:3: allow: expected tls, or tls, digest, found \"tls, everything\"" },
 	{ "key_allow_digest_alone", KEY "allow = digest\n",
@@ -333,8 +354,8 @@ static const struct mistake mistakes[] = {
 	  "f:3: unlock: expected unlock-for, keep-pin, pinentry, prompt-timeout, lock-on, audit, audit-to, audit-max-size or audit-keep in [agent], found "
 	  "\"unlock\"; did you mean \"unlock-for\"?\n"
 	  "f:5: path: expected the absolute path of a PKCS#11 module, found \"m.so\"\n"
-	  "f:7: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"] "
-	  "or [enforce], found \"[kye]\"; did you "
+	  "f:7: expected a section [agent], [module \"NAME\"], [token \"NAME\"], [socket \"NAME\"], [key \"NAME\"], "
+	  "[profile \"NAME\"] or [enforce], found \"[kye]\"; did you "
 	  "mean \"key\"?\n"
 	  "f:6: [key \"k\"]: expected match, module, spki, issuer, eku or template, found none of them" },
 	{ "control_characters_only_escaped", "[agent]\nkeep-pin = \"\xe2\x80\xae\\\\x\"\n",

@@ -227,6 +227,15 @@ def control_socket(w):
             **NO_LABELS, "program": "keystay"}, id=11)
     w.good("sign-request-reply", "its signature", "sign_request_reply",
            {"signature": bytes.fromhex("3006020101020102")}, id=11)
+    w.good("profiles", "how are certificates enrolled", "profiles", {})
+    w.good("profiles-reply", "one key has a profile", "profiles_reply", {
+        "folder": "/home/alice/.local/state/keystay",
+        "profiles": [{"name": "corp", "origin": "/etc/keystay/keystay.conf:12"}],
+        "values": [{"profile": "corp", "key": "protocol", "value": "est"},
+                   {"profile": "corp", "key": "url", "value": "https://ca.corp.example"}],
+        "keys": [{"key": "alice", "spki_hash": SIGN["spki_hash"], "profile": "corp"}]})
+    w.good("refresh", "certificates have come", "refresh", {})
+    w.good("refresh-reply", "they are in use", "refresh_reply", {"generation": 7})
 
 
 def worker_channel(w):

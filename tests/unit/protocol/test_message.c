@@ -339,7 +339,7 @@ static void test_message_field_of_fixed_size_has_that_size(void **state)
 	}
 	assert_int_equal(
 		n_fixed,
-		6); /* spki_hash of identity, sign, sign_digest and sign_request, digest of worker_token and worker_login */
+		7); /* spki_hash of identity, sign, sign_digest, sign_request and profile_key, digest of worker_token and worker_login */
 }
 
 static void test_message_text_is_text_on_both_sides(void **state)
