@@ -36,7 +36,7 @@ needs_libc_only() {
 	needed "$1" | grep -vE '^(libc\.so|ld-linux|lib(a|ub|t)san\.so)' || true
 }
 stays_in_memory() {
-	readelf --dynamic --wide "$1" | grep -q 'FLAGS_1.*NODELETE' || echo "can go while a thread has its memory"
+	readelf --dynamic --wide "$1" | grep 'FLAGS_1.*NODELETE' >/dev/null || echo "can go while a thread has its memory"
 }
 is_hardened() {
 	local header dynamic
@@ -49,7 +49,7 @@ is_hardened() {
 	! grep -qE '\((RPATH|RUNPATH)\)' <<<"$dynamic" || echo "has a run path"
 }
 is_a_program() {
-	readelf --dynamic --wide "$1" | grep -q 'Flags:.*PIE' || echo "is not a position-independent program"
+	readelf --dynamic --wide "$1" | grep 'Flags:.*PIE' >/dev/null || echo "is not a position-independent program"
 }
 has_stack_protector() {
 	imports "$1" | grep -q '^__stack_chk_fail$' || echo "has no stack protector"
