@@ -52,7 +52,7 @@ is_a_program() {
 	readelf --dynamic --wide "$1" | grep 'Flags:.*PIE' >/dev/null || echo "is not a position-independent program"
 }
 has_stack_protector() {
-	imports "$1" | grep -q '^__stack_chk_fail$' || echo "has no stack protector"
+	imports "$1" | grep '^__stack_chk_fail$' >/dev/null || echo "has no stack protector"
 }
 
 # holds RULE FILE SENTENCE; breaks RULE FILE SENTENCE
@@ -133,7 +133,7 @@ if [ -n "$sanitizers" ]; then
 	echo "SKIP: fortified functions: a build with sanitizers has none"
 else
 	for name in keystay keystay-agent keystay-token keystay-prompt keystay-prove keystay-audit keystay-tunnel keystay-explain; do
-		imports "$build/bin/$name" | grep -q '_chk$' || {
+		imports "$build/bin/$name" | grep '_chk$' >/dev/null || {
 			echo "FAILED: $name uses no fortified function"
 			failed=1
 		}
