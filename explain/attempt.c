@@ -7,8 +7,8 @@
 
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
-#include "tunnel/credentials.h"
-#include "tunnel/report.h"
+#include "client/tls/credentials.h"
+#include "client/tls/report.h"
 
 struct choice {
 	const struct ks_openssl *openssl;

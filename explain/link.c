@@ -12,7 +12,7 @@
 #include "lib/base/text.h"
 #include "tunnel/limits.h"
 #include "tunnel/postgres.h"
-#include "tunnel/report.h"
+#include "client/tls/report.h"
 #include "tunnel/target.h"
 
 /* --- what libssl calls ------------------------------------------------------------------------------------------- */
@@ -161,7 +161,7 @@ int ks_link_shake(struct ks_link *link, ks_link_request *request, void *userdata
 		}
 		if (link->stopped)
 			return 0;
-		go_on = ks_openssl_wait(link->ssl, link->fd, r);
+		go_on = ks_openssl_wait(link->ssl, link->fd, r, KS_TUNNEL_SERVER_MS);
 	} while (go_on == 1);
 	if (go_on == 0)
 		(void)ks_text_print(why, why_size, "the server does not answer in the TLS handshake");
@@ -188,7 +188,7 @@ static int send_get(struct ks_link *link, char *why, size_t why_size)
 	do {
 		ERR_clear_error();
 		r = SSL_write(link->ssl, text, (int)strlen(text));
-	} while (r <= 0 && (go_on = ks_openssl_wait(link->ssl, link->fd, r)) == 1);
+	} while (r <= 0 && (go_on = ks_openssl_wait(link->ssl, link->fd, r, KS_TUNNEL_SERVER_MS)) == 1);
 	free(text);
 	if (r > 0)
 		return 0;

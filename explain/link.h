@@ -13,7 +13,7 @@
 
 #include "client/tls/asked.h"
 #include "explain/options.h"
-#include "tunnel/openssl.h"
+#include "client/tls/openssl.h"
 
 struct ks_link;
 

@@ -10,7 +10,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
-#include "tunnel/credentials.h"
+#include "client/tls/credentials.h"
 #include "tunnel/limits.h"
 
 struct ks_tunnel_identity {

@@ -11,11 +11,11 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
-#include "tunnel/credentials.h"
+#include "client/tls/credentials.h"
 #include "tunnel/identity.h"
 #include "tunnel/limits.h"
-#include "tunnel/openssl.h"
-#include "tunnel/report.h"
+#include "client/tls/openssl.h"
+#include "client/tls/report.h"
 
 struct ks_tls {
 	const struct ks_options *options; /* borrowed */
@@ -195,7 +195,7 @@ static int handshake(struct ks_tls *tls, SSL *ssl, int fd, char *why, size_t why
 		r = SSL_connect(ssl);
 		if (r == 1)
 			return alpn_is_good(tls, ssl, why, why_size) ? 0 : KS_ERR_UNSUPPORTED;
-		go_on = ks_openssl_wait(ssl, fd, r);
+		go_on = ks_openssl_wait(ssl, fd, r, KS_TUNNEL_SERVER_MS);
 	} while (go_on == 1);
 	if (go_on == 0)
 		(void)ks_text_print(why, why_size, "the server does not answer in the TLS handshake");

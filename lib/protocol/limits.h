@@ -342,3 +342,20 @@
 
 /* Certificates of one answer: leaf, intermediates, and the roots that some CAs send along. */
 #define KS_ENROL_CERTIFICATES_MAX 32u
+
+/* Header fields of one answer; servers and their gateways send one or two KiB. */
+#define KS_ENROL_HEADERS_MAX (64u * 1024)
+
+/* Header fields of one request of ours that are not this file's: a token, a namespace. */
+#define KS_ENROL_REQUEST_HEADERS_MAX 8u
+
+/* One exchange: what a profile without timeout gets (a CA behind an HSM answers within seconds), and the most that counts.
+ * Where the agent signs for the connection, the time in which it may ask its person comes on top. */
+#define KS_ENROL_EXCHANGE_MS 30000u
+#define KS_ENROL_EXCHANGE_MAX_MS 600000u
+
+/* To reach one server by all of its addresses. */
+#define KS_ENROL_CONNECT_MS 20000u
+
+/* What a server may ask us to wait (Retry-After): a CA whose officer has the weekend off says days, nobody means more. */
+#define KS_ENROL_RETRY_AFTER_MAX_S (7u * 86400u)

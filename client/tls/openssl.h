@@ -2,7 +2,7 @@
 /*
  * openssl: an OpenSSL of our own: no configuration file, the default provider, keystay's provider and the tap.
  *
- * Runs in: keystay-tunnel, keystay-explain.
+ * Runs in: keystay-tunnel, keystay-explain, keystay-enroll.
  */
 #pragma once
 
@@ -28,5 +28,5 @@ int ks_openssl_trust(SSL_CTX *ssl, const char *ca_file, char *why, size_t why_si
 int ks_openssl_expect(SSL *ssl, const char *server_name) KS_WARN_UNUSED;
 
 /* After a call of SSL that gave result, on a descriptor that does not block. 1: call it again; 0: the server is silent
- * for KS_TUNNEL_SERVER_MS; -1: TLS has failed, or stopped. */
-int ks_openssl_wait(SSL *ssl, int fd, int result) KS_WARN_UNUSED;
+ * for timeout_ms; -1: TLS has failed, or stopped. */
+int ks_openssl_wait(SSL *ssl, int fd, int result, unsigned timeout_ms) KS_WARN_UNUSED;

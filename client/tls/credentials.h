@@ -2,7 +2,7 @@
 /*
  * credentials: an identity of the agent as OpenSSL's objects: certificate, chain and key.
  *
- * Runs in: keystay-tunnel, keystay-explain. The key is a reference to the agent; there is nothing secret here.
+ * Runs in: keystay-tunnel, keystay-explain, keystay-enroll. The key is a reference to the agent; there is nothing secret here.
  */
 #pragma once
 
@@ -26,3 +26,5 @@ void ks_credentials_deinit(struct ks_credentials *credentials);
 
 /* Gives them to a connection. */
 int ks_credentials_use(const struct ks_credentials *credentials, SSL *ssl) KS_WARN_UNUSED;
+/* Gives them to all connections of a context. */
+int ks_credentials_use_always(const struct ks_credentials *credentials, SSL_CTX *ssl) KS_WARN_UNUSED;

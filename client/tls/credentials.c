@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* credentials: see credentials.h. Runs in: keystay-tunnel, keystay-explain. */
-#include "tunnel/credentials.h"
+/* credentials: see credentials.h. Runs in: keystay-tunnel, keystay-explain, keystay-enroll. */
+#include "client/tls/credentials.h"
 
 #include <openssl/err.h>
 #include <openssl/store.h>
 
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
-#include "tunnel/report.h"
+#include "client/tls/report.h"
 
 void ks_credentials_deinit(struct ks_credentials *credentials)
 {
@@ -102,6 +102,14 @@ int ks_credentials_use(const struct ks_credentials *credentials, SSL *ssl)
 {
 	ERR_clear_error();
 	return SSL_use_cert_and_key(ssl, credentials->leaf, credentials->key, credentials->chain, 1) == 1 ?
+		       0 :
+		       KS_ERR_UNSUPPORTED;
+}
+
+int ks_credentials_use_always(const struct ks_credentials *credentials, SSL_CTX *ssl)
+{
+	ERR_clear_error();
+	return SSL_CTX_use_cert_and_key(ssl, credentials->leaf, credentials->key, credentials->chain, 1) == 1 ?
 		       0 :
 		       KS_ERR_UNSUPPORTED;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* openssl: see openssl.h. Runs in: keystay-tunnel, keystay-explain. */
-#include "tunnel/openssl.h"
+/* openssl: see openssl.h. Runs in: keystay-tunnel, keystay-explain, keystay-enroll. */
+#include "client/tls/openssl.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -13,8 +13,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/path.h"
 #include "lib/base/text.h"
-#include "tunnel/limits.h"
-#include "tunnel/report.h"
+#include "client/tls/report.h"
 
 /* Where the provider is: beside the program in a build tree, as far from it as the installation was told, and at last
  * where it was told. Only by paths that stand in this program or come from its own. */
@@ -114,7 +113,7 @@ int ks_openssl_expect(SSL *ssl, const char *server_name)
 		       KS_ERR_NO_MEMORY;
 }
 
-int ks_openssl_wait(SSL *ssl, int fd, int result)
+int ks_openssl_wait(SSL *ssl, int fd, int result, unsigned timeout_ms)
 {
 	int wanted = SSL_get_error(ssl, result);
 	struct pollfd poll_fd = { .fd = fd };
@@ -125,5 +124,5 @@ int ks_openssl_wait(SSL *ssl, int fd, int result)
 		poll_fd.events = POLLOUT;
 	else
 		return -1;
-	return poll(&poll_fd, 1, (int)KS_TUNNEL_SERVER_MS) == 1;
+	return poll(&poll_fd, 1, (int)timeout_ms) == 1;
 }
