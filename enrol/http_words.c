@@ -28,6 +28,7 @@ static int say_unverified(const struct ks_http_exchange *exchange, struct ks_enr
 	(void)curl_easy_getinfo(exchange->curl, CURLINFO_SSL_VERIFYRESULT, &result);
 	switch (result) {
 	case X509_V_OK:
+	case X509_V_ERR_UNSPECIFIED: /* libcurl compares the name first, and has asked for nothing else yet */
 		return ks_enrol_problem_final(problem, KS_ERR_DENIED,
 					      "the TLS certificate of %s is for another name than that; nothing was "
 					      "sent. Is url of profile \"%s\" right?",
