@@ -183,6 +183,9 @@
 #define KS_WORKER_SIGN_DEADLINE_MS 15000u
 #define KS_WORKER_LOGIN_DEADLINE_MS 30000u
 
+/* A key pair that a token makes: RSA-4096 takes a card a minute on average, and chance may double that. */
+#define KS_WORKER_KEYGEN_DEADLINE_MS 180000u
+
 /* Module start and inventory: opencryptoki and network HSMs need seconds, a card with 50 objects 5 s. */
 #define KS_WORKER_START_DEADLINE_MS 20000u
 

@@ -51,7 +51,23 @@ enum ks_pin_flag {
 	KS_PIN_TO_BE_CHANGED = 1 << 5,
 	KS_PIN_PAD = 1 << 6, /* CKF_PROTECTED_AUTHENTICATION_PATH */
 
+	/* Of the SO PIN; only where a token is provisioned. */
+	KS_PIN_SO_COUNT_LOW = 1 << 7,
+	KS_PIN_SO_FINAL_TRY = 1 << 8,
+	KS_PIN_SO_IS_BLOCKED = 1 << 9,
+	KS_PIN_SO_TO_BE_CHANGED = 1 << 10,
+
 	KS_PIN_TROUBLE = KS_PIN_COUNT_LOW | KS_PIN_FINAL_TRY, /* the next PIN is a person's, who was told */
+};
+
+/* What is done to a token that is provisioned, and which PINs that takes. */
+enum ks_provision {
+	KS_PROVISION_LIST = 1, /* all slots and what is in them: none */
+	KS_PROVISION_INIT = 2, /* so_pin: that of before, or of a blank token its first; new_pin: the user's, or none */
+	KS_PROVISION_PIN_SET = 3,       /* so_pin, new_pin: the user's first one */
+	KS_PROVISION_PIN_CHANGE = 4,    /* pin, new_pin */
+	KS_PROVISION_PIN_UNBLOCK = 5,   /* so_pin (a PIV card's PUK), new_pin */
+	KS_PROVISION_SO_PIN_CHANGE = 6, /* so_pin, new_pin: the new SO PIN (or PUK) */
 };
 
 /* How a worker learns that tokens come and go. */
@@ -182,6 +198,7 @@ extern const struct ks_message_spec ks_record_spec_certificate;
 extern const struct ks_message_spec ks_record_spec_module_status;
 extern const struct ks_message_spec ks_record_spec_certificate_status;
 extern const struct ks_message_spec ks_record_spec_refusal_count;
+extern const struct ks_message_spec ks_record_spec_slot_status;
 extern const struct ks_message_spec ks_record_spec_token_status;
 extern const struct ks_message_spec ks_record_spec_profile;
 extern const struct ks_message_spec ks_record_spec_profile_value;

@@ -266,6 +266,25 @@ def worker_channel(w):
            {"token": 1, "key": 2, "scheme": 0x0403, "input": bytes_of("digest", 32), "is_digest": True})
     w.good("worker-sign-reply", "64 bytes", "worker_sign_reply", {"signature": bytes_of("signature", 64)})
     w.good("worker-not-given", "the length said enough", "worker_not_given", {"code": 55, "text": "the PIN was not tried"})
+    w.good("worker-keygen", "a P-256 key, whose id the worker makes", "worker_keygen",
+           {"token": 1, "key_type": 3, "bits": 256, "label": "alice 2025", "object_id": b""})
+    w.good("worker-keygen-reply", "the key", "worker_keygen_reply",
+           {"object_id": bytes_of("id", 20), "spki": p256("alice 2025")})
+    w.good("worker-store", "its certificate", "worker_store",
+           {"token": 1, "object_id": bytes_of("id", 20), "label": "alice 2025", "der": b"\x30\x03\x02\x01\x01"})
+    w.good("worker-store-reply", "no fields", "worker_store_reply", {})
+    w.good("worker-remove", "the old key with one of its certificates", "worker_remove",
+           {"token": 1, "object_id": b"\x01", "spki": p256("alice"), "keys": True, "certificates": True,
+            "certificate_hash": bytes_of("certificate", 32)})
+    w.good("worker-remove-reply", "two halves and a certificate", "worker_remove_reply", {"n_removed": 3})
+    w.good("worker-provision", "a new token, which was another one before", "worker_provision",
+           {"operation": 2, "token": "0123456789abcdef", "by_slot": True, "slot": 0x6f3a91c2, "label": "corp",
+            "erase": "0123456789abcdef", "told": 128, "so_pin": b"12345678", "pin": b"", "new_pin": b"1234"})
+    w.good("worker-provision-reply", "as it is now", "worker_provision_reply",
+           {"text": "token \"corp\" was initialised", "slots": [
+               {"module": "", "slot": 0x6f3a91c2, "description": "SoftHSM slot ID 0x6f3a91c2", "token_present": True,
+                "initialised": True, "pin_set": True, "label": "corp", "manufacturer": "SoftHSM project",
+                "model": "SoftHSM v2", "serial": "0123456789abcdef", "pin_flags": 3, "pin_min": 4, "pin_max": 255}]})
     w.good("worker-event", "the card of token 1 was taken out", "worker_event", {"kind": 2, "token": 1}, id=0)
 
 
