@@ -192,10 +192,18 @@ static bool was_answered(const struct ks_frame *frame, int result)
 	return result == 0 || (frame->type == KS_MSG_ERROR && result != KS_ERR_MALFORMED && result != KS_ERR_VERSION);
 }
 
-/* An UNLOCK may have several dialogs in it, and somebody who can see them. */
+/* An UNLOCK may have several dialogs in it, and somebody who can see them; a card may make a key for minutes. */
 static uint32_t patience_ms(uint8_t type)
 {
-	return type == KS_MSG_UNLOCK ? KS_CLIENT_UNLOCK_DEADLINE_MS : KS_CLIENT_DEADLINE_MS;
+	switch (type) {
+	case KS_MSG_UNLOCK:
+		return KS_CLIENT_UNLOCK_DEADLINE_MS;
+	case KS_MSG_PROVISION:
+	case KS_MSG_TOKEN_KEYGEN:
+		return KS_CLIENT_TOKEN_DEADLINE_MS;
+	default:
+		return KS_CLIENT_DEADLINE_MS;
+	}
 }
 
 int ks_client_call(struct ks_client *client, uint8_t type, void *request, uint8_t reply_type, void *ret_reply,

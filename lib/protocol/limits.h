@@ -335,6 +335,10 @@
 /* A person unlocks a token: three dialogs of 60 s, each with its login. They can end it themselves at any time. */
 #define KS_CLIENT_UNLOCK_DEADLINE_MS 240000u
 
+/* A card makes an RSA-4096 key (KS_WORKER_KEYGEN_DEADLINE_MS), or a module starts and gives a token back, after a dialog
+ * of 60 s and what its worker was at. */
+#define KS_CLIENT_TOKEN_DEADLINE_MS 300000u
+
 /* After this time a client on a terminal says what it waits for. */
 #define KS_CLIENT_NOTICE_MS 1000u
 

@@ -236,6 +236,37 @@ def control_socket(w):
         "keys": [{"key": "alice", "spki_hash": SIGN["spki_hash"], "profile": "corp"}]})
     w.good("refresh", "certificates have come", "refresh", {})
     w.good("refresh-reply", "they are in use", "refresh_reply", {"generation": 7})
+    token_messages(w)
+
+
+def token_messages(w):
+    patience = {"wait_ms": 0xffffffff, **NO_LABELS, "program": "keystay"}
+    empty = {"module": "", "token": "", "slot": 0, "by_slot": False, "label": "", "so_pin": b"", "pin": b"",
+             "new_pin": b"", "erase": "", **patience}
+    slot = {"module": "softhsm", "slot": 0x2f3c9aa1, "description": "SoftHSM slot ID 0x2f3c9aa1",
+            "token_present": True, "initialised": True, "pin_set": True, "label": "corp",
+            "manufacturer": "SoftHSM project", "model": "SoftHSM v2", "serial": "0123456789abcdef", "pin_flags": 3,
+            "pin_min": 4, "pin_max": 255}
+    w.good("provision-list", "all slots of all modules", "provision", {**empty, "operation": 1})
+    w.good("provision-init", "a token in an empty slot, with its first PIN", "provision",
+           {**empty, "operation": 2, "module": "softhsm", "slot": 1, "by_slot": True, "label": "corp",
+            "so_pin": b"12345678", "new_pin": b"1234"})
+    w.good("provision-pin-change", "of the token with that label", "provision",
+           {**empty, "operation": 4, "token": "corp", "pin": b"1234", "new_pin": b"4321"})
+    w.good("provision-reply", "a token, and a slot that is empty", "provision_reply", {"text": "", "slots": [
+        slot, {**slot, "slot": 1, "token_present": False, "initialised": False, "pin_set": False, "label": "",
+               "manufacturer": "", "model": "", "serial": "", "pin_flags": 0, "pin_min": 0, "pin_max": 0}]})
+    w.good("token-keygen", "a P-256 key, its CKA_ID is the worker's to find", "token_keygen",
+           {"token": "corp", "label": "alice", "object_id": b"", "key_type": 3, "bits": 256, **patience})
+    w.good("token-keygen-reply", "the key", "token_keygen_reply",
+           {"token": "corp", "object_id": b"\x01", "spki": p256("alice")})
+    w.good("token-store", "a certificate (here: bytes that are none)", "token_store",
+           {"spki_hash": SIGN["spki_hash"], "certificate": b"\x30\x03\x02\x01\x01", "label": "", **patience})
+    w.good("token-store-reply", "where it is", "token_store_reply", {"token": "corp"})
+    w.good("token-remove", "one certificate, and the key stays", "token_remove",
+           {"spki_hash": SIGN["spki_hash"], "key": False, "certificates": True,
+            "certificate_hash": bytes_of("certificate", 32), **patience})
+    w.good("token-remove-reply", "one object", "token_remove_reply", {"n_removed": 1})
 
 
 def worker_channel(w):

@@ -377,6 +377,7 @@ static const struct number limits[] = {
 	LIMIT(KS_PIN_PAD_DEADLINE_MS),
 	LIMIT(KS_CLIENT_DEADLINE_MS),
 	LIMIT(KS_CLIENT_UNLOCK_DEADLINE_MS),
+	LIMIT(KS_CLIENT_TOKEN_DEADLINE_MS),
 };
 
 static void test_document_has_the_limits_of_limits_h(void **state)

@@ -337,9 +337,7 @@ static void test_message_field_of_fixed_size_has_that_size(void **state)
 			n_fixed++;
 		}
 	}
-	assert_int_equal(
-		n_fixed,
-		7); /* spki_hash of identity, sign, sign_digest, sign_request and profile_key, digest of worker_token and worker_login */
+	assert_true(n_fixed >= 8); /* hashes of keys, digests of tokens */
 }
 
 static void test_message_text_is_text_on_both_sides(void **state)
