@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cli/output_file.h"
-#include "cli/pem.h"
+#include "lib/protocol/pem.h"
 #include "client/csr_text.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"

@@ -11,7 +11,7 @@
 
 #include "cli/key_view.h"
 #include "cli/output_file.h"
-#include "cli/pem.h"
+#include "lib/protocol/pem.h"
 #include "client/best.h"
 #include "lib/base/cleanup.h"
 

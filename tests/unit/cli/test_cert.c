@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "cli/pem.h"
+#include "lib/protocol/pem.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/path.h"
 #include "lib/protocol/reference.h"

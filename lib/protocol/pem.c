@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pem: see pem.h. Runs in: keystay. */
-#include "cli/pem.h"
-
-#include <openssl/evp.h>
+/* pem: see pem.h. */
+#include "lib/protocol/pem.h"
 
 #include "lib/base/cleanup.h"
 #include "lib/protocol/reference.h"
@@ -11,15 +9,35 @@
 #define LINE_BYTES ((size_t)48)
 #define LINE_CHARACTERS 64
 
+/* RFC 4648 section 4. line has room for LINE_CHARACTERS. Returns how many characters it got. */
+static size_t encode(struct ks_bytes in, uint8_t *line)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t n = 0;
+
+	for (size_t i = 0; i < in.size; i += 3) {
+		size_t left = in.size - i;
+		uint32_t bits = (uint32_t)in.data[i] << 16;
+		if (left > 1)
+			bits |= (uint32_t)in.data[i + 1] << 8;
+		if (left > 2)
+			bits |= in.data[i + 2];
+		line[n++] = (uint8_t)digits[bits >> 18];
+		line[n++] = (uint8_t)digits[bits >> 12 & 63];
+		line[n++] = left > 1 ? (uint8_t)digits[bits >> 6 & 63] : '=';
+		line[n++] = left > 2 ? (uint8_t)digits[bits & 63] : '=';
+	}
+	return n;
+}
+
 int ks_pem_put(struct ks_buffer *buffer, const char *label, struct ks_bytes der)
 {
-	unsigned char line[LINE_CHARACTERS + 1];
+	uint8_t line[LINE_CHARACTERS];
 
 	ks_buffer_printf(buffer, "-----BEGIN %s-----\n", label);
 	for (size_t done = 0; done < der.size; done += LINE_BYTES) {
 		size_t size = der.size - done < LINE_BYTES ? der.size - done : LINE_BYTES;
-		int n = EVP_EncodeBlock(line, der.data + done, (int)size);
-		ks_buffer_put(buffer, ks_bytes(line, (size_t)n));
+		ks_buffer_put(buffer, ks_bytes(line, encode(ks_bytes(der.data + done, size), line)));
 		ks_buffer_put_u8(buffer, '\n');
 	}
 	ks_buffer_printf(buffer, "-----END %s-----\n", label);

@@ -2,7 +2,7 @@
 /*
  * pem: PEM (RFC 7468) of a certificate chain and of a KEYSTAY KEY reference: the file that --cert and --key are given.
  *
- * Runs in: keystay. Pure. Writes nothing secret: the reference names a key and carries its public half.
+ * Runs in: keystay, keystay-enroll. Pure, libc only. Writes nothing secret: the reference names a key and carries its public half.
  */
 #pragma once
 
