@@ -30,6 +30,7 @@ static const struct handler {
 	{ KS_MSG_PROFILES, KS_ON_CONTROL, ks_profiles_tell },
 	{ KS_MSG_REFRESH, KS_ON_CONTROL, ks_profiles_refresh },
 	{ KS_MSG_SIGN_REQUEST, KS_ON_CONTROL, ks_signing_begin },
+	{ KS_MSG_SIGN_CMP, KS_ON_CONTROL, ks_signing_begin },
 };
 
 static const struct handler *find(uint8_t type)

@@ -197,12 +197,31 @@ static bool refuse(const struct ks_policy_question *question, const char *why, s
 	return deny(answer, KS_ERR_RULE);
 }
 
+/* CMP asks for certificates, of another key too, and revokes them: only where somebody wrote that this key is enrolled. */
+static bool refuses_cmp(const struct ks_policy_question *question, struct ks_policy_answer *answer)
+{
+	char section[SHOWN_MAX];
+
+	if (question->rules && question->rules->profile)
+		return false;
+	(void)ks_text_print(section, sizeof(section), "%s",
+			    question->rules && question->rules->name[0] ? question->rules->name : question->key_name);
+	(void)ks_text_print(answer->text, sizeof(answer->text),
+			    "key \"%s\" belongs to no enrolment profile, so it signs nothing of CMP; write "
+			    "\"profile = NAME\" into [key \"%s\"] of keystay.conf, then run: keystay reload",
+			    question->key_name, section);
+	return deny(answer, KS_ERR_RULE);
+}
+
 /* Requests come over the control socket and nowhere else, and nothing else comes over it. */
 static bool refuses_request(const struct ks_policy_question *question, struct ks_policy_answer *answer)
 {
-	if (question->purpose == KS_PURPOSE_REQUEST && question->socket->is_control && question->signable &&
-	    question->signable->kind == KS_SIGNABLE_REQUEST)
+	bool is_here = question->purpose == KS_PURPOSE_REQUEST && question->socket->is_control && question->signable;
+
+	if (is_here && question->signable->kind == KS_SIGNABLE_REQUEST)
 		return false;
+	if (is_here && question->signable->kind == KS_SIGNABLE_CMP)
+		return refuses_cmp(question, answer);
 	return refuse(question, "signs certificate requests over the control socket alone, and nothing else there",
 		      answer);
 }

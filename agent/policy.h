@@ -19,7 +19,8 @@
 enum ks_purpose {
 	KS_PURPOSE_TLS_CLIENT = 1,
 	KS_PURPOSE_DIGEST, /* of whatever it may be (invariant I3) */
-	KS_PURPOSE_REQUEST, /* a certificate request, over the control socket alone; no rule of servers or max-rate is for it */
+	KS_PURPOSE_REQUEST, /* a certificate request or a message of CMP, over the control socket alone; no rule of servers
+			     * or max-rate is for it */
 };
 
 /* What is known of the server that the signature is for. */

@@ -52,6 +52,7 @@ static enum ks_purpose purpose_of(const struct ks_signable *signable)
 	case KS_SIGNABLE_DIGEST:
 		return KS_PURPOSE_DIGEST;
 	case KS_SIGNABLE_REQUEST:
+	case KS_SIGNABLE_CMP:
 		return KS_PURPOSE_REQUEST;
 	case KS_SIGNABLE_TLS13_CLIENT:
 	case KS_SIGNABLE_TLS12_CLIENT:

@@ -53,6 +53,11 @@ const struct ks_settings_socket *ks_signing_socket(const struct ks_signing_job *
 	return ks_rules_socket(signing->request);
 }
 
+bool ks_signing_is_for_a_certificate(const struct ks_signing_job *signing)
+{
+	return signing->is_request || signing->is_cmp;
+}
+
 bool ks_signing_may_prompt(const struct ks_signing_job *signing)
 {
 	const struct ks_settings_socket *socket = ks_signing_socket(signing);
@@ -112,14 +117,16 @@ static int understand(const struct ks_signing_job *signing, const struct ks_spki
 
 	return (signing->is_digest  ? ks_signable_check_digest :
 		signing->is_request ? ks_signable_check_request :
-				      ks_signable_check)(message->input, message->scheme, spki, ret_signable,
-							 ret_refusal);
+		signing->is_cmp     ? ks_signable_check_cmp :
+				  ks_signable_check)(message->input, message->scheme, spki, ret_signable, ret_refusal);
 }
 
 static const char *what_it_signs(const struct ks_signing_job *signing)
 {
 	if (signing->is_request)
 		return "certificate requests of its own here";
+	if (signing->is_cmp)
+		return "messages of CMP (kur, rr, certConf, pollReq) and its own CertRequest here";
 	return signing->is_digest ? "TLS client authentication and digests" : "TLS client authentication";
 }
 
@@ -131,6 +138,8 @@ static enum next_step look_at_input(struct ks_signing_job *signing, struct ks_si
 	char text[KS_TEXT_MAX];
 
 	int error = understand(signing, &identity->spki, &finding->signable, &refusal);
+	if (error == 0 && signing->is_cmp)
+		error = ks_signing_look_at_cmp(signing, &finding->signable, &refusal);
 	/* Of digests the rules speak first: what is wrong with one that is not allowed anyway helps nobody. */
 	if (signing->is_digest)
 		finding->signable.kind = KS_SIGNABLE_DIGEST;
@@ -188,7 +197,7 @@ static enum next_step look_at_rules(struct ks_signing_job *signing, struct ks_si
 	struct ks_state *state = signing->request->state;
 
 	/* But for the request by which it gets another certificate. */
-	if (signing->kind != KS_SIGNABLE_REQUEST && ks_signing_refuse_revoked(signing, finding->identity))
+	if (!ks_signing_is_for_a_certificate(signing) && ks_signing_refuse_revoked(signing, finding->identity))
 		return STEP_ENDED;
 	ks_signing_proof_look_again(&signing->proof, state, finding->identity, ks_signing_socket(signing));
 	ks_rules_now(signing->request, finding->identity, &finding->signable, &finding->question);
@@ -242,6 +251,8 @@ static const char *purpose_words(const struct ks_signing_job *signing)
 		return "a bare digest, which nobody can check";
 	if (signing->is_request)
 		return "a certificate request";
+	if (signing->is_cmp)
+		return signing->cmp;
 	return signing->kind == KS_SIGNABLE_TLS13_CLIENT ? "TLS 1.3 client authentication" :
 							   "TLS 1.2 client authentication";
 }
@@ -265,7 +276,7 @@ static enum next_step ask_consent(struct ks_signing_job *signing, const struct k
 		.server = proven ? proof->server : signing->server_name,
 		.server_proven = proven,
 		.unverified = proven ? "" : proof->why,
-		.is_request = signing->is_request,
+		.is_request = ks_signing_is_for_a_certificate(signing),
 		.purpose = purpose_words(signing),
 		.may_prompt = ks_signing_may_prompt(signing),
 		.timeout_ms = (uint32_t)state->settings->prompt_timeout_ms,
@@ -711,7 +722,7 @@ static void send_to_token(struct ks_signing_job *signing, const struct ks_signin
 		begin_notice(signing, finding);
 		/* No rule wants to know it first, so it is proven while the token signs: for the record and the client. */
 		if (signing->proof.knowledge == KS_SERVER_NOT_LOOKED_AT && !signing->proof.proof &&
-		    !signing->is_request)
+		    !ks_signing_is_for_a_certificate(signing))
 			begin_proof(signing, finding);
 	}
 }

@@ -33,5 +33,5 @@
 
 #include "agent/request.h"
 
-/* Handler of KS_MSG_SIGN, KS_MSG_SIGN_DIGEST and KS_MSG_SIGN_REQUEST. Answers now or later. */
+/* Handler of KS_MSG_SIGN, KS_MSG_SIGN_DIGEST, KS_MSG_SIGN_REQUEST and KS_MSG_SIGN_CMP. Answers now or later. */
 void ks_signing_begin(struct ks_request *request);

@@ -48,6 +48,8 @@ static const char *purpose_of(const struct ks_signing_job *signing)
 		return "tls13-client";
 	if (signing->kind == KS_SIGNABLE_TLS12_CLIENT)
 		return "tls12-client";
+	if (signing->is_cmp)
+		return "cmp";
 	return signing->is_digest ? "digest" : signing->is_request ? "csr" : "unknown";
 }
 
@@ -57,7 +59,7 @@ static enum ks_audit_outcome outcome_of(int error)
 		return KS_AUDIT_SIGNED;
 	if (error == KS_ERR_CANCELLED || error == KS_ERR_CLOSED)
 		return KS_AUDIT_CANCELLED;
-	bool is_denied = (error <= KS_ERR_INPUT_UNKNOWN && error >= KS_ERR_INPUT_REQUEST) || error == KS_ERR_RULE ||
+	bool is_denied = (error <= KS_ERR_INPUT_UNKNOWN && error >= KS_ERR_INPUT_CMP) || error == KS_ERR_RULE ||
 			 error == KS_ERR_RULE_UNPROVABLE || error == KS_ERR_UNKNOWN_KEY || error == KS_ERR_QUOTA;
 	return is_denied ? KS_AUDIT_DENIED : KS_AUDIT_FAILED;
 }
@@ -143,9 +145,12 @@ static void answer_signature(struct ks_signing_job *signing)
 					   .unverified = ks_bytes_text(proven ? "" : proof->why) };
 
 	struct ks_msg_sign_request_reply request_reply = { .signature = reply.signature };
+	struct ks_msg_sign_cmp_reply cmp_reply = { .signature = reply.signature };
 
 	if (signing->is_request)
 		ks_request_answer(signing->request, KS_MSG_SIGN_REQUEST_REPLY, &request_reply);
+	else if (signing->is_cmp)
+		ks_request_answer(signing->request, KS_MSG_SIGN_CMP_REPLY, &cmp_reply);
 	else
 		ks_request_answer(signing->request, KS_MSG_SIGN_REPLY, &reply);
 }
@@ -192,7 +197,7 @@ static void end(struct ks_signing_job *signing, const char *key_name)
 {
 	set_ending(signing);
 	int error = write_record(signing, key_name, signing->reply.error,
-				 signing->reply.error < 0 ? signing->reply.text : "", on_recorded);
+				 signing->reply.error < 0 ? signing->reply.text : signing->cmp, on_recorded);
 	if (error == 0)
 		return;
 	fail_for_record(signing, error, ks_error_text(error));
@@ -225,7 +230,7 @@ bool ks_signing_refuse_revoked(struct ks_signing_job *signing, const struct ks_i
 	return true;
 }
 
-static const char *kind_name(enum ks_signable_kind kind)
+static const char *kind_name(const struct ks_signing_job *signing, enum ks_signable_kind kind)
 {
 	static const char *const names[] = {
 		[KS_SIGNABLE_TLS13_CLIENT] = "TLS 1.3 client authentication",
@@ -233,7 +238,7 @@ static const char *kind_name(enum ks_signable_kind kind)
 		[KS_SIGNABLE_DIGEST] = "a bare digest, which nobody can check",
 		[KS_SIGNABLE_REQUEST] = "a certificate request",
 	};
-	return names[kind];
+	return kind == KS_SIGNABLE_CMP ? signing->cmp : names[kind];
 }
 
 void ks_signing_release(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
@@ -245,7 +250,7 @@ void ks_signing_release(struct ks_signing_job *signing, const struct ks_signing_
 	ks_request_describe(signing->request, who, sizeof(who));
 	/* For the log, once the record is written. */
 	(void)ks_text_print(signing->reply.text, sizeof(signing->reply.text), "signed for %s with \"%s\": %s, %s%s%s",
-			    who, finding->identity->name, kind_name(finding->signable.kind),
+			    who, finding->identity->name, kind_name(signing, finding->signable.kind),
 			    finding->signable.scheme->name,
 			    server[0] == '\0' ? "" : (proven ? ", server " : ", claimed server "), server);
 	if (ks_unlock_spent(finding->token.lock))

@@ -47,6 +47,26 @@ static int read_request(struct ks_signing_job *signing)
 	return 0;
 }
 
+static int read_cmp(struct ks_signing_job *signing)
+{
+	struct ks_msg_sign_cmp message;
+
+	int error = ks_message_read(KS_MSG_SIGN_CMP, signing->request->body, &message, sizeof(message));
+	if (error < 0)
+		return error;
+	signing->is_cmp = true;
+	signing->message = (struct ks_msg_sign){ .spki_hash = message.spki_hash,
+						 .scheme = message.scheme,
+						 .input = message.part,
+						 .wait_ms = message.wait_ms,
+						 .program = message.program,
+						 .tty = message.tty,
+						 .term = message.term,
+						 .display = message.display,
+						 .wayland_display = message.wayland_display };
+	return 0;
+}
+
 int ks_signing_read_message(struct ks_signing_job *signing)
 {
 	const struct ks_request *request = signing->request;
@@ -55,5 +75,7 @@ int ks_signing_read_message(struct ks_signing_job *signing)
 		return read_digest(signing);
 	if (request->type == KS_MSG_SIGN_REQUEST)
 		return read_request(signing);
+	if (request->type == KS_MSG_SIGN_CMP)
+		return read_cmp(signing);
 	return ks_message_read(KS_MSG_SIGN, request->body, &signing->message, sizeof(signing->message));
 }

@@ -27,6 +27,9 @@ enum ks_signing_state {
 	KS_SIGNING_ENDING,   /* for the record; deadline KS_AUDIT_DEADLINE_MS, kept by audit.c */
 };
 
+/* "a key update (kur) of CMP, for key "…" (sha256:…)" */
+#define KS_SIGNING_CMP_WORDS 512u
+
 /* The reply, while its record is being written. */
 struct ks_signing_reply {
 	int error; /* 0: a signature */
@@ -40,8 +43,8 @@ struct ks_signing_job {
 	struct ks_request *request;
 	enum ks_signing_state state;
 	struct ks_msg_sign message; /* borrows from the request's body; of SIGN_DIGEST: input is the digest; of
-				       SIGN_REQUEST: the request */
-	bool is_digest, is_request;
+				       SIGN_REQUEST: the request; of SIGN_CMP: the part */
+	bool is_digest, is_request, is_cmp;
 	sd_event_source
 		*timer; /* of all together: from the first WAITING on, or from the start where a deadline holds */
 	uint64_t begun_ms;
@@ -64,9 +67,10 @@ struct ks_signing_job {
 	uint64_t number;       /* for `keystay monitor` */
 	const char *waits_for; /* what it was told last */
 	/* For the record. */
-	enum ks_signable_kind kind; /* 0 = not understood */
-	char server_name[256];      /* that the handshake names, claimed */
-	char rule[384];             /* that decided last */
+	enum ks_signable_kind kind;     /* 0 = not understood */
+	char server_name[256];          /* that the handshake names, claimed */
+	char rule[384];                 /* that decided last */
+	char cmp[KS_SIGNING_CMP_WORDS]; /* what is asked for by CMP, for a person, or "" */
 	char token[65];
 	bool pin_asked, pin_used, told_of_touch;
 	struct ks_audit_entry *entry;
@@ -84,6 +88,10 @@ struct ks_signing_finding {
 };
 
 const struct ks_settings_socket *ks_signing_socket(const struct ks_signing_job *signing);
+
+/* Is it no TLS handshake, but the way to a certificate? Then there is no server, and a revoked certificate is no reason to
+ * refuse. */
+bool ks_signing_is_for_a_certificate(const struct ks_signing_job *signing);
 
 /* May a person be asked for this client: do the socket, the client's own words and its patience allow it? */
 bool ks_signing_may_prompt(const struct ks_signing_job *signing);
@@ -116,6 +124,13 @@ int ks_signing_describe_token(const struct ks_signing_finding *finding, char tex
 
 /* Fills in message and says which one it is, from the request. MALFORMED and others of ks_message_read(). */
 int ks_signing_read_message(struct ks_signing_job *signing) KS_WARN_UNUSED;
+
+/* --- signing_cmp.c ------------------------------------------------------------------------------------------------ */
+
+/* What signable.h has read of CMP is judged by what is known here: a key update is for a key that some token here has.
+ * 0, or INPUT_CMP with ret_refusal filled. */
+int ks_signing_look_at_cmp(struct ks_signing_job *signing, const struct ks_signable *signable,
+			   struct ks_signable_refusal *ret_refusal) KS_WARN_UNUSED;
 
 /* --- signing_end.c ----------------------------------------------------------------------------------------------- */
 

@@ -122,6 +122,18 @@ struct ks_client_sign_request {
 int ks_client_sign_request(const struct ks_client_sign_request *request, uint8_t *signature, size_t *ret_size,
 			   struct ks_client_error *ret_error) KS_WARN_UNUSED;
 
+/* The signature of what a client of CMP signs (docs/protocol.md, SIGN_CMP), over the control socket. part is the whole
+ * ProtectedPart (RFC 4210 section 5.1.3) or CertRequest (RFC 4211 section 4.1). */
+struct ks_client_sign_cmp {
+	const char *name; /* as above */
+	uint8_t spki_hash[32];
+	uint16_t scheme;
+	struct ks_bytes part;
+};
+
+int ks_client_sign_cmp(const struct ks_client_sign_cmp *request, uint8_t *signature, size_t *ret_size,
+		       struct ks_client_error *ret_error) KS_WARN_UNUSED;
+
 /* For clients that have nothing but a digest (docs/protocol.md, SIGN_DIGEST). INPUT_DIGEST unless key and socket say
  * `allow = tls, digest`. */
 struct ks_client_sign_digest {

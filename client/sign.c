@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sign: SIGN, SIGN_DIGEST and SIGN_REQUEST (client.h): one signature over one fresh connection.
+ * sign: SIGN, SIGN_DIGEST, SIGN_REQUEST and SIGN_CMP (client.h): one signature over one fresh connection.
  *
  * Runs in: keystay and, by the plug-ins, any program. Never hashes the input: the agent signs only what it can read.
  */
@@ -133,5 +133,33 @@ int ks_client_sign_request(const struct ks_client_sign_request *request, uint8_t
 	if (r == 0)
 		r = ks_client_call(&client, KS_MSG_SIGN_REQUEST, &message, KS_MSG_SIGN_REQUEST_REPLY, &reply,
 				   sizeof(reply), notice, ret_error);
+	return r < 0 ? r : take_signature(reply.signature, signature, ret_size, ret_error);
+}
+
+int ks_client_sign_cmp(const struct ks_client_sign_cmp *request, uint8_t *signature, size_t *ret_size,
+		       struct ks_client_error *ret_error)
+{
+	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	struct ks_msg_sign_cmp_reply reply;
+	struct ks_hints hints;
+	char notice[256];
+
+	ks_hints_collect(&hints);
+	struct ks_msg_sign_cmp message = {
+		.spki_hash = ks_bytes(request->spki_hash, sizeof(request->spki_hash)),
+		.scheme = request->scheme,
+		.part = request->part,
+		.wait_ms = hints.wait_ms,
+		.program = hints.program,
+		.tty = hints.tty,
+		.term = hints.term,
+		.display = hints.display,
+		.wayland_display = hints.wayland_display,
+	};
+	say_waiting(request->name, hints.wait_ms > 0, notice, sizeof(notice));
+	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
+	if (r == 0)
+		r = ks_client_call(&client, KS_MSG_SIGN_CMP, &message, KS_MSG_SIGN_CMP_REPLY, &reply, sizeof(reply),
+				   notice, ret_error);
 	return r < 0 ? r : take_signature(reply.signature, signature, ret_size, ret_error);
 }

@@ -77,7 +77,8 @@
 	X(INPUT_SCHEME, 92, "input-scheme", "the signature scheme is unknown or too weak")                             \
 	X(INPUT_KEY_TYPE, 93, "input-key-type", "the signature scheme does not fit this key")                          \
 	X(INPUT_NOT_OFFERED, 94, "input-not-offered", "the server did not ask for this signature scheme")              \
-	X(INPUT_REQUEST, 95, "input-request", "the certificate request is not well-formed, or of another key")
+	X(INPUT_REQUEST, 95, "input-request", "the certificate request is not well-formed, or of another key")         \
+	X(INPUT_CMP, 96, "input-cmp", "the CMP message is not well-formed, of another key, or none that is signed")
 
 enum ks_error {
 #define KS_ERROR_ENUM(name, number, word, text) KS_ERR_##name = -(number),

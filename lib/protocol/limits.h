@@ -42,6 +42,9 @@
 #define KS_REQUEST_EXTENSIONS_MAX 64u
 #define KS_REQUEST_DEPTH_MAX 16u
 
+/* What CMP signs: a key update for an RSA-4096 key has 2 KiB, with a hundred names of a server 6 KiB. */
+#define KS_CMP_PART_MAX (16u * 1024)
+
 /* RSA-8192. The largest of the key types here is RSA-4096, 512 bytes. */
 #define KS_SIGNATURE_MAX 1024u
 

@@ -267,6 +267,8 @@ static int read_kind(const struct ks_signable *signable, struct ks_bytes input, 
 		return ks_refusal_give(refusal, KS_ERR_RULE_UNPROVABLE, "a digest says nothing of what it is for");
 	case KS_SIGNABLE_REQUEST:
 		return ks_refusal_give(refusal, KS_ERR_RULE_UNPROVABLE, "a certificate request is for no server");
+	case KS_SIGNABLE_CMP:
+		return ks_refusal_give(refusal, KS_ERR_RULE_UNPROVABLE, "a message of CMP is for no TLS server");
 	case KS_SIGNABLE_TLS12_CLIENT:
 		return read12(input, spki, claim, refusal);
 	case KS_SIGNABLE_TLS13_CLIENT:

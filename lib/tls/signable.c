@@ -8,11 +8,15 @@
 
 #include <string.h>
 
+#include "lib/base/der.h"
+#include "lib/base/text.h"
 #include "lib/tls/certificate_verify13.h"
+#include "lib/tls/cmp_part.h"
 #include "lib/tls/foreign_input.h"
 #include "lib/tls/pss_key.h"
 #include "lib/tls/refusal.h"
 #include "lib/tls/request10.h"
+#include "lib/tls/signature_algorithm.h"
 #include "lib/tls/transcript12.h"
 
 static int refuse_scheme(uint32_t code, struct ks_signable_refusal *refusal)
@@ -183,5 +187,94 @@ int ks_signable_check_request(struct ks_bytes input, uint32_t scheme_code, const
 		return r;
 	*ret_signable =
 		(struct ks_signable){ .kind = KS_SIGNABLE_REQUEST, .scheme = scheme, .transcript_hash = scheme->hash };
+	return 0;
+}
+
+/* --- CMP --------------------------------------------------------------------------------------------------------- */
+
+/* Is the key that is asked for the one that signs? Byte for byte, as in a certificate request. */
+static bool asks_for(const struct ks_cmp_part *part, const struct ks_spki *spki)
+{
+	struct ks_reader reader = ks_reader(spki->der);
+
+	return ks_bytes_equal(part->key, ks_der_take(&reader, KS_DER_SEQUENCE));
+}
+
+static int describe_key_update(const struct ks_cmp_part *part, const struct ks_spki *spki, struct ks_signable *signable,
+			       struct ks_signable_refusal *refusal)
+{
+	uint8_t memory[KS_SPKI_MAX];
+	struct ks_spki asked;
+	char type[32];
+
+	if (ks_cmp_part_key(part, memory, &asked) < 0)
+		return ks_refusal_give(refusal, KS_ERR_INPUT_CMP,
+				       "in the CMP message the new public key is none that keystay knows");
+	ks_spki_type_name(&asked, type, sizeof(type));
+	if (asks_for(part, spki))
+		(void)ks_text_print(signable->cmp, sizeof(signable->cmp), "a key update (kur) of CMP, for this key");
+	else
+		(void)ks_text_print(signable->cmp, sizeof(signable->cmp),
+				    "a key update (kur) of CMP, for another key of type %s", type);
+	return 0;
+}
+
+static void describe_revocation(const struct ks_cmp_part *part, struct ks_signable *signable)
+{
+	char digits[2 * 21 + 1]; /* as crmf.c has them */
+
+	ks_text_hex(part->serial, digits);
+	(void)ks_text_print(signable->cmp, sizeof(signable->cmp),
+			    "a revocation (rr) of CMP, of the certificate with the serial number %s", digits);
+}
+
+/* What is asked for, and is it for this key to ask? */
+static int judge_part(const struct ks_cmp_part *part, const struct ks_spki *spki, struct ks_signable *signable,
+		      struct ks_signable_refusal *refusal)
+{
+	switch (part->kind) {
+	case KS_CMP_KEY_UPDATE:
+		return describe_key_update(part, spki, signable, refusal);
+	case KS_CMP_REVOCATION:
+		describe_revocation(part, signable);
+		return 0;
+	case KS_CMP_CONFIRMATION:
+		(void)ks_text_print(signable->cmp, sizeof(signable->cmp), "a confirmation (certConf) of CMP");
+		return 0;
+	case KS_CMP_POLL:
+		(void)ks_text_print(signable->cmp, sizeof(signable->cmp), "a poll (pollReq) of CMP");
+		return 0;
+	case KS_CMP_CERT_REQUEST:
+		break;
+	}
+	(void)ks_text_print(signable->cmp, sizeof(signable->cmp), "a certificate request (CRMF), for this key");
+	return asks_for(part, spki) ?
+		       0 :
+		       ks_refusal_give(refusal, KS_ERR_INPUT_CMP,
+				       "in the CertRequest the public key is another one than this key's");
+}
+
+int ks_signable_check_cmp(struct ks_bytes input, uint32_t scheme_code, const struct ks_spki *spki,
+			  struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal)
+{
+	const struct ks_scheme *scheme = ks_scheme_find(scheme_code);
+	struct ks_cmp_part part;
+
+	if (!scheme)
+		return refuse_scheme(scheme_code, ret_refusal);
+	struct ks_signable signable = { .kind = KS_SIGNABLE_CMP, .scheme = scheme, .transcript_hash = scheme->hash };
+	int r = ks_cmp_part_read(input, &part, ret_refusal);
+	if (r == 0)
+		r = judge_part(&part, spki, &signable, ret_refusal);
+	if (r == 0)
+		r = check_key_in("CMP", scheme->signing == KS_SIGNING_ECDSA, scheme, spki, ret_refusal);
+	if (r < 0)
+		return r;
+	/* A MAC's algorithm, or another signature's: then these bytes are not what is to be made of them. */
+	if (part.kind != KS_CMP_CERT_REQUEST && !ks_signature_algorithm_is(part.protection, scheme))
+		return ks_refusal_give(ret_refusal, KS_ERR_INPUT_CMP,
+				       "the CMP message says that it is protected by something else than %s",
+				       scheme->name);
+	*ret_signable = signable;
 	return 0;
 }
