@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pem_blocks: see pem_blocks.h. Runs in: keystay-agent. */
+/* pem_blocks: see pem_blocks.h. Runs in: keystay-agent, keystay-enroll. */
 #include "lib/tls/pem_blocks.h"
 
 #include <stdbool.h>

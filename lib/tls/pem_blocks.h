@@ -2,7 +2,7 @@
 /*
  * pem_blocks: the blocks of one kind in the text of a PEM file (RFC 7468), read by OpenSSL.
  *
- * Runs in: keystay-agent. Other blocks may be private keys that somebody keeps in the same file: they are wiped and
+ * Runs in: keystay-agent, keystay-enroll. Other blocks may be private keys that somebody keeps in the same file: they are wiped and
  * never looked at.
  */
 #pragma once
