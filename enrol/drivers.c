@@ -5,6 +5,7 @@
 #include "enrol/driver.h"
 
 static const struct ks_enrol_driver *const drivers[] = {
+	&ks_enrol_est,
 	NULL,
 };
 
