@@ -151,11 +151,13 @@ int ks_http_words(const struct ks_http_exchange *exchange, CURLcode code, struct
 
 int ks_http_words_redirect(const struct ks_http_exchange *exchange, unsigned status, struct ks_enrol_problem *problem)
 {
-	const char *place = NULL;
+	struct curl_header *place = NULL;
 	char shown[512];
 
-	(void)curl_easy_getinfo(exchange->curl, CURLINFO_REDIRECT_URL, &place);
-	ks_text_escape(ks_bytes_text(place ? place : "another place"), shown, sizeof(shown));
+	/* As the server wrote it: libcurl's own reading of it (CURLINFO_REDIRECT_URL) has user and password in it. */
+	if (curl_easy_header(exchange->curl, "Location", 0, CURLH_HEADER, -1, &place) != CURLHE_OK)
+		place = NULL;
+	ks_text_escape(ks_bytes_text(place ? place->value : "another place"), shown, sizeof(shown));
 	return ks_enrol_problem_final(
 		problem, KS_ERR_UNSUPPORTED,
 		"%s sends elsewhere (%u): to %s. Redirects are not followed; if that is the right "

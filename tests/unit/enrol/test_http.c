@@ -275,6 +275,27 @@ static void test_http_follows_no_redirect(void **state)
 	end(bench);
 }
 
+/* libcurl would write them into the address that it makes of a relative one. */
+static void test_http_shows_no_password_with_a_redirect(void **state)
+{
+	struct bench *bench = bench_new(true, SMALL_SERVER_ANSWERS,
+					"HTTP/1.1 307 There\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n");
+	struct ks_secret *secret;
+	uint8_t password[] = { 'h', 'i', 'd', 'd', 'e', 'n' };
+
+	(void)state;
+	start(bench);
+	assert_int_equal(ks_secret_new(&secret), 0);
+	assert_int_equal(ks_secret_take(secret, password, sizeof(password)), 0);
+	bench->request.user = "u";
+	bench->request.password = secret;
+	assert_int_equal(call(bench), KS_ERR_UNSUPPORTED);
+	assert_said(bench, "sends elsewhere (307): to /there.");
+	assert_null(strstr(bench->problem.text, "hidden"));
+	ks_secret_free(secret);
+	end(bench);
+}
+
 static void test_http_says_who_is_not_there(void **state)
 {
 	struct bench *bench = bench_new(false, SMALL_SERVER_ANSWERS, "");
@@ -411,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_http_refuses_a_server_of_another_name),
 		cmocka_unit_test(test_http_says_that_a_ca_file_is_none),
 		cmocka_unit_test(test_http_follows_no_redirect),
+		cmocka_unit_test(test_http_shows_no_password_with_a_redirect),
 		cmocka_unit_test(test_http_says_who_is_not_there),
 		cmocka_unit_test(test_http_bounds_what_a_server_says),
 		cmocka_unit_test(test_http_ends_with_a_server_that_does_not),
