@@ -59,20 +59,31 @@ static int say_unverified(const struct ks_http_exchange *exchange, struct ks_enr
 		profile_of(exchange));
 }
 
+/* RFC 8446 section 6.2; 49: it was good, and is not let in. */
+static bool is_about_certificate(int alert)
+{
+	return (alert >= 42 && alert <= 46) || alert == 48 || alert == 49 || alert == 116;
+}
+
+/* A server that does not like a certificate says so after the handshake (RFC 8446 section 4.4.2.4), and may be gone before
+ * its alert is read. */
 static int say_no_tls(const struct ks_http_exchange *exchange, struct ks_enrol_problem *problem)
 {
 	const struct ks_http_identity *identity = &exchange->identity;
-	const char *shown = exchange->request->identity ? " to this key's certificate" : "";
+	bool with_certificate = exchange->request->identity != NULL;
 	char said[CURL_ERROR_SIZE * 2];
 
-	if (exchange->request->identity && identity->agent_said)
+	if (with_certificate && identity->agent_said)
 		return ks_enrol_problem_set(problem, identity->code, "%s", identity->text);
-	if (exchange->request->identity && identity->alert >= 0)
-		return ks_enrol_problem_set(problem, KS_ERR_DENIED, "%s said no%s in TLS: %s", exchange->host, shown,
+	if (with_certificate && identity->alert >= 0)
+		return ks_enrol_problem_set(problem, KS_ERR_DENIED, "%s said no%s in TLS: %s", exchange->host,
+					    is_about_certificate(identity->alert) ? " to this key's certificate" : "",
 					    SSL_alert_desc_string_long(identity->alert));
-	ks_text_escape(ks_bytes_text(identity->text[0] ? identity->text : exchange->curl_text), said, sizeof(said));
-	return ks_enrol_problem_set(problem, KS_ERR_CLOSED, "TLS with %s failed%s%s", exchange->host,
-				    said[0] ? ": " : "", said);
+	const char *why = with_certificate && identity->text[0] ? identity->text : exchange->curl_text;
+	bool is_gone = !why[0] || strncmp(why, "getpeername", 11) == 0;
+	ks_text_escape(ks_bytes_text(is_gone ? "it closed the connection" : why), said, sizeof(said));
+	return ks_enrol_problem_set(problem, KS_ERR_CLOSED, "TLS with %s failed: %s%s", exchange->host, said,
+				    with_certificate ? "; it may not accept this key's certificate" : "");
 }
 
 static int say_too_large(const struct ks_http_exchange *exchange, struct ks_enrol_problem *problem)
