@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define N_HASHES 4u /* enum ks_hash; NONE has no digest */
 
@@ -56,4 +57,16 @@ int ks_digest_make(const struct ks_digest *digest, enum ks_hash hash, const stru
 			return KS_ERR_INTERNAL;
 	}
 	return EVP_DigestFinal_ex(context, ret_value, NULL) == 1 ? 0 : KS_ERR_INTERNAL;
+}
+
+int ks_digest_key_id(const struct ks_digest *digest, struct ks_bytes public_key, uint8_t ret_id[KS_DIGEST_KEY_ID_SIZE])
+{
+	uint8_t value[KS_DIGEST_MAX];
+	size_t size = 0;
+
+	if (EVP_Q_digest(digest->context, "SHA1", NULL, public_key.data, public_key.size, value, &size) != 1 ||
+	    size != KS_DIGEST_KEY_ID_SIZE)
+		return KS_ERR_UNSUPPORTED;
+	memcpy(ret_id, value, KS_DIGEST_KEY_ID_SIZE);
+	return 0;
 }

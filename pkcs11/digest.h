@@ -14,6 +14,7 @@
 #include "lib/protocol/scheme.h"
 
 #define KS_DIGEST_MAX 64u
+#define KS_DIGEST_KEY_ID_SIZE 20u
 
 struct ks_digest;
 
@@ -24,3 +25,7 @@ KS_DEFINE_CLEANUP(struct ks_digest *, ks_digest_free)
 /* The hash of the parts one after the other; ks_hash_size(hash) bytes are written. */
 int ks_digest_make(const struct ks_digest *digest, enum ks_hash hash, const struct ks_bytes *parts, size_t n_parts,
 		   uint8_t ret_value[KS_DIGEST_MAX]) KS_WARN_UNUSED;
+
+/* SHA-1, as a name for a public key and for nothing else: the habitual CKA_ID (RFC 5280 section 4.2.1.2, method 1). */
+int ks_digest_key_id(const struct ks_digest *digest, struct ks_bytes public_key, uint8_t ret_id[KS_DIGEST_KEY_ID_SIZE])
+	KS_WARN_UNUSED;

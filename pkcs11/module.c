@@ -69,18 +69,20 @@ static CK_RV initialize(struct ks_module *module, const char *init_args)
 	return module->calls->C_Initialize(init_args ? &arguments.standard : NULL);
 }
 
+static void describe(struct ks_module *module)
+{
+	CK_INFO info;
+
+	memset(&info, 0, sizeof(info));
+	if (module->calls->C_GetInfo(&info) == CKR_OK)
+		ks_label_read(ks_bytes(info.libraryDescription, sizeof(info.libraryDescription)), module->description,
+			      sizeof(module->description));
+}
+
 /* The file name is no proof; what the module says of itself is closer to one. */
 static bool is_keystay(const struct ks_module *module)
 {
-	CK_INFO info;
-	char description[sizeof(info.libraryDescription) + 1];
-
-	memset(&info, 0, sizeof(info));
-	if (module->calls->C_GetInfo(&info) != CKR_OK)
-		return false;
-	ks_label_read(ks_bytes(info.libraryDescription, sizeof(info.libraryDescription)), description,
-		      sizeof(description));
-	return strncmp(description, OWN_DESCRIPTION, strlen(OWN_DESCRIPTION)) == 0;
+	return strncmp(module->description, OWN_DESCRIPTION, strlen(OWN_DESCRIPTION)) == 0;
 }
 
 int ks_module_load(const char *path, const char *init_args, struct ks_module *ret_module, struct ks_problem *problem)
@@ -102,10 +104,12 @@ int ks_module_load(const char *path, const char *init_args, struct ks_module *re
 	CK_RV rv = initialize(&module, init_args);
 	if (rv != CKR_OK)
 		return ks_ckr_problem(problem, rv, resolved, "C_Initialize");
+	describe(&module);
 	if (is_keystay(&module))
 		return ks_problem_set(problem, KS_ERR_DENIED,
 				      "%s leads to keystay's own module; name the module of the token instead",
 				      resolved);
+	module.path = KS_STEAL(resolved);
 	*ret_module = module;
 	return 0;
 }

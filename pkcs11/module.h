@@ -15,6 +15,8 @@
 struct ks_module {
 	CK_FUNCTION_LIST *calls; /* borrowed, until the process ends */
 	bool threads;            /* false: the module cannot lock, so one call at a time */
+	const char *path;        /* of its file, resolved; as long as the process */
+	char description[33];    /* what it says of itself: libraryDescription */
 };
 
 /* Loads and initialises the module at path (absolute). Refused are files that others could change

@@ -22,28 +22,14 @@
 #include "lib/protocol/limits.h"
 #include "lib/protocol/message.h"
 #include "pkcs11/ckr.h"
-#include "pkcs11/events.h"
 #include "pkcs11/holder.h"
-#include "pkcs11/queue.h"
 #include "pkcs11/report.h"
+#include "pkcs11/serve_private.h"
 #include "pkcs11/sign.h"
 #include "pkcs11/user.h"
-#include "pkcs11/wire.h"
 
 /* The agent sends as many signatures at once as we have sessions, at most KS_SESSIONS_MAX. */
 #define JOBS_MAX (2 * KS_SESSIONS_MAX)
-
-struct ks_serve {
-	struct ks_module module; /* a copy: threads may outlive whoever loaded it */
-	struct ks_serve_options options;
-	struct ks_wire wire;
-	struct ks_digest *digests;
-	struct ks_places places;
-	struct ks_events events;
-	struct ks_tokens tokens;
-	struct ks_queue *queue;
-	pthread_rwlock_t lock; /* read: sign; write: everything that changes tokens */
-};
 
 struct sign_job {
 	struct ks_queue_job head;          /* first */
@@ -58,7 +44,7 @@ static struct ks_report_place report_place(struct ks_serve *serve)
 					 .events = &serve->events.how };
 }
 
-static struct ks_token *find_token(const struct ks_serve *serve, uint32_t number, struct ks_problem *problem)
+struct ks_token *ks_serve_find_token(const struct ks_serve *serve, uint32_t number, struct ks_problem *problem)
 {
 	struct ks_token *token = ks_tokens_find(&serve->tokens, number);
 
@@ -67,9 +53,7 @@ static struct ks_token *find_token(const struct ks_serve *serve, uint32_t number
 	return token;
 }
 
-/* A card that is taken out, or that another program has taken for itself, fails in all kinds of ways; the reader knows
- * better. */
-static int explain_failure(struct ks_serve *serve, uint32_t token, int r, struct ks_problem *problem)
+int ks_serve_explain_failure(struct ks_serve *serve, uint32_t token, int r, struct ks_problem *problem)
 {
 	if (r != KS_ERR_TOKEN_FAILED && r != KS_ERR_TOKEN_ABSENT)
 		return r;
@@ -124,7 +108,7 @@ static int sign(struct ks_serve *serve, struct ks_token *token, const struct sig
 		.pin = what->pin,
 		.ret_no_session = &no_session,
 	};
-	int r = explain_failure(serve, token->number, ks_sign(&request, signature, problem), problem);
+	int r = ks_serve_explain_failure(serve, token->number, ks_sign(&request, signature, problem), problem);
 	if (ks_token_note_outcome(token, r))
 		tell(serve, KS_WORKER_EVENT_RENEW);
 	else if (no_session)
@@ -148,7 +132,7 @@ static int sign_job(struct ks_serve *serve, const struct ks_msg_worker_sign *mes
 		.key = message->key, .scheme = message->scheme, .input = message->input, .is_digest = message->is_digest
 	};
 
-	struct ks_token *token = find_token(serve, message->token, problem);
+	struct ks_token *token = ks_serve_find_token(serve, message->token, problem);
 	return token ? sign(serve, token, &what, signature, problem) : KS_ERR_TOKEN_ABSENT;
 }
 
@@ -196,29 +180,8 @@ static int take_sign(struct ks_serve *serve, const void *message, struct ks_prob
 	return 0;
 }
 
-/* Takes the PIN out of the receive buffer, where nothing of it stays. */
-static int take_pin(struct ks_serve *serve, struct ks_bytes pin, struct ks_secret **ret_secret,
-		    struct ks_problem *problem)
-{
-	KS_CLEANUP(ks_secret_freep) struct ks_secret *secret = NULL;
-	uint8_t *source = ks_wire_own(&serve->wire, pin);
-
-	int r = ks_secret_new(&secret);
-	if (r == 0)
-		r = ks_secret_take(secret, source, pin.size);
-	else
-		ks_secret_wipe(source, pin.size);
-	if (r < 0)
-		return ks_problem_set(problem, r,
-				      "the PIN cannot be kept in locked memory; is the limit of locked memory "
-				      "(ulimit -l) very low?");
-	*ret_secret = KS_STEAL(secret);
-	return 0;
-}
-
-/* Tells the token's news: a PIN changes its flags, another card has other contents. r stays what it is unless the
- * channel fails. */
-static int report_after(struct ks_serve *serve, struct ks_token *token, int r)
+/* A PIN changes the token's flags, another card has other contents. */
+int ks_serve_report_after(struct ks_serve *serve, struct ks_token *token, int r)
 {
 	const struct ks_report_place place = report_place(serve);
 
@@ -231,7 +194,7 @@ static int login(struct ks_serve *serve, const struct ks_msg_worker_login *messa
 		 struct ks_problem *problem)
 {
 	KS_CLEANUP(ks_secret_freep) struct ks_secret *taken = pin;
-	struct ks_token *token = find_token(serve, message->token, problem);
+	struct ks_token *token = ks_serve_find_token(serve, message->token, problem);
 	bool submitted = false;
 
 	if (!token)
@@ -243,10 +206,10 @@ static int login(struct ks_serve *serve, const struct ks_msg_worker_login *messa
 					    .terms = { .told = message->told, .unattended = message->unattended } };
 	int r = ks_user_login(token, &user, &submitted, problem);
 	ks_secret_free(KS_STEAL(taken));
-	r = explain_failure(serve, token->number, r, problem);
+	r = ks_serve_explain_failure(serve, token->number, r, problem);
 	problem->not_given = !submitted;
 	/* Also when nothing was tried: what the token shows now is why. */
-	return submitted || r < 0 ? report_after(serve, token, r) : r;
+	return submitted || r < 0 ? ks_serve_report_after(serve, token, r) : r;
 }
 
 static int take_login(struct ks_serve *serve, const void *message, struct ks_problem *problem)
@@ -256,7 +219,7 @@ static int take_login(struct ks_serve *serve, const void *message, struct ks_pro
 	const struct ks_msg_worker_login_reply reply = { KS_MESSAGE_HEAD(request->id) };
 
 	problem->not_given = true;
-	int r = take_pin(serve, request->pin, &pin, problem);
+	int r = ks_wire_take_secret(&serve->wire, request->pin, &pin, problem);
 	if (r < 0)
 		return r;
 	(void)pthread_rwlock_wrlock(&serve->lock);
@@ -276,17 +239,17 @@ static int sign_with_pin(struct ks_serve *serve, const struct ks_msg_worker_sign
 					.is_digest = message->is_digest,
 					.pin = pin };
 
-	struct ks_token *token = find_token(serve, message->token, problem);
+	struct ks_token *token = ks_serve_find_token(serve, message->token, problem);
 	if (!token)
 		return KS_ERR_TOKEN_ABSENT;
 	int r = ks_pin_check(token, terms, ks_secret_bytes(pin->secret).size, problem);
 	if (r == 0)
 		r = sign(serve, token, &what, signature, problem);
 	if (pin->submitted && pin->rv != CKR_OK)
-		r = explain_failure(serve, token->number, ks_pin_explain(token, pin->rv, problem), problem);
+		r = ks_serve_explain_failure(serve, token->number, ks_pin_explain(token, pin->rv, problem), problem);
 	problem->not_given = !pin->submitted;
 	/* After a good signature nothing is told: it would cost an inventory each time. */
-	return r < 0 ? report_after(serve, token, r) : r;
+	return r < 0 ? ks_serve_report_after(serve, token, r) : r;
 }
 
 static int take_sign_with_pin(struct ks_serve *serve, const void *message, struct ks_problem *problem)
@@ -296,7 +259,7 @@ static int take_sign_with_pin(struct ks_serve *serve, const void *message, struc
 	struct ks_sign_pin pin = { 0 };
 
 	problem->not_given = true;
-	int r = take_pin(serve, request->pin, &pin.secret, problem);
+	int r = ks_wire_take_secret(&serve->wire, request->pin, &pin.secret, problem);
 	if (r < 0)
 		return r;
 	(void)pthread_rwlock_wrlock(&serve->lock);
@@ -314,7 +277,7 @@ static int logout(struct ks_serve *serve, uint32_t number, struct ks_problem *pr
 		return 0; /* it has gone, and its login with it */
 	int r = ks_user_logout(token, problem);
 	ks_readers_reset(serve->events.readers, number);
-	return report_after(serve, token, r);
+	return ks_serve_report_after(serve, token, r);
 }
 
 static int take_logout(struct ks_serve *serve, const void *message, struct ks_problem *problem)
@@ -351,6 +314,9 @@ static const struct handler {
 	{ KS_MSG_WORKER_LOGIN, sizeof(struct ks_msg_worker_login), take_login },
 	{ KS_MSG_WORKER_LOGOUT, sizeof(struct ks_msg_worker_logout), take_logout },
 	{ KS_MSG_WORKER_RESCAN, sizeof(struct ks_msg_worker_rescan), take_rescan },
+	{ KS_MSG_WORKER_KEYGEN, sizeof(struct ks_msg_worker_keygen), ks_serve_take_keygen },
+	{ KS_MSG_WORKER_STORE, sizeof(struct ks_msg_worker_store), ks_serve_take_store },
+	{ KS_MSG_WORKER_REMOVE, sizeof(struct ks_msg_worker_remove), ks_serve_take_remove },
 };
 
 union request {
@@ -359,6 +325,9 @@ union request {
 	struct ks_msg_worker_login login;
 	struct ks_msg_worker_logout logout;
 	struct ks_msg_worker_rescan rescan;
+	struct ks_msg_worker_keygen keygen;
+	struct ks_msg_worker_store store;
+	struct ks_msg_worker_remove remove;
 };
 
 static int dispatch(struct ks_serve *serve, const struct ks_frame *frame, struct ks_problem *problem)

@@ -148,6 +148,16 @@ void ks_session_throw_away(struct ks_sessions *sessions, struct ks_session sessi
 	(void)pthread_mutex_unlock(&sessions->mutex);
 }
 
+void ks_sessions_close_idle(struct ks_sessions *sessions)
+{
+	(void)pthread_mutex_lock(&sessions->mutex);
+	while (sessions->n_idle > 1) {
+		(void)sessions->module->calls->C_CloseSession(sessions->idle[--sessions->n_idle].handle);
+		sessions->n_open--;
+	}
+	(void)pthread_mutex_unlock(&sessions->mutex);
+}
+
 void ks_sessions_close_all(struct ks_sessions *sessions)
 {
 	/* One by one as well: a module without a thought of C_CloseAllSessions keeps them, and with them the login. */

@@ -53,6 +53,9 @@ void ks_session_give_back(struct ks_sessions *sessions, struct ks_session sessio
 /* Something failed in it. lost: the token says that it does not exist any more, which may mean another token. */
 void ks_session_throw_away(struct ks_sessions *sessions, struct ks_session session, bool lost);
 
+/* Closes idle sessions but the last one, so that the token has room for another one and stays logged in. */
+void ks_sessions_close_idle(struct ks_sessions *sessions);
+
 /* Closes the token's sessions, which also logs out. Nobody may have one. */
 void ks_sessions_close_all(struct ks_sessions *sessions);
 

@@ -118,6 +118,25 @@ static int write_all(int fd, struct ks_bytes bytes)
 	return 0;
 }
 
+int ks_wire_take_secret(struct ks_wire *wire, struct ks_bytes bytes, struct ks_secret **ret_secret,
+			struct ks_problem *problem)
+{
+	KS_CLEANUP(ks_secret_freep) struct ks_secret *secret = NULL;
+	uint8_t *source = ks_wire_own(wire, bytes);
+
+	int r = ks_secret_new(&secret);
+	if (r == 0)
+		r = ks_secret_take(secret, source, bytes.size);
+	else
+		ks_secret_wipe(source, bytes.size);
+	if (r < 0)
+		return ks_problem_set(problem, r,
+				      "the PIN cannot be kept in locked memory; is the limit of locked memory "
+				      "(ulimit -l) very low?");
+	*ret_secret = KS_STEAL(secret);
+	return 0;
+}
+
 int ks_wire_write(struct ks_wire *wire, struct ks_buffer *buffer)
 {
 	int r = ks_buffer_error(buffer);

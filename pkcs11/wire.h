@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "lib/base/buffer.h"
+#include "lib/base/secret.h"
 #include "lib/protocol/frame.h"
 #include "pkcs11/problem.h"
 
@@ -31,6 +32,10 @@ int ks_wire_read(struct ks_wire *wire, struct ks_frame *ret_frame) KS_WARN_UNUSE
 
 /* bytes, which stand in the frame that was read last, as memory that may be written to: to wipe a PIN on the spot. */
 uint8_t *ks_wire_own(struct ks_wire *wire, struct ks_bytes bytes);
+
+/* Takes a PIN out of the frame that was read last, where nothing of it stays. ret_secret is given. */
+int ks_wire_take_secret(struct ks_wire *wire, struct ks_bytes bytes, struct ks_secret **ret_secret,
+			struct ks_problem *problem) KS_WARN_UNUSED;
 
 /* Writes the frames in buffer and empties it. */
 int ks_wire_write(struct ks_wire *wire, struct ks_buffer *buffer) KS_WARN_UNUSED;

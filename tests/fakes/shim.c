@@ -6,8 +6,8 @@
  * Runs in: keystay-token, for tests only. Environment:
  *	KEYSTAY_SHIM_MODULE   the module behind it; SoftHSM when unset
  *	KEYSTAY_SHIM_COUNTS   a file; one line is appended for each call: "C_Login", "C_Login context" (with
- *	                      CKU_CONTEXT_SPECIFIC), "C_SignInit 0x1041" (the mechanism), "C_Sign 32" (bytes that it
- *	                      was given)
+ *	                      CKU_CONTEXT_SPECIFIC), "C_Login so" (with CKU_SO), "C_SignInit 0x1041" and
+ *	                      "C_GenerateKeyPair 0x1040" (the mechanism), "C_Sign 32" (bytes that it was given)
  *	KEYSTAY_SHIM_READER_PIN   what a person types at the reader's keys, when C_Login is given no PIN
  *	KEYSTAY_SHIM_SCRIPT   a file, read again whenever it changes (replace it by rename(2)); lines, # for comments:
  *
@@ -33,7 +33,8 @@
  *	session-public                    C_GetSessionInfo: nobody is logged in (another program has logged out)
  *	slot-none                         C_GetSlotList knows no token; all else goes on
  *	token-info FIELD VALUE            label, manufacturer, model, serial, pin-min, pin-max, sessions-max
- *	flags-add NAME, flags-remove NAME COUNT_LOW, FINAL_TRY, LOCKED, TO_BE_CHANGED, LOGIN_REQUIRED, PIN_PAD
+ *	flags-add NAME, flags-remove NAME COUNT_LOW, FINAL_TRY, LOCKED, TO_BE_CHANGED, LOGIN_REQUIRED, PIN_PAD, and for
+ *	                      the SO PIN SO_COUNT_LOW, SO_FINAL_TRY, SO_LOCKED
  *	tell-init-args                    C_Initialize prints what it was given
  *	cannot-lock                       C_Initialize: CKR_CANT_LOCK unless nobody asks for locks
  *	sessions-limit N                  not said beforehand: CKR_SESSION_COUNT for more
@@ -43,12 +44,14 @@
  *	mechanisms-with NAME              CKM_ECDSA_SHA256, …384, …512, made here out of CKM_ECDSA
  *	objects-without NAME              CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKO_CERTIFICATE: none are found
  *	attributes-without NAME           CKA_ID, CKA_LABEL, CKA_EC_POINT, CKA_MODULUS, CKA_ALWAYS_AUTHENTICATE, …
+ *	attributes-flip NAME              a truth value is the other one: CKA_SENSITIVE, CKA_NEVER_EXTRACTABLE, …
  *	points-raw                        CKA_EC_POINT is the bare point
  *
  * The functions that can be told to fail are those that keystay-token calls: C_Initialize, C_Finalize, C_GetInfo,
  * C_WaitForSlotEvent, C_GetSlotList, C_GetSlotInfo, C_GetTokenInfo, C_GetMechanismList, C_OpenSession, C_CloseSession, C_CloseAllSessions,
  * C_GetSessionInfo, C_Login, C_Logout, C_FindObjectsInit, C_FindObjects, C_FindObjectsFinal, C_GetAttributeValue,
- * C_SignInit, C_Sign.
+ * C_SignInit, C_Sign, C_GenerateKeyPair (wrong: gives a pair that was there before), C_CreateObject (wrong: writes
+ * another value), C_SetAttributeValue, C_DestroyObject, C_InitToken, C_InitPIN, C_SetPIN.
  */
 #include "tests/fakes/shim.h"
 
@@ -219,6 +222,8 @@ static const struct shim_name flag_names[] = {
 	{ "COUNT_LOW", CKF_USER_PIN_COUNT_LOW },  { "FINAL_TRY", CKF_USER_PIN_FINAL_TRY },
 	{ "LOCKED", CKF_USER_PIN_LOCKED },        { "TO_BE_CHANGED", CKF_USER_PIN_TO_BE_CHANGED },
 	{ "LOGIN_REQUIRED", CKF_LOGIN_REQUIRED }, { "PIN_PAD", CKF_PROTECTED_AUTHENTICATION_PATH },
+	{ "SO_COUNT_LOW", CKF_SO_PIN_COUNT_LOW }, { "SO_FINAL_TRY", CKF_SO_PIN_FINAL_TRY },
+	{ "SO_LOCKED", CKF_SO_PIN_LOCKED },
 };
 
 static void change_token_info(CK_TOKEN_INFO *info)
@@ -336,7 +341,8 @@ static CK_RV get_session_info(CK_SESSION_HANDLE session, CK_SESSION_INFO *info)
 
 static CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size)
 {
-	const char *detail = user == CKU_CONTEXT_SPECIFIC ? (pin ? "context" : "context without-pin") :
+	const char *detail = user == CKU_SO               ? "so" :
+			     user == CKU_CONTEXT_SPECIFIC ? (pin ? "context" : "context without-pin") :
 							    (pin ? NULL : "without-pin");
 	struct shim_call call = shim_enter("C_Login", detail);
 
@@ -401,6 +407,7 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST 
 	state.list.C_GetAttributeValue = shim_get_attribute_value;
 	state.list.C_SignInit = shim_sign_init;
 	state.list.C_Sign = shim_sign;
+	shim_write_fill(&state.list);
 	*list = &state.list;
 	return CKR_OK;
 }

@@ -27,6 +27,9 @@ CK_RV shim_find_objects(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE *objects, CK
 CK_RV shim_find_objects_final(CK_SESSION_HANDLE session);
 CK_RV shim_get_attribute_value(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG n);
 
+/* shim_write.c: puts its functions into the list. */
+void shim_write_fill(CK_FUNCTION_LIST *list);
+
 /* shim_sign.c */
 CK_RV shim_get_mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *n);
 CK_RV shim_sign_init(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);

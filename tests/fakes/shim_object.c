@@ -28,6 +28,12 @@ static const struct shim_name attribute_names[] = {
 	{ "CKA_VALUE", CKA_VALUE },
 	{ "CKA_SIGN", CKA_SIGN },
 	{ "CKA_ALWAYS_AUTHENTICATE", CKA_ALWAYS_AUTHENTICATE },
+	{ "CKA_TOKEN", CKA_TOKEN },
+	{ "CKA_SENSITIVE", CKA_SENSITIVE },
+	{ "CKA_EXTRACTABLE", CKA_EXTRACTABLE },
+	{ "CKA_NEVER_EXTRACTABLE", CKA_NEVER_EXTRACTABLE },
+	{ "CKA_DECRYPT", CKA_DECRYPT },
+	{ "CKA_DERIVE", CKA_DERIVE },
 };
 
 #define N(names) (sizeof(names) / sizeof(names[0]))
@@ -101,6 +107,15 @@ static CK_RV make_raw(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATT
 	return rv == CKR_BUFFER_TOO_SMALL ? CKR_OK : rv;
 }
 
+static void flip(CK_ATTRIBUTE *attribute)
+{
+	CK_BBOOL *value = attribute->pValue;
+
+	if (value && attribute->ulValueLen == sizeof(*value) &&
+	    shim_names("attributes-flip", attribute_names, N(attribute_names), attribute->type))
+		*value = *value ? CK_FALSE : CK_TRUE;
+}
+
 static void spoil(CK_ATTRIBUTE *attribute, enum shim_act act)
 {
 	CK_BYTE *value = attribute->pValue;
@@ -126,6 +141,7 @@ CK_RV shim_get_attribute_value(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE objec
 			template[i].ulValueLen = CK_UNAVAILABLE_INFORMATION;
 			rv = rv == CKR_OK ? CKR_ATTRIBUTE_TYPE_INVALID : rv;
 		}
+		flip(&template[i]);
 		spoil(&template[i], call.act);
 		if (template[i].type == CKA_VALUE && shim_has("certificates-changed", NULL))
 			spoil(&template[i], SHIM_WRONG);
