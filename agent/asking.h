@@ -25,9 +25,10 @@ struct ks_asking;
 
 /* Why somebody asks, in words for the dialog; all borrowed for the time of the call. */
 struct ks_asking_reason {
-	const char *who;                    /* "curl (pid 4711)" */
-	const char *key;                    /* the key's name, or "" */
-	const char *server;                 /* the server that the handshake names, or "" */
+	const char *who;    /* "curl (pid 4711)" */
+	const char *key;    /* the key's name, or "" */
+	const char *server; /* the server that the handshake names, or "" */
+	const char *work;   /* what it wants instead of signing in: "wants to make the key \"alice\"", or NULL */
 	char warning[KS_LIFETIME_TEXT_MAX]; /* of the key's certificate: ks_identity_warning() */
 	bool may_prompt;                    /* a dialog is allowed */
 	bool insists;                       /* a person has just asked for it: no cool-down */

@@ -24,6 +24,7 @@ void ks_asking_words_init(struct ks_asking_words *words, const struct ks_token *
 	copy_escaped(reason->key, words->key, sizeof(words->key));
 	copy_escaped(reason->server, words->server, sizeof(words->server));
 	(void)ks_text_print(words->warning, sizeof(words->warning), "%s", reason->warning);
+	copy_escaped(reason->work ? reason->work : "", words->work, sizeof(words->work));
 	ks_state_token_word(token, word, sizeof(word));
 	(void)ks_text_print(words->word, sizeof(words->word), "%s", word);
 }
@@ -44,6 +45,10 @@ static void describe_tries(uint32_t flags, unsigned submissions, struct ks_buffe
 
 static void describe_purpose(const struct ks_asking_words *words, struct ks_buffer *out)
 {
+	if (words->work[0] != '\0') {
+		ks_buffer_printf(out, "\n\n%s %s.", words->who, words->work);
+		return;
+	}
 	if (words->key[0] == '\0') {
 		ks_buffer_printf(out, "\n\n%s wants the token unlocked.", words->who);
 		return;

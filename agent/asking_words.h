@@ -23,6 +23,7 @@ struct ks_asking_words {
 	char key[128];
 	char server[256];
 	char warning[KS_LIFETIME_TEXT_MAX];
+	char work[384];     /* what it wants instead of signing in, or "" */
 	char word[256];     /* what `keystay unlock` takes */
 	bool for_signature; /* of a key that asks each time */
 };

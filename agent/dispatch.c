@@ -9,7 +9,9 @@
 #include "agent/explaining.h"
 #include "agent/monitor.h"
 #include "agent/profiles.h"
+#include "agent/provisioning.h"
 #include "agent/signing.h"
+#include "agent/token_change.h"
 #include "agent/unlocking.h"
 
 static const struct handler {
@@ -31,6 +33,10 @@ static const struct handler {
 	{ KS_MSG_REFRESH, KS_ON_CONTROL, ks_profiles_refresh },
 	{ KS_MSG_SIGN_REQUEST, KS_ON_CONTROL, ks_signing_begin },
 	{ KS_MSG_SIGN_CMP, KS_ON_CONTROL, ks_signing_begin },
+	{ KS_MSG_PROVISION, KS_ON_CONTROL, ks_provisioning_begin },
+	{ KS_MSG_TOKEN_KEYGEN, KS_ON_CONTROL, ks_token_change_begin },
+	{ KS_MSG_TOKEN_STORE, KS_ON_CONTROL, ks_token_change_begin },
+	{ KS_MSG_TOKEN_REMOVE, KS_ON_CONTROL, ks_token_change_begin },
 };
 
 static const struct handler *find(uint8_t type)

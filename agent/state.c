@@ -12,6 +12,7 @@
 #include "agent/login.h"
 #include "agent/monitor.h"
 #include "agent/notify.h"
+#include "agent/provisioning.h"
 #include "agent/scout.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -572,6 +573,7 @@ void ks_state_deinit(struct ks_state *state)
 		ks_consent_free_all(state);
 		ks_login_free_all(state);
 		ks_scout_free_all(state);
+		ks_provisioning_free_all(state);
 	}
 	ks_expiry_free(state->expiry);
 	ks_notify_free_all(state);

@@ -62,13 +62,14 @@ struct ks_state {
 	struct ks_rate rate; /* uses of keys and sockets lately */
 	struct ks_no_pss no_pss;
 	struct ks_prompts *prompts;
-	struct ks_token_login *logins; /* under way (login.c) */
-	struct ks_asking *askings;     /* under way (asking.c) */
-	struct ks_scouts *scouts;      /* under way (scout.c) */
-	struct ks_consents *consents;  /* under way and remembered (consent.c); NULL until somebody is asked */
-	struct ks_notifier *notifier;  /* of touches (notify.c); NULL until a token may want one */
-	struct ks_waiter waiters;      /* head of a ring */
-	sd_event_source *news;         /* deferred: rebuild once, however many changes came */
+	struct ks_token_login *logins;         /* under way (login.c) */
+	struct ks_asking *askings;             /* under way (asking.c) */
+	struct ks_scouts *scouts;              /* under way (scout.c) */
+	struct ks_provisioning *provisionings; /* under way (provisioning.c) */
+	struct ks_consents *consents;          /* under way and remembered (consent.c); NULL until somebody is asked */
+	struct ks_notifier *notifier;          /* of touches (notify.c); NULL until a token may want one */
+	struct ks_waiter waiters;              /* head of a ring */
+	sd_event_source *news;                 /* deferred: rebuild once, however many changes came */
 	sd_event_source *settle_timer;
 	bool settled;
 	bool news_pending;

@@ -29,7 +29,7 @@
 #define RENEW_MS 2000u
 #define EXIT_NO_SLOT_EVENTS 4 /* of keystay-token: the module's wait for events blocks everything else */
 
-static void changed(struct ks_worker *worker)
+void ks_worker_tell_changed(struct ks_worker *worker)
 {
 	worker->watcher.changed(worker, worker->watcher.userdata);
 }
@@ -46,6 +46,11 @@ static void set_note(struct ks_worker *worker, const char *note)
 	(void)ks_text_print(worker->note, sizeof(worker->note), "%s", note);
 }
 
+void ks_worker_set_waiting(struct ks_worker *worker)
+{
+	set_state(worker, KS_MODULE_WAITING);
+}
+
 /* --- the end of a process ---------------------------------------------------------------------------------------- */
 
 static void end_process(struct ks_worker *worker, uint64_t patience_us)
@@ -56,7 +61,7 @@ static void end_process(struct ks_worker *worker, uint64_t patience_us)
 	worker->pidfd = -1;
 }
 
-static void forget_process(struct ks_worker *worker, uint64_t patience_us)
+void ks_worker_forget_process(struct ks_worker *worker, uint64_t patience_us)
 {
 	worker->pid_source = sd_event_source_disable_unref(worker->pid_source);
 	worker->start_timer = sd_event_source_disable_unref(worker->start_timer);
@@ -86,6 +91,15 @@ static int on_backoff(sd_event_source *source, uint64_t usec, void *userdata)
 
 static void start_after(struct ks_worker *worker, uint64_t pause_ms)
 {
+	if (worker->suspended) {
+		set_state(worker, KS_MODULE_WAITING);
+		ks_worker_suspend_look(worker);
+		return;
+	}
+	if (worker->provisions) {
+		set_state(worker, KS_MODULE_FAILED);
+		return;
+	}
 	if (sd_event_add_time_relative(worker->event, &worker->backoff_timer, CLOCK_MONOTONIC, pause_ms * 1000, 0,
 				       on_backoff, worker) < 0)
 		set_state(worker, KS_MODULE_FAILED);
@@ -147,14 +161,14 @@ static void renew(struct ks_worker *worker)
 
 	ks_log_info("module \"%s\": its keystay-token (pid %d) is replaced by a new one", worker->name,
 		    (int)worker->pid);
-	forget_process(worker, END_PATIENCE_US);
+	ks_worker_forget_process(worker, END_PATIENCE_US);
 	ks_inventory_deinit(&worker->incoming);
 	worker->incoming = (struct ks_inventory){ 0 };
 	worker->renewed_ms = now;
 	log_out_all(worker);
 	ks_worker_fail_calls(worker, KS_ERR_BUSY, "its process was replaced");
 	start_after(worker, since < RENEW_MS ? RENEW_MS - since : 0);
-	changed(worker);
+	ks_worker_tell_changed(worker);
 }
 
 void ks_worker_kill(struct ks_worker *worker, const char *why)
@@ -167,10 +181,10 @@ void ks_worker_kill(struct ks_worker *worker, const char *why)
 		ks_channel_break(&worker->channel, KS_ERR_CANCELLED);
 		return;
 	}
-	ks_log_error("module \"%s\": %s; its keystay-token (pid %d) is started again", worker->name, why,
-		     (int)worker->pid);
+	ks_log_error("module \"%s\": %s; its keystay-token (pid %d) is %s", worker->name, why, (int)worker->pid,
+		     worker->provisions ? "ended" : "started again");
 	set_note(worker, why);
-	forget_process(worker, 0);
+	ks_worker_forget_process(worker, 0);
 	ks_inventory_deinit(&worker->incoming);
 	worker->incoming = (struct ks_inventory){ 0 };
 	plan_restart(worker);
@@ -181,7 +195,7 @@ void ks_worker_kill(struct ks_worker *worker, const char *why)
 	}
 	log_out_all(worker);
 	ks_worker_fail_calls(worker, KS_ERR_MODULE_FAILED, why);
-	changed(worker);
+	ks_worker_tell_changed(worker);
 }
 
 /* A card was taken out and the module hangs: no fault that counts, and no pause. */
@@ -189,14 +203,14 @@ void ks_worker_kill_after_removal(struct ks_worker *worker)
 {
 	ks_log_notice("module \"%s\" hangs after a card was taken out; its keystay-token (pid %d) is started again",
 		      worker->name, (int)worker->pid);
-	forget_process(worker, 0);
+	ks_worker_forget_process(worker, 0);
 	ks_inventory_deinit(&worker->incoming);
 	worker->incoming = (struct ks_inventory){ 0 };
 	worker->restarts++;
 	log_out_all(worker);
 	ks_worker_fail_calls(worker, KS_ERR_MODULE_FAILED, "it hung after a card was taken out");
 	start_after(worker, 0);
-	changed(worker);
+	ks_worker_tell_changed(worker);
 }
 
 static int on_exit_of_child(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -211,6 +225,8 @@ static int on_exit_of_child(sd_event_source *source, int fd, uint32_t revents, v
 	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
 		return 0;
 	worker->exited = true;
+	if (ks_worker_suspend_ended(worker))
+		return 0;
 	if (info.si_code == CLD_EXITED && info.si_status == EXIT_NO_SLOT_EVENTS && !worker->no_slot_events) {
 		worker->no_slot_events = true;
 		ks_worker_log_drain(&worker->log);
@@ -271,7 +287,7 @@ static int take_inventory(struct ks_worker *worker, const struct ks_frame *frame
 		set_state(worker, KS_MODULE_READY);
 	}
 	warn_of_keys_that_decrypt(worker);
-	changed(worker);
+	ks_worker_tell_changed(worker);
 	if (first)
 		ks_worker_begin_calls(worker);
 	return 0;
@@ -299,7 +315,7 @@ static int take_event(struct ks_worker *worker, const struct ks_frame *frame)
 		return 0;
 	case KS_WORKER_EVENT_TOKEN_GONE:
 		ks_worker_token_gone(worker, event.token);
-		changed(worker);
+		ks_worker_tell_changed(worker);
 		return 0;
 	case KS_WORKER_EVENT_RENEW:
 		ks_worker_renew(worker);
@@ -314,6 +330,8 @@ static int on_frame(struct ks_channel *channel, const struct ks_frame *frame, vo
 	(void)channel;
 	struct ks_worker *worker = userdata;
 
+	if (worker->provisions)
+		return ks_worker_take_reply(worker, frame);
 	switch (frame->type) {
 	case KS_MSG_WORKER_TOKEN:
 	case KS_MSG_WORKER_KEY:
@@ -468,27 +486,31 @@ static bool may_load(struct ks_worker *worker)
 
 void ks_worker_start(struct ks_worker *worker)
 {
-	if (worker->pid != 0)
+	if (worker->pid != 0 || worker->suspended)
 		return;
 	worker->backoff_timer = sd_event_source_disable_unref(worker->backoff_timer);
 	worker->resting = false;
 	worker->looked_ms = ks_clock_monotonic_ms();
 	if (!may_load(worker)) {
 		set_state(worker, KS_MODULE_FAILED);
-		changed(worker);
+		ks_worker_tell_changed(worker);
 		return;
 	}
 	set_state(worker, KS_MODULE_STARTING);
 	worker->started_ms = ks_clock_monotonic_ms();
 	int error = launch(worker);
+	if (error == 0 && worker->provisions) {
+		worker->start_timer = sd_event_source_disable_unref(worker->start_timer);
+		set_state(worker, KS_MODULE_READY); /* its calls have deadlines */
+	}
 	if (error == 0)
 		return;
 	(void)ks_text_print(worker->note, sizeof(worker->note), "%s cannot be started: %s", worker->program,
 			    ks_error_text(error));
 	ks_log_error("module \"%s\": %s", worker->name, worker->note);
-	forget_process(worker, 0);
+	ks_worker_forget_process(worker, 0);
 	plan_restart(worker);
-	changed(worker);
+	ks_worker_tell_changed(worker);
 }
 
 void ks_worker_wake(struct ks_worker *worker)
@@ -529,8 +551,9 @@ void ks_worker_free(struct ks_worker *worker)
 {
 	if (!worker)
 		return;
-	forget_process(worker, END_PATIENCE_US);
+	ks_worker_forget_process(worker, END_PATIENCE_US);
 	worker->backoff_timer = sd_event_source_disable_unref(worker->backoff_timer);
+	ks_worker_suspend_forget(worker);
 	worker->watcher = (struct ks_worker_watcher){ .changed = nobody_watches };
 	ks_worker_fail_calls(worker, KS_ERR_MODULE_FAILED, "the agent let go of it");
 	ks_worker_run_failed(worker);
@@ -541,6 +564,11 @@ void ks_worker_free(struct ks_worker *worker)
 	sd_event_unref(worker->event);
 	ks_worker_free_words(worker);
 	free(worker);
+}
+
+void ks_worker_make_provisioner(struct ks_worker *worker)
+{
+	worker->provisions = true;
 }
 
 bool ks_worker_is_resting(const struct ks_worker *worker)

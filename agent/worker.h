@@ -11,8 +11,8 @@
  *	   ^  file refused          |  |                    |
  *	   +------------------------+  | death, deadline,   | death, deadline,
  *	                               v nonsense           v nonsense
- *	                            WAITING <---------------+
- *	                               |  back-off timer
+ *	                            WAITING <---------------+ suspended (worker_suspend.c)
+ *	                               |  back-off timer; resumed
  *	                               +-----> STARTING
  *
  * set_state() in worker.c is the only place that moves along these arrows.
@@ -129,6 +129,42 @@ int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *logi
 
 int ks_worker_logout(struct ks_worker *worker, uint32_t token, ks_worker_done *done, void *userdata,
 		     struct ks_worker_call **ret_call) KS_WARN_UNUSED;
+
+/* --- what changes a token (worker_work.c) ------------------------------------------------------------------------- */
+
+/* As a signature each waits for its turn, and goes when nothing else is with the process: nothing that has a deadline
+ * stands behind a key that is made for minutes. All is copied. The token's new inventory is there when done() is called.
+ * Beside what a signature can end with: UNSUPPORTED, and INVALID (what is asked does not fit what is on the token). */
+int ks_worker_keygen(struct ks_worker *worker, const struct ks_msg_worker_keygen *keygen, ks_worker_done *done,
+		     void *userdata, struct ks_worker_call **ret_call) KS_WARN_UNUSED;
+int ks_worker_store(struct ks_worker *worker, const struct ks_msg_worker_store *store, ks_worker_done *done,
+		    void *userdata, struct ks_worker_call **ret_call) KS_WARN_UNUSED;
+int ks_worker_remove(struct ks_worker *worker, const struct ks_msg_worker_remove *remove, ks_worker_done *done,
+		     void *userdata, struct ks_worker_call **ret_call) KS_WARN_UNUSED;
+
+/* Before ks_worker_start(): the process is `keystay-token --provision`. It tells no inventory, is READY at once and
+ * FAILED when it ends; it is never started again. */
+void ks_worker_make_provisioner(struct ks_worker *worker);
+
+/* Of such a one. ks_worker_call_gave_pin() says whether a PIN may have been given. The PINs are borrowed during the call
+ * of ks_worker_provision() only. */
+int ks_worker_provision(struct ks_worker *worker, struct ks_msg_worker_provision *provision, ks_worker_done *done,
+			void *userdata, struct ks_worker_call **ret_call) KS_WARN_UNUSED;
+
+/* --- a rest that somebody wants (worker_suspend.c) ----------------------------------------------------------------- */
+
+/* 0: the process has ended, and none is started until ks_worker_resume(). BUSY: what was with it took longer than
+ * KS_PROVISION_DRAIN_MS; it goes on as before. From the event loop. */
+typedef void ks_worker_suspended(int error, void *userdata);
+
+/* What is with the process is finished first; what waits is told BUSY, and finds the module WAITING, with why as its note
+ * (a clause, borrowed during the call). BUSY when it is suspended already. done() may free the worker. A provisioner is
+ * ended so, by who has to know when it is gone. */
+int ks_worker_suspend(struct ks_worker *worker, const char *why, ks_worker_suspended *done, void *userdata)
+	KS_WARN_UNUSED;
+
+/* It is started again; done() will not be called. Of one that is not suspended: nothing happens. */
+void ks_worker_resume(struct ks_worker *worker);
 
 /* Asks for a fresh inventory; its coming is told by changed(). all: every token is read anew, else only those that have
  * come. While one is under way a further one is sent when it has ended, however often it is asked for. */

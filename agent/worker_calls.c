@@ -17,7 +17,7 @@
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
 
-static void call_free(struct ks_worker_call *call)
+void ks_worker_call_free(struct ks_worker_call *call)
 {
 	ks_secret_free(call->pin);
 	free(call->input);
@@ -146,10 +146,11 @@ static void note_turn(struct ks_worker *worker, uint64_t owner)
 }
 
 /* A PIN may take longer than a signature may: one that waits behind it inside the worker would run out of time and have
- * the worker killed in the middle of C_Login. For the same reason one with a PIN of its own goes alone. */
+ * the worker killed in the middle of C_Login. For the same reason one with a PIN of its own goes alone, and so does what
+ * changes a token. */
 static bool may_send(const struct ks_worker *worker, const struct ks_worker_call *chosen)
 {
-	if (chosen->with_pin)
+	if (chosen->with_pin || chosen->work_type != 0)
 		return worker->n_sent == 0;
 	for (const struct ks_worker_call *call = worker->sent; call; call = call->next) {
 		if (call->reply_type != KS_MSG_WORKER_SIGN_REPLY || call->with_pin)
@@ -174,7 +175,7 @@ static void send_with_pin(struct ks_worker *worker, struct ks_worker_call *call)
 
 void ks_worker_send_queued(struct ks_worker *worker)
 {
-	while (worker->state == KS_MODULE_READY && worker->has_channel && worker->queued &&
+	while (worker->state == KS_MODULE_READY && worker->has_channel && worker->queued && !worker->suspended &&
 	       !ks_channel_is_sending(&worker->channel)) {
 		struct ks_worker_call *call = choose(worker);
 		if (!may_send(worker, call))
@@ -185,13 +186,15 @@ void ks_worker_send_queued(struct ks_worker *worker)
 		mark_sent(worker, call);
 		if (call->with_pin)
 			send_with_pin(worker, call);
+		else if (call->work_type != 0)
+			ks_channel_send(&worker->channel, call->work_type, &call->work);
 		else
 			ks_channel_send(&worker->channel, KS_MSG_WORKER_SIGN, &call->sign);
 	}
 }
 
-static struct ks_worker_call *call_new(struct ks_worker *worker, uint8_t reply_type, uint32_t deadline_ms,
-				       ks_worker_done *done, void *userdata)
+struct ks_worker_call *ks_worker_call_new(struct ks_worker *worker, uint8_t reply_type, uint32_t deadline_ms,
+					  ks_worker_done *done, void *userdata)
 {
 	struct ks_worker_call *call = calloc(1, sizeof(*call));
 	if (!call)
@@ -230,12 +233,12 @@ int ks_worker_sign(struct ks_worker *worker, const struct ks_worker_sign *sign, 
 	if (worker->n_queued >= KS_SIGNATURES_QUEUED)
 		return KS_ERR_QUOTA;
 	uint32_t deadline_ms = sign->authenticate ? login_deadline_ms(worker, pin) : sign_deadline_ms(worker);
-	struct ks_worker_call *call = call_new(worker, KS_MSG_WORKER_SIGN_REPLY, deadline_ms, done, userdata);
+	struct ks_worker_call *call = ks_worker_call_new(worker, KS_MSG_WORKER_SIGN_REPLY, deadline_ms, done, userdata);
 	if (!call)
 		return KS_ERR_NO_MEMORY;
 	call->input = malloc(input.size ? input.size : 1);
 	if (!call->input) {
-		call_free(call);
+		ks_worker_call_free(call);
 		return KS_ERR_NO_MEMORY;
 	}
 	memcpy(call->input, input.data, input.size);
@@ -251,16 +254,14 @@ int ks_worker_sign(struct ks_worker *worker, const struct ks_worker_sign *sign, 
 						  .scheme = sign->scheme,
 						  .input = ks_bytes(call->input, input.size),
 						  .is_digest = sign->is_digest };
-	append(&worker->queued, call);
-	worker->n_queued++;
 	*ret_call = call;
-	ks_worker_send_queued(worker);
+	ks_worker_call_queue(call);
 	return 0;
 }
 
 /* For all that is not a signature: not queued, so the worker must be there. */
-static int call_now(struct ks_worker *worker, uint8_t type, void *message, struct ks_worker_call *call,
-		    struct ks_worker_call **ret_call)
+static void call_now(struct ks_worker *worker, uint8_t type, void *message, struct ks_worker_call *call,
+		     struct ks_worker_call **ret_call)
 {
 	struct ks_msg_worker_rescan *head = message; /* every message starts so */
 	head->version = KS_PROTOCOL_VERSION;
@@ -269,12 +270,25 @@ static int call_now(struct ks_worker *worker, uint8_t type, void *message, struc
 	if (ret_call)
 		*ret_call = call;
 	ks_channel_send(&worker->channel, type, message);
-	return 0;
+}
+
+void ks_worker_call_queue(struct ks_worker_call *call)
+{
+	struct ks_worker *worker = call->worker;
+
+	append(&worker->queued, call);
+	worker->n_queued++;
+	ks_worker_send_queued(worker);
+}
+
+void ks_worker_call_send(struct ks_worker_call *call, uint8_t type, void *message, struct ks_worker_call **ret_call)
+{
+	call_now(call->worker, type, message, call, ret_call);
 }
 
 static bool can_ask(const struct ks_worker *worker)
 {
-	return worker->state == KS_MODULE_READY && worker->has_channel;
+	return worker->state == KS_MODULE_READY && worker->has_channel && !worker->suspended;
 }
 
 int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *login, ks_worker_done *done, void *userdata,
@@ -282,8 +296,8 @@ int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *logi
 {
 	if (!can_ask(worker))
 		return KS_ERR_BUSY;
-	struct ks_worker_call *call =
-		call_new(worker, KS_MSG_WORKER_LOGIN_REPLY, login_deadline_ms(worker, login->pin), done, userdata);
+	struct ks_worker_call *call = ks_worker_call_new(worker, KS_MSG_WORKER_LOGIN_REPLY,
+							 login_deadline_ms(worker, login->pin), done, userdata);
 	if (!call)
 		return KS_ERR_NO_MEMORY;
 	call->token = login->token;
@@ -293,22 +307,25 @@ int ks_worker_login(struct ks_worker *worker, const struct ks_worker_login *logi
 					       .serial = ks_bytes_text(login->serial),
 					       .digest = ks_bytes(login->digest, KS_TOKEN_DIGEST_SIZE),
 					       .pin = ks_secret_bytes(login->pin) };
-	return call_now(worker, KS_MSG_WORKER_LOGIN, &message, call, ret_call);
+	call_now(worker, KS_MSG_WORKER_LOGIN, &message, call, ret_call);
+	return 0;
 }
 
 int ks_worker_logout(struct ks_worker *worker, uint32_t token, ks_worker_done *done, void *userdata,
 		     struct ks_worker_call **ret_call)
 {
-	if (!can_ask(worker))
+	/* Also while it is drained for a suspension: what must be locked is. */
+	if (worker->state != KS_MODULE_READY || !worker->has_channel)
 		return KS_ERR_BUSY;
-	struct ks_worker_call *call = call_new(
+	struct ks_worker_call *call = ks_worker_call_new(
 		worker, KS_MSG_WORKER_LOGOUT_REPLY,
 		worker->deadline_ms > 0 ? 2 * worker->deadline_ms : KS_WORKER_LOGIN_DEADLINE_MS, done, userdata);
 	if (!call)
 		return KS_ERR_NO_MEMORY;
 	call->token = token;
 	struct ks_msg_worker_logout message = { .token = token };
-	return call_now(worker, KS_MSG_WORKER_LOGOUT, &message, call, ret_call);
+	call_now(worker, KS_MSG_WORKER_LOGOUT, &message, call, ret_call);
+	return 0;
 }
 
 /* --- rescans, and cards that are taken out ------------------------------------------------------------------------- */
@@ -329,8 +346,8 @@ static void on_rescanned(int error, const char *text, struct ks_bytes reply, voi
 
 static int send_rescan(struct ks_worker *worker)
 {
-	struct ks_worker_call *call =
-		call_new(worker, KS_MSG_WORKER_RESCAN_REPLY, worker->rescan_deadline_ms, on_rescanned, worker);
+	struct ks_worker_call *call = ks_worker_call_new(worker, KS_MSG_WORKER_RESCAN_REPLY, worker->rescan_deadline_ms,
+							 on_rescanned, worker);
 	if (!call)
 		return KS_ERR_NO_MEMORY;
 	/* One that follows a removal: a module that hangs in it is not waited for, nor held guilty. */
@@ -338,7 +355,14 @@ static int send_rescan(struct ks_worker *worker)
 	struct ks_msg_worker_rescan message = { .all = worker->rescan_all };
 	worker->rescan_wanted = worker->rescan_all = false;
 	worker->rescanning = true;
-	return call_now(worker, KS_MSG_WORKER_RESCAN, &message, call, NULL);
+	call_now(worker, KS_MSG_WORKER_RESCAN, &message, call, NULL);
+	return 0;
+}
+
+/* A token is being changed, perhaps for minutes: who looks at it meanwhile would be held guilty of that. */
+static bool is_at_work(const struct ks_worker *worker)
+{
+	return worker->sent && worker->sent->work_type != 0;
 }
 
 /* One that still starts has perhaps looked already: it is asked when it has told what it saw. */
@@ -347,7 +371,7 @@ static int ask_rescan(struct ks_worker *worker, bool all, uint32_t deadline_ms)
 	worker->rescan_deadline_ms = deadline_ms;
 	worker->rescan_all = worker->rescan_all || all;
 	worker->rescan_wanted = true;
-	return worker->rescanning || !can_ask(worker) ? 0 : send_rescan(worker);
+	return worker->rescanning || !can_ask(worker) || is_at_work(worker) ? 0 : send_rescan(worker);
 }
 
 int ks_worker_rescan(struct ks_worker *worker, bool all)
@@ -414,6 +438,19 @@ void ks_worker_token_gone(struct ks_worker *worker, uint32_t token)
 }
 
 /* --- answers ----------------------------------------------------------------------------------------------------- */
+
+/* What can be said of a change beside that. The worker's own BUSY (a label that is taken) is not ours. */
+static int read_code_of_work(uint32_t code)
+{
+	static const int said[] = { KS_ERR_UNSUPPORTED, KS_ERR_INVALID, KS_ERR_UNKNOWN_KEY, KS_ERR_AMBIGUOUS,
+				    KS_ERR_DENIED };
+
+	for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		if (code == (uint32_t)-said[i])
+			return said[i];
+	}
+	return code == (uint32_t)-KS_ERR_BUSY ? KS_ERR_INVALID : KS_ERR_TOKEN_FAILED;
+}
 
 /* Only what a token may have to say. A worker cannot pretend success, nor use the words that we have for ourselves: BUSY
  * and MODULE_FAILED say what happened to a call here. */
@@ -500,6 +537,8 @@ int ks_worker_take_reply(struct ks_worker *worker, const struct ks_frame *frame)
 			return result;
 		call->gave_pin = call->gave_pin && !not_given;
 		error = read_code(message.code);
+		if (error == KS_ERR_TOKEN_FAILED && (call->work_type != 0 || worker->provisions))
+			error = read_code_of_work(message.code);
 		ks_text_escape(message.text, text, sizeof(text));
 	}
 	(void)take_out(&worker->sent, call);
@@ -510,9 +549,12 @@ int ks_worker_take_reply(struct ks_worker *worker, const struct ks_frame *frame)
 		worker->backoff_ms = 0;
 	if (call->state != CALL_CANCELLED)
 		call->done(error, text, error == 0 ? frame->body : KS_BYTES_NONE, call->userdata);
-	call_free(call);
+	ks_worker_call_free(call);
+	if (worker->rescan_wanted && !worker->rescanning && can_ask(worker) && !is_at_work(worker))
+		(void)send_rescan(worker);
 	ks_worker_send_queued(worker);
 	look_whether_idle(worker);
+	ks_worker_suspend_look(worker);
 	return 0;
 }
 
@@ -526,7 +568,7 @@ void ks_worker_run_failed(struct ks_worker *worker)
 		if (call->state != CALL_CANCELLED)
 			call->done(error, error == KS_ERR_TOKEN_ABSENT ? "the card was taken out" : worker->failed_text,
 				   KS_BYTES_NONE, call->userdata);
-		call_free(call);
+		ks_worker_call_free(call);
 	}
 }
 
@@ -574,7 +616,7 @@ void ks_worker_call_cancel(struct ks_worker_call *call)
 	struct ks_worker *worker = call->worker;
 	if (take_out(&worker->queued, call)) {
 		worker->n_queued--;
-		call_free(call);
+		ks_worker_call_free(call);
 	} else {
 		call->state = CALL_CANCELLED; /* sent or failed: freed when its answer or its turn comes */
 	}

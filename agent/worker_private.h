@@ -38,6 +38,13 @@ struct ks_worker_call {
 	bool unattended;
 	struct ks_secret *pin;
 	bool gave_pin; /* sent, and the worker has not said otherwise */
+	/* What changes a token: 0, or the type of the message that stands in work; its bytes point into input. */
+	uint8_t work_type;
+	union {
+		struct ks_msg_worker_keygen keygen;
+		struct ks_msg_worker_store store;
+		struct ks_msg_worker_remove remove;
+	} work;
 };
 
 /* The owners that were served last, so that all have their turn. */
@@ -62,10 +69,17 @@ struct ks_worker {
 
 	enum ks_module_state state;
 	bool settled;
-	bool warned;   /* of a key that decrypts */
-	bool resting;  /* after too many deaths */
-	bool renewing; /* a new process is wanted, for no fault of this one */
-	bool exited;   /* the process has ended and was waited for */
+	bool warned;     /* of a key that decrypts */
+	bool resting;    /* after too many deaths */
+	bool renewing;   /* a new process is wanted, for no fault of this one */
+	bool exited;     /* the process has ended and was waited for */
+	bool provisions; /* keystay-token --provision */
+	bool suspended;
+	bool draining;                     /* suspended, and something is still with the process */
+	ks_worker_suspended *suspend_done; /* NULL = it was told */
+	void *suspend_userdata;
+	sd_event_source *suspend_timer; /* while draining, then until the process ends */
+	sd_event_source *suspend_step;  /* deferred: never from inside a frame */
 	uint64_t renewed_ms;
 	uint64_t looked_ms;                           /* at the file of a module that is FAILED */
 	uint64_t deaths_ms[KS_WORKER_BREAKER_DEATHS]; /* the last ones, a ring */
@@ -135,6 +149,24 @@ void ks_worker_renew(struct ks_worker *worker);
 
 /* It has told its tokens: what waited for that goes out. */
 void ks_worker_begin_calls(struct ks_worker *worker);
+
+/* worker_suspend.c: something has ended that a suspension may wait for. suspend_forget: its timers, before the worker
+ * goes. suspend_ended: the process was waited for; false when it is not suspension that ended it. */
+void ks_worker_suspend_look(struct ks_worker *worker);
+void ks_worker_suspend_forget(struct ks_worker *worker);
+bool ks_worker_suspend_ended(struct ks_worker *worker);
+
+/* worker.c, for worker_suspend.c: lets go of the process, which has patience_us to end by itself; tells the watcher. */
+void ks_worker_forget_process(struct ks_worker *worker, uint64_t patience_us);
+void ks_worker_tell_changed(struct ks_worker *worker);
+void ks_worker_set_waiting(struct ks_worker *worker);
+
+/* worker_calls.c, for worker_work.c: a call that is not sent yet; what frees it; into the queue; sent now. */
+struct ks_worker_call *ks_worker_call_new(struct ks_worker *worker, uint8_t reply_type, uint32_t deadline_ms,
+					  ks_worker_done *done, void *userdata);
+void ks_worker_call_free(struct ks_worker_call *call);
+void ks_worker_call_queue(struct ks_worker_call *call);
+void ks_worker_call_send(struct ks_worker_call *call, uint8_t type, void *message, struct ks_worker_call **ret_call);
 
 /* How long it may take to tell its tokens. */
 uint32_t ks_worker_start_deadline_ms(const struct ks_worker *worker);

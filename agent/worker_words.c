@@ -101,7 +101,7 @@ char **ks_worker_words(struct ks_worker *worker)
 	static char module[] = "--module", path[] = "--path", p11_kit[] = "--p11-kit", sessions[] = "--sessions";
 	static char init_args[] = "--init-args", slots[] = "--slots";
 	static char sandbox[] = "--sandbox", profile[] = "--profile";
-	static char no_slot_events[] = "--no-slot-events";
+	static char no_slot_events[] = "--no-slot-events", provision[] = "--provision";
 	char **words = calloc(WORDS_MAX, sizeof(*words));
 	size_t n = 0;
 
@@ -133,5 +133,7 @@ char **ks_worker_words(struct ks_worker *worker)
 	}
 	if (worker->no_slot_events)
 		words[n++] = no_slot_events;
+	if (worker->provisions)
+		words[n++] = provision;
 	return words;
 }

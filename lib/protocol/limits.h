@@ -189,6 +189,15 @@
 /* A key pair that a token makes: RSA-4096 takes a card a minute on average, and chance may double that. */
 #define KS_WORKER_KEYGEN_DEADLINE_MS 180000u
 
+/* What is asked of a module for provisioning (agent/provisioning.h): its slots, once it has started; one change of a token,
+ * PINs of cards included (C_InitToken of an HSM erases it first); and what is with its worker before that is stopped. */
+#define KS_PROVISION_LIST_DEADLINE_MS 20000u
+#define KS_PROVISION_DEADLINE_MS 60000u
+#define KS_PROVISION_DRAIN_MS 40000u
+
+/* Slots of one answer; readers and HSMs have at most some 30. */
+#define KS_PROVISION_SLOTS_MAX 256u
+
 /* Module start and inventory: opencryptoki and network HSMs need seconds, a card with 50 objects 5 s. */
 #define KS_WORKER_START_DEADLINE_MS 20000u
 
