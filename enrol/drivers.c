@@ -6,13 +6,15 @@
 
 static const struct ks_enrol_driver *const drivers[] = {
 	&ks_enrol_est,
-	NULL,
+	&ks_enrol_exec,
+	&ks_enrol_stepca,
+	&ks_enrol_vault,
 };
 
 const struct ks_enrol_driver *ks_enrol_driver_of(const char *protocol)
 {
 	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
-		if (drivers[i] && strcmp(drivers[i]->protocol, protocol) == 0)
+		if (strcmp(drivers[i]->protocol, protocol) == 0)
 			return drivers[i];
 	}
 	return NULL;

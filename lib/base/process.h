@@ -41,6 +41,7 @@ struct ks_process_spec {
 	const struct ks_process_fd *fds; /* all the child gets; 0, 1 and 2 become /dev/null where they are not named */
 	size_t n_fds;                    /* at most KS_PROCESS_FDS_MAX */
 	bool in_our_session;             /* stay in the caller's session and group, and be killed when it ends */
+	bool ends_with_us;               /* be killed when the caller ends, in a session of its own */
 };
 
 /* Starts path, in a session of its own unless the spec says otherwise, with all signals at default and unblocked. Every descriptor that is not named is

@@ -91,8 +91,10 @@ static int place_descriptors(const struct ks_process_spec *spec, int first_free)
 /* The parent may have died before the kernel knew that this child is to die with it. */
 static bool choose_session(const struct ks_process_spec *spec, pid_t parent)
 {
-	if (!spec->in_our_session)
-		return setsid() >= 0;
+	if (!spec->in_our_session && setsid() < 0)
+		return false;
+	if (!spec->in_our_session && !spec->ends_with_us)
+		return true;
 	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == parent;
 }
 

@@ -378,3 +378,13 @@
 
 /* What a server may ask us to wait (Retry-After): a CA whose officer has the weekend off says days, nobody means more. */
 #define KS_ENROL_RETRY_AFTER_MAX_S (7u * 86400u)
+
+/* JSON of Vault and step-ca has four levels; a parser that calls itself must not be led deeper by a peer. */
+#define KS_ENROL_JSON_DEPTH_MAX 16u
+
+/* Words of command =. */
+#define KS_PROGRAM_WORDS_MAX 64u
+
+/* What a program said last on standard error, of which a message shows the end; the rest is passed over. */
+#define KS_PROGRAM_TAIL_MAX 2048u
+#define KS_PROGRAM_MESSAGES_MAX 512u
