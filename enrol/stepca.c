@@ -13,6 +13,8 @@
 
 #include "enrol/http.h"
 #include "enrol/json.h"
+#include "lib/base/clock.h"
+#include "lib/base/lifetime.h"
 #include "lib/base/text.h"
 #include "lib/protocol/pem.h"
 
@@ -104,17 +106,33 @@ static char *place_of(const struct ks_profile *profile, const char *path)
 	return ks_text_format("%.*s/%s", (int)size, profile->url, path);
 }
 
-static int no_first(const struct ks_enrol_request *request, struct ks_enrol_problem *problem)
+/* How a person gets the certificate that is renewed from then on. */
+static int needs_a_person(const struct ks_bytes name, const char *why, struct ks_enrol_problem *problem)
 {
 	char key[128];
 
-	ks_text_escape(request->key->identity.name, key, sizeof(key));
+	ks_text_escape(name, key, sizeof(key));
 	return ks_enrol_problem_final(
 		problem, KS_ERR_NO_CERTIFICATE,
-		"step-ca renews a certificate, and key \"%s\" has none yet. Get the first one with a one-time token: "
+		"step-ca renews a certificate that holds, and that of key \"%s\" %s. Get one with a one-time token: "
 		"keystay csr %s --subject /CN=… -o req.pem; step ca sign req.pem crt.pem; keystay token import %s "
 		"crt.pem. Or, where the CA has a SCEP provisioner, use a profile with protocol = scep",
-		key, key, key);
+		key, why, key, key);
+}
+
+/* Is there a certificate that step-ca can renew? One that has expired ends the handshake, without a word why. */
+static int check_old(const struct ks_enrol_request *request, struct ks_enrol_problem *problem)
+{
+	const struct ks_client_identity *old = request->old;
+	uint64_t now = ks_clock_wall_s();
+	char words[KS_LIFETIME_TEXT_MAX];
+
+	if (!old || old->identity.n_certificates == 0)
+		return needs_a_person(request->key->identity.name, "is not there yet", problem);
+	if (old->identity.not_after >= now)
+		return 0;
+	ks_lifetime_words(old->identity.not_before, old->identity.not_after, now, words);
+	return needs_a_person(old->identity.name, words, problem);
 }
 
 static int run(const struct ks_enrol_request *request, struct ks_enrol_answer *ret_answer,
@@ -124,8 +142,9 @@ static int run(const struct ks_enrol_request *request, struct ks_enrol_answer *r
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer body = { 0 };
 	char whose[300];
 
-	if (!request->old)
-		return no_first(request, problem);
+	int r = check_old(request, problem);
+	if (r < 0)
+		return r;
 	bool is_rekey = !ks_bytes_equal(request->key->identity.spki_hash, request->old->identity.spki_hash);
 	KS_AUTO_FREE char *place = place_of(request->profile, is_rekey ? "rekey" : "renew");
 	if (!place || (is_rekey && put_rekey(&body, request->csr) < 0))
@@ -139,7 +158,7 @@ static int run(const struct ks_enrol_request *request, struct ks_enrol_answer *r
 		.body = ks_buffer_bytes(&body),
 		.identity = request->old,
 	};
-	int r = ks_http_call(&http, &answer, problem);
+	r = ks_http_call(&http, &answer, problem);
 	if (r < 0)
 		return r;
 	if (answer.status != HTTP_CREATED)
