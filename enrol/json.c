@@ -75,6 +75,24 @@ int ks_json_put_certificates(const json_t *value, struct ks_buffer *certificates
 
 /* --- words ----------------------------------------------------------------------------------------------------------- */
 
+/* Appends text, escaped, every run of white space one space: what servers break into lines stays one sentence. */
+static void print_text(const char *text, char *out, size_t size)
+{
+	KS_AUTO_FREE char *words = strdup(text);
+	size_t n = 0;
+
+	if (!words)
+		return;
+	for (const char *at = words; *at; at++) {
+		bool is_space = strchr(" \t\r\n", *at) != NULL;
+		if (!is_space || (n > 0 && words[n - 1] != ' '))
+			words[n++] = is_space ? ' ' : *at;
+	}
+	while (n > 0 && words[n - 1] == ' ')
+		n--;
+	ks_text_escape(ks_bytes(words, n), out, size);
+}
+
 void ks_json_print_texts(const json_t *value, char *out, size_t size)
 {
 	size_t n = json_is_array(value) ? json_array_size(value) : 1;
@@ -83,11 +101,11 @@ void ks_json_print_texts(const json_t *value, char *out, size_t size)
 	out[0] = '\0';
 	for (size_t i = 0; i < n && used + 1 < size; i++) {
 		const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
-		if (!json_is_string(item) || json_string_length(item) == 0)
+		if (json_string_length(item) == 0)
 			continue;
 		(void)ks_text_print(out + used, size - used, "%s", used > 0 ? "; " : "");
 		used += strlen(out + used);
-		ks_text_escape(ks_bytes(json_string_value(item), json_string_length(item)), out + used, size - used);
+		print_text(json_string_value(item), out + used, size - used);
 		used += strlen(out + used);
 	}
 }

@@ -6,12 +6,12 @@
  *	                                                            └──────▶ time is over, or too much: its group is killed
  *
  * It is over when the program has ended, not when its pipes have: a process that it left behind may hold them for ever.
+ * Either way its whole process group ends with it.
  */
 #include "enrol/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -266,9 +266,11 @@ static int read_errors(struct run *run)
 	return more;
 }
 
-/* What the pipes hold at the program's end, and no more: somebody may write on. */
+/* The program has ended: who is left of its group ends too (its number is its own until it is waited for), and what the
+ * pipes hold is read, but no more: somebody who has left the group may write on. */
 static int drain(struct run *run)
 {
+	(void)kill(-run->pid, SIGKILL);
 	int r = 1;
 
 	while (r == 1)
@@ -336,9 +338,9 @@ static int stopped(const struct run *run, int r, struct ks_enrol_problem *proble
 	const char *said = messages[0] ? "; it said: " : "";
 
 	if (r == KS_ERR_TIMEOUT)
-		return ks_enrol_problem_set(
-			problem, r, "%s was stopped: it had not ended after %" PRIu64 " seconds (timeout =)%s%s",
-			program->what, program->timeout_ms / 1000, said, messages);
+		return ks_enrol_problem_set(problem, r,
+					    "%s was stopped: it had not ended after %g seconds (timeout =)%s%s",
+					    program->what, (double)program->timeout_ms / 1000, said, messages);
 	if (r == KS_ERR_TOO_LARGE || r == KS_ERR_LIMIT)
 		return ks_enrol_problem_set(
 			problem, KS_ERR_TOO_LARGE,

@@ -2,8 +2,8 @@
 /*
  * program: runs a program that keystay.conf names (command =): no shell, a clean environment, an end.
  *
- * Runs in: keystay-enroll. The program is started in a session of its own and dies with keystay-enroll; at the time limit
- * its whole process group is killed. Must never be given a secret: what it needs of those is its own matter.
+ * Runs in: keystay-enroll. The program is started in a session of its own and dies with keystay-enroll; at its end, or at
+ * the time limit, its whole process group is killed. Must never be given a secret: what it needs of those is its own matter.
  */
 #pragma once
 

@@ -428,23 +428,24 @@ static void test_spawn_works_where_the_standard_descriptors_are_closed(void **st
 	assert_line(report, "0 /dev/null");
 }
 
-/* Its own child, started in the session of this one, tells its session; and it dies when this one does. */
-static void test_spawn_in_our_session_stays_there_and_dies_with_us(void **state)
+/* Its own child tells its session, which is this one's or its own; and it dies when this one does. */
+static void assert_dies_with_us(bool in_our_session)
 {
-	(void)state;
 	struct pipe_ends report = new_pipe();
 	pid_t parent = fork();
 	assert_true(parent >= 0);
 	if (parent == 0) {
 		const struct ks_process_fd fds[] = { { .ours = report.write, .theirs = 3 } };
-		char *const argv[] = { TEXT("sh"), TEXT("-c"), TEXT("ps -o sid= -p $$ >&3; exec sleep 3600"), NULL };
+		char *const argv[] = { TEXT("sh"), TEXT("-c"), TEXT("ps -o sid=,pid= -p $$ >&3; exec sleep 3600"),
+				       NULL };
 		char *const environment[] = { TEXT("PATH=/usr/bin:/bin"), NULL };
 		const struct ks_process_spec spec = { .path = "/bin/sh",
 						      .argv = argv,
 						      .envp = environment,
 						      .fds = fds,
 						      .n_fds = 1,
-						      .in_our_session = true };
+						      .in_our_session = in_our_session,
+						      .ends_with_us = !in_our_session };
 		pid_t pid = 0;
 		if (setsid() < 0 || ks_process_spawn(&spec, &pid, NULL) < 0)
 			_exit(1);
@@ -454,7 +455,9 @@ static void test_spawn_in_our_session_stays_there_and_dies_with_us(void **state)
 	char line[64] = "";
 	ssize_t n = read(report.read, line, sizeof(line) - 1);
 	assert_true(n > 0);
-	assert_int_equal(strtol(line, NULL, 10), parent);
+	char *rest;
+	long session = strtol(line, &rest, 10);
+	assert_int_equal(session, in_our_session ? parent : strtol(rest, NULL, 10));
 	assert_int_equal(kill(parent, SIGKILL), 0);
 	assert_int_equal(exit_code(parent), 1000 + SIGKILL);
 	/* Only the child still has the other end: it is closed when the child has gone. */
@@ -462,6 +465,18 @@ static void test_spawn_in_our_session_stays_there_and_dies_with_us(void **state)
 	assert_int_equal(poll(&end, 1, 10000), 1);
 	assert_int_equal(read(report.read, line, sizeof(line)), 0);
 	(void)close(report.read);
+}
+
+static void test_spawn_in_our_session_stays_there_and_dies_with_us(void **state)
+{
+	(void)state;
+	assert_dies_with_us(true);
+}
+
+static void test_spawn_that_ends_with_us_has_its_own_session_and_dies_with_us(void **state)
+{
+	(void)state;
+	assert_dies_with_us(false);
 }
 
 int main(void)
@@ -482,6 +497,7 @@ int main(void)
 		cmocka_unit_test(test_spawn_passes_only_the_named_descriptors_without_close_range),
 		cmocka_unit_test(test_spawn_works_where_the_standard_descriptors_are_closed),
 		cmocka_unit_test(test_spawn_in_our_session_stays_there_and_dies_with_us),
+		cmocka_unit_test(test_spawn_that_ends_with_us_has_its_own_session_and_dies_with_us),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
