@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#include "enrol/certificates.h"
+#include "enrol/bundle.h"
 #include "enrol/driver.h"
 #include "enrol/program.h"
 #include "lib/base/text.h"
@@ -24,15 +24,15 @@ static int issued(const char *what, const struct ks_program_result *result, stru
 		  struct ks_enrol_problem *problem)
 {
 	KS_CLEANUP(ks_enrol_answer_deinit) struct ks_enrol_answer answer = { .outcome = KS_ENROL_ISSUED };
+	struct ks_enrol_problem fault;
 
-	int r = ks_certificates_put_pem(&answer.certificates, ks_buffer_bytes(&result->output));
-	if (r <= 0)
-		return ks_enrol_problem_set(
-			problem, r < 0 ? r : KS_ERR_MALFORMED,
-			"%s ended well, but %s on its standard output%s%s; it prints the chain "
-			"there as PEM, and nothing else",
-			what, r == KS_ERR_LIMIT ? "there are too many certificates" : "no certificate can be read",
-			result->messages[0] ? "; it said: " : "", result->messages);
+	int r = ks_bundle_read(ks_buffer_bytes(&result->output), "its standard output", &answer.certificates, &fault);
+	if (r < 0)
+		return ks_enrol_problem_set(problem, r,
+					    "%s ended well, but %s%s%s; it prints the certificate and those of its "
+					    "CAs there, as PEM, and nothing else",
+					    what, fault.text, result->messages[0] ? "; it said: " : "",
+					    result->messages);
 	*ret_answer = answer;
 	answer = (struct ks_enrol_answer){ 0 };
 	return 0;

@@ -18,8 +18,8 @@
 /* One object, and nothing behind it; given. MALFORMED, LIMIT or TOO_LARGE. */
 int ks_json_read(struct ks_bytes text, json_t **ret_object) KS_WARN_UNUSED;
 
-/* Appends the certificates of PEM texts, as ks_certificates_put_pem() does: a string, or an array of strings; JSON null and
- * NULL have none. Each string must hold one at least. Returns how many there were; MALFORMED, or LIMIT. */
+/* Appends the certificates (ks_bundle_read()) of a string, or of each string of an array; each must hold one at least. NULL,
+ * JSON null and "" have none. Returns how many strings had some, or the first error. */
 int ks_json_put_certificates(const json_t *value, struct ks_buffer *certificates) KS_WARN_UNUSED;
 
 /* Writes an array of strings, or one string, escaped, with "; " between; cut at size. "" when it holds none. */

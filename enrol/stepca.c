@@ -33,9 +33,8 @@ static int put_all(const json_t *object, struct ks_enrol_answer *answer)
 		if (n < 0)
 			return n;
 	}
-	/* certChain begins with the leaf; ca is who issued it, "" when step-ca says no chain. */
-	const json_t *ca = json_object_get(object, "ca");
-	n = json_string_length(ca) > 0 ? ks_json_put_certificates(ca, &answer->anchors) : 0;
+	/* certChain begins with the leaf; ca is who issued it. */
+	n = ks_json_put_certificates(json_object_get(object, "ca"), &answer->anchors);
 	return n < 0 ? n : 0;
 }
 

@@ -1,22 +1,36 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes the corpus of the fuzz target enrol_json: answers of Vault and step-ca. Its files are committed; this script is
-for changing them. Certificates are two elements of DER that nobody looks into.
+for changing them. Needs python3-cryptography. Certificates are made anew each time; nothing depends on which.
 
     make_enrol_corpus.py tests/fuzz/corpus
 """
 import base64
+import datetime
 import json
 import pathlib
 import sys
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
+
+KEY = ed25519.Ed25519PrivateKey.generate()
+NAME = x509.Name([])
+
+
+def certificate(serial):
+    builder = x509.CertificateBuilder(NAME, NAME, KEY.public_key(), serial, datetime.datetime(2026, 1, 1),
+                                      datetime.datetime(2027, 1, 1))
+    return builder.sign(KEY, None).public_bytes(Encoding.DER)
 
 
 def pem(der, label="CERTIFICATE"):
     return f"-----BEGIN {label}-----\n{base64.b64encode(der).decode()}\n-----END {label}-----\n"
 
 
-LEAF, CA = pem(b"\x30\x03\x02\x01\x01"), pem(b"\x30\x03\x02\x01\x02")
-MANY = "".join(pem(bytes([0x30, 0x03, 0x02, 0x01, i])) for i in range(40))
+LEAF, CA = pem(certificate(1)), pem(certificate(2))
+MANY = "".join(pem(certificate(i)) for i in range(1, 41))
 
 
 def vault(**data):
@@ -33,6 +47,7 @@ def answers():
     yield "vault-chain-is-an-object", vault(certificate=LEAF, ca_chain={"0": CA})
     yield "vault-certificate-is-no-der", vault(certificate=pem(b"\x30\x03\x02\x01"))
     yield "vault-private-key-instead", vault(certificate=pem(b"\x30\x03\x02\x01\x01", "RSA PRIVATE KEY"))
+    yield "vault-format-der", vault(certificate=base64.b64encode(certificate(1)).decode())
     yield "vault-errors", {"errors": ["1 error occurred:\n\t* permission denied\n\n", "x\u001b[31m\u202e", 7]}
     yield "vault-errors-long", {"errors": ["é" * 200]}
     yield "stepca-good", {"crt": LEAF, "ca": CA, "certChain": [LEAF, CA], "tlsOptions": {"cipherSuites": []}}

@@ -11,15 +11,46 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 
 #include "enrol/driver.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
+#include "lib/protocol/pem.h"
 
-#define ONE "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n"
-#define ONE_DER "\x30\x03\x02\x01\x01"
+/* Prints the chain that stands beside the script: one certificate, made once. */
+#define PRINT "cat \"${0%/*}/chain\""
+
+static struct ks_buffer der;
+
+static int make_certificate(void **state)
+{
+	EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	X509 *certificate = X509_new();
+	unsigned char *out = NULL;
+
+	(void)state;
+	assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), 0));
+	assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 60));
+	assert_int_equal(X509_set_pubkey(certificate, key), 1);
+	assert_true(X509_sign(certificate, key, NULL) > 0);
+	int size = i2d_X509(certificate, &out);
+	ks_buffer_put(&der, ks_bytes(out, (size_t)size));
+	OPENSSL_free(out);
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+	return 0;
+}
+
+static int free_certificate(void **state)
+{
+	(void)state;
+	ks_buffer_deinit(&der);
+	return 0;
+}
 
 /* One run of the driver on a shell script. */
 struct bench {
@@ -31,6 +62,18 @@ struct bench {
 	struct ks_enrol_problem problem;
 };
 
+/* Takes text. */
+static void write_file(const struct bench *bench, const char *name, char *text)
+{
+	KS_AUTO_FREE char *path = ks_text_format("%s/%s", bench->folder, name);
+	FILE *file = fopen(path, "wxe");
+
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	free(text);
+}
+
 static void setup(struct bench *bench, const char *text)
 {
 	static char name[] = "vpn", origin[] = "/etc/k.conf:7";
@@ -38,10 +81,10 @@ static void setup(struct bench *bench, const char *text)
 	*bench = (struct bench){ .folder = "/tmp/test-exec-XXXXXX" };
 	assert_non_null(mkdtemp(bench->folder));
 	(void)snprintf(bench->script, sizeof(bench->script), "%s/script", bench->folder);
-	FILE *file = fopen(bench->script, "wxe");
-	assert_non_null(file);
-	assert_true(fprintf(file, "#!/bin/sh\n%s\n", text) > 0);
-	assert_int_equal(fclose(file), 0);
+	write_file(bench, "script", ks_text_format("#!/bin/sh\n%s\n", text));
+	struct ks_buffer pem = { 0 };
+	assert_int_equal(ks_pem_put(&pem, "CERTIFICATE", ks_buffer_bytes(&der)), 0);
+	write_file(bench, "chain", ks_buffer_steal_text(&pem));
 	assert_int_equal(chmod(bench->script, 0700), 0);
 	bench->command = ks_text_copy(ks_bytes_text(bench->script));
 	bench->profile = (struct ks_profile){ .name = name, .origin = origin, .timeout_ms = 10000 };
@@ -53,7 +96,7 @@ static int run(struct bench *bench)
 	bench->profile.command = bench->command;
 	const struct ks_enrol_request request = { .profile = &bench->profile,
 						  .key = &bench->key,
-						  .csr = ks_bytes_text("\x30\x03\x02\x01\x01") };
+						  .csr = ks_buffer_bytes(&der) };
 	return ks_enrol_exec.run(&request, &bench->answer, &bench->problem);
 }
 
@@ -65,7 +108,7 @@ static void set_command(struct bench *bench, char *command)
 
 static void teardown(struct bench *bench)
 {
-	static const char *const names[] = { "script", "made", "link" };
+	static const char *const names[] = { "script", "chain", "made" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[64];
@@ -103,10 +146,10 @@ static void test_exec_takes_a_chain_from_standard_output(void **state)
 	(void)state;
 	struct bench bench;
 
-	setup(&bench, "cat <<'X'\n" ONE "X");
+	setup(&bench, PRINT);
 	assert_int_equal(run(&bench), 0);
 	assert_int_equal(bench.answer.outcome, KS_ENROL_ISSUED);
-	assert_true(ks_bytes_equal(ks_buffer_bytes(&bench.answer.certificates), ks_bytes_text(ONE_DER)));
+	assert_true(ks_bytes_equal(ks_buffer_bytes(&bench.answer.certificates), ks_buffer_bytes(&der)));
 	assert_null(bench.answer.anchors.data);
 	teardown(&bench);
 }
@@ -119,9 +162,9 @@ static void test_exec_gives_the_request_on_standard_input_as_often_as_wanted(voi
 	setup(&bench, "a=$(cat); b=$(cat /dev/stdin); [ \"$a\" = \"$b\" ] || exit 9\n"
 		      "printf '%s\\n' \"$b\" | sed 's/CERTIFICATE REQUEST/CERTIFICATE/'");
 	assert_int_equal(run(&bench), 0);
-	assert_true(ks_bytes_equal(ks_buffer_bytes(&bench.answer.certificates), ks_bytes_text(ONE_DER)));
+	assert_true(ks_bytes_equal(ks_buffer_bytes(&bench.answer.certificates), ks_buffer_bytes(&der)));
 	teardown(&bench);
-	setup(&bench, "echo '" ONE "'"); /* reads nothing */
+	setup(&bench, PRINT); /* reads nothing */
 	assert_int_equal(run(&bench), 0);
 	teardown(&bench);
 }
@@ -172,8 +215,8 @@ static void test_exec_tells_the_exit_code_and_the_last_lines(void **state)
 	(void)state;
 	assert_fails("exit 3", KS_ERR_SYSTEM,
 		     "command of profile \"vpn\" (/etc/k.conf:7) failed with exit code 3 and said nothing");
-	assert_fails("echo '" ONE "'; printf 'one\\ntwo\\nthree\\nfour\\nf\\033[31mve\\n\\n' >&2; exit 255",
-		     KS_ERR_SYSTEM, "failed with exit code 255; it said: two three four f\\x1b[31mve");
+	assert_fails(PRINT "; printf 'one\\ntwo\\nthree\\nfour\\nf\\033[31mve\\n\\n' >&2; exit 255", KS_ERR_SYSTEM,
+		     "failed with exit code 255; it said: two three four f\\x1b[31mve");
 	assert_fails("yes no | head -c 99999 >&2; echo last >&2; exit 1", KS_ERR_SYSTEM, "no no no last");
 	assert_fails("head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1", KS_ERR_SYSTEM, "it said: xxx");
 }
@@ -181,10 +224,11 @@ static void test_exec_tells_the_exit_code_and_the_last_lines(void **state)
 static void test_exec_with_other_output_is_refused(void **state)
 {
 	(void)state;
-	assert_fails("exit 0", KS_ERR_MALFORMED, "ended well, but no certificate can be read");
-	assert_fails("echo 'done: see /etc/x.pem'; echo why >&2", KS_ERR_MALFORMED, "it said: why");
-	assert_fails("echo '-----BEGIN CERTIFICATE-----'; echo MAMC", KS_ERR_MALFORMED, "no certificate can be read");
-	assert_fails("cat", KS_ERR_MALFORMED, "no certificate can be read");
+	assert_fails("exit 0", KS_ERR_NO_CERTIFICATE, "ended well, but its standard output has no certificate in it");
+	assert_fails("echo 'done: see /etc/x.pem'; echo why >&2", KS_ERR_MALFORMED, "it said: why; it prints the");
+	assert_fails("echo '-----BEGIN CERTIFICATE-----'; echo MAMC", KS_ERR_MALFORMED,
+		     "ended well, but its standard output is none that certificates come in");
+	assert_fails("cat", KS_ERR_NO_CERTIFICATE, "ended well, but its standard output has no certificate in it");
 }
 
 /* --- that it ends ---------------------------------------------------------------------------------------------------- */
@@ -192,7 +236,7 @@ static void test_exec_with_other_output_is_refused(void **state)
 static void test_exec_that_crashes_is_told(void **state)
 {
 	(void)state;
-	assert_fails("echo '" ONE "'; kill -SEGV $$", KS_ERR_SYSTEM, "was ended by signal 11 (Segmentation fault)");
+	assert_fails(PRINT "; kill -SEGV $$", KS_ERR_SYSTEM, "was ended by signal 11 (Segmentation fault)");
 }
 
 static void test_exec_that_prints_without_end_is_stopped(void **state)
@@ -258,11 +302,11 @@ static void test_exec_that_leaves_somebody_at_the_pipes_is_over_when_it_ends(voi
 	(void)state;
 	struct bench bench;
 
-	setup(&bench, "echo '" ONE "'; sleep 1000 & echo $! >\"${0%/*}/made\"");
+	setup(&bench, PRINT "; sleep 1000 & echo $! >\"${0%/*}/made\"");
 	uint64_t begin_ms = ks_clock_monotonic_ms();
 	assert_int_equal(run(&bench), 0);
 	assert_true(ks_clock_monotonic_ms() - begin_ms < 5000);
-	assert_true(ks_bytes_equal(ks_buffer_bytes(&bench.answer.certificates), ks_bytes_text(ONE_DER)));
+	assert_true(ks_bytes_equal(ks_buffer_bytes(&bench.answer.certificates), ks_buffer_bytes(&der)));
 	assert_is_killed(&bench);
 	teardown(&bench);
 }
@@ -329,5 +373,5 @@ int main(void)
 		cmocka_unit_test(test_exec_wants_a_program_that_is_there),
 		cmocka_unit_test(test_exec_wants_a_program_that_others_cannot_change),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_certificate, free_certificate);
 }
