@@ -142,6 +142,7 @@ const struct ks_settings_row ks_settings_enrol_rows[KS_PROFILE_N] = {
 					   ks_settings_form_credential, true },
 	[KS_PROFILE_LABEL] = { "label", "letters, digits, '.', '_' and '-'", NULL, good_label, false },
 	[KS_PROFILE_CA_FINGERPRINT] = { "ca-fingerprint", "a SHA-256 of 64 hex digits", NULL, good_fingerprint, false },
+	[KS_PROFILE_SCEP_LEGACY] = { "scep-legacy", "yes or no", "no", ks_settings_form_yes_no, false },
 	[KS_PROFILE_RECIPIENT] = { "recipient", "the name of the CA, such as /CN=Example CA", NULL,
 				   ks_settings_form_text, false },
 	[KS_PROFILE_NAMESPACE] = { "namespace", "the name of a Vault namespace", NULL, ks_settings_form_text, false },

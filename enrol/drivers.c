@@ -9,6 +9,8 @@ static const struct ks_enrol_driver *const drivers[] = {
 	&ks_enrol_exec,
 	&ks_enrol_stepca,
 	&ks_enrol_vault,
+	&ks_enrol_scep,
+	NULL,
 };
 
 const struct ks_enrol_driver *ks_enrol_driver_of(const char *protocol)

@@ -55,7 +55,7 @@ static const struct {
 
 static struct {
 	const char *key, *old, *identity, *csr, *pending, *out, *reason, *plain, *content_type, *accept, *body, *header;
-	const char *timeout;
+	const char *timeout, *scep_legacy;
 } arguments;
 
 static const struct {
@@ -75,6 +75,7 @@ static const struct {
 	{ "body", &arguments.body },
 	{ "header", &arguments.header },
 	{ "timeout-ms", &arguments.timeout },
+	{ "scep-legacy", &arguments.scep_legacy },
 };
 
 static void die(const char *what)
@@ -281,6 +282,7 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc; i++)
 		read_argument(argv[i]);
 	profile.timeout_ms = arguments.timeout ? strtoul(arguments.timeout, NULL, 10) : 10000;
+	profile.scep_legacy = arguments.scep_legacy && strcmp(arguments.scep_legacy, "yes") == 0;
 	get(arguments.key, &key);
 	get(arguments.old, &old);
 	get(arguments.identity, &identity);
