@@ -666,7 +666,7 @@ static void test_scep_refuses_a_success_without_certificates(void **state)
 	forget_run();
 	scene.answer.bare = scene.answer.empty_content = false;
 	scene.answer.n_certificates = 0;
-	assert_refused(KS_ERR_MALFORMED, false, "is none that certificates come in");
+	assert_refused(KS_ERR_NO_CERTIFICATE, false, "has no certificate in it");
 	forget_run();
 	scene.answer.garbage_content = true;
 	assert_refused(KS_ERR_MALFORMED, false, "the answer of SCEP server");
