@@ -8,7 +8,7 @@
  *	enrol-try http url=… [plain=yes] [content-type=T body=FILE] [accept=T] [user=U secret-file=FILE] [identity=NAME]
  *
  * FIELD is one of struct ks_profile as keystay.conf writes it, or: key, old, identity (names of the agent's keys), csr
- * (DER), pending (file that an earlier run wrote), out, reason, plain, content-type, accept, body, header.
+ * (DER; without it the agent signs one for key, with the challenge in it where the protocol wants that), pending (file that an earlier run wrote), out, reason, plain, content-type, accept, body, header.
  * enrol writes PREFIX-certificates.pem and PREFIX-anchors.pem, or PREFIX-pending; http writes the body to standard output.
  * Standard error has one line: "issued: 2 certificates, 1 anchors", "pending: 3600", "200 text/plain 0" or
  * "error WORD final|again: text". Exit code 0; 4 pending; 1 error; 2 usage.
@@ -29,6 +29,7 @@
 #include "enrol/driver.h"
 #include "enrol/http.h"
 #include "lib/base/cleanup.h"
+#include "lib/protocol/csr.h"
 
 static struct ks_profile profile;
 
@@ -182,6 +183,30 @@ static struct ks_secret *read_secret(void)
 	return secret;
 }
 
+static void make_csr(const struct ks_client_identity *key, const struct ks_csr *wanted, struct ks_buffer *out)
+{
+	struct ks_client_sign_request request = { .name = profile.name };
+	struct ks_csr csr = *wanted;
+	struct ks_buffer info = { 0 };
+	struct ks_client_error error;
+	uint8_t signature[KS_SIGNATURE_MAX];
+	struct ks_spki spki;
+	size_t size;
+
+	csr.spki = key->identity.spki;
+	if (ks_spki_read(csr.spki, &spki) < 0 || ks_csr_put_info(&info, &csr) < 0)
+		die("csr");
+	const struct ks_scheme *scheme = ks_csr_scheme(&spki, false, KS_HASH_NONE);
+	request.scheme = scheme->code;
+	request.info = ks_buffer_bytes(&info);
+	memcpy(request.spki_hash, key->identity.spki_hash.data, sizeof(request.spki_hash));
+	if (ks_client_sign_request(&request, signature, &size, &error) < 0)
+		die(error.text);
+	if (ks_csr_put(out, request.info, scheme, ks_bytes(signature, size)) < 0)
+		die("csr");
+	ks_buffer_deinit(&info);
+}
+
 static int end(const struct ks_enrol_answer *answer)
 {
 	if (answer->outcome == KS_ENROL_PENDING) {
@@ -212,6 +237,13 @@ static int enrol(const char *verb, const struct ks_client_identity *key, const s
 		die("subject");
 	if (profile.san && ks_csr_names_put(&names, profile.san, &csr_problem) < 0)
 		die("san");
+	const struct ks_csr wanted = {
+		.subject = ks_buffer_bytes(&subject),
+		.names = ks_buffer_bytes(&names),
+		.challenge = secret && driver->wants_challenge ? ks_secret_bytes(secret) : KS_BYTES_NONE,
+	};
+	if (key && !arguments.csr && !arguments.pending && !driver->makes_no_request)
+		make_csr(key, &wanted, &csr);
 	const struct ks_enrol_request request = {
 		.profile = &profile,
 		.key = key,
