@@ -11,6 +11,7 @@ static const struct ks_enrol_driver *const drivers[] = {
 	&ks_enrol_vault,
 	&ks_enrol_scep,
 	NULL,
+	&ks_enrol_cmp,
 };
 
 const struct ks_enrol_driver *ks_enrol_driver_of(const char *protocol)

@@ -7,14 +7,24 @@
 #include <openssl/core.h>
 #include <openssl/core_dispatch.h>
 
+#include "client/client.h"
 #include "client/openssl/report.h"
 
 /* One per OSSL_LIB_CTX that loads the provider: its "provctx". Read-only after OSSL_provider_init(), but for report. */
 struct ks_provider {
+	/* How the agent is asked: SIGN, unless a program of ours that has the provider built in set another one before it
+	 * loaded a key. As ks_client_sign(). */
+	int (*sign)(const struct ks_client_sign *request, void *userdata, uint8_t *signature, size_t *ret_size,
+		    struct ks_client_error *ret_error);
+	void *sign_userdata;
 	OSSL_FUNC_BIO_read_ex_fn *bio_read_ex;
 	OSSL_FUNC_BIO_gets_fn *bio_gets;
 	struct ks_report report;
 };
+
+/* OSSL_provider_init() of keystay.so, by a name that may stand in a program. */
+int ks_provider_start(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
+		      void **provctx);
 
 /* The private name of our signature algorithm. A public one ("RSA") would compete with the default provider's. */
 #define KS_SIGNATURE_NAME "KEYSTAY"

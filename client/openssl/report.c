@@ -113,7 +113,7 @@ static void set_error(struct ks_report *report, unsigned reason, const char *for
 	va_end(arguments);
 }
 
-void ks_report_raise(struct ks_report *report, const char *function, int code, const char *text)
+void ks_report_put(struct ks_report *report, const char *function, int code, const char *text)
 {
 	report->new_error(report->core);
 	report->set_debug(report->core, "keystay", 0, function);
@@ -136,6 +136,6 @@ int ks_report_fail(struct ks_report *report, const char *function, int code, con
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	ks_report_raise(report, function, code, text);
+	ks_report_put(report, function, code, text);
 	return 0;
 }

@@ -53,7 +53,7 @@ void ks_report_deinit(struct ks_report *report);
 const OSSL_ITEM *ks_report_reasons(const struct ks_report *report);
 
 /* Raises an error; text as from the agent, without "keystay: " before it. code is KS_ERR_*. */
-void ks_report_raise(struct ks_report *report, const char *function, int code, const char *text);
+void ks_report_put(struct ks_report *report, const char *function, int code, const char *text);
 
 /* The same with printf's format. Returns 0, OpenSSL's "failed", so that a caller can say: return ks_report_…(…). */
 int ks_report_fail(struct ks_report *report, const char *function, int code, const char *format, ...) KS_PRINTF(4, 5);

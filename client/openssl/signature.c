@@ -124,9 +124,10 @@ static int ask_agent(struct signature *signature, struct ks_bytes input, unsigne
 	uint8_t made[KS_SIGNATURE_MAX];
 	size_t size;
 	struct ks_client_error error;
-	int r = ks_client_sign(&request, made, &size, &error);
+	const struct ks_provider *provider = signature->provider;
+	int r = provider->sign(&request, provider->sign_userdata, made, &size, &error);
 	if (r < 0) {
-		ks_report_raise(report, "digest_sign", error.code, error.text);
+		ks_report_put(report, "digest_sign", error.code, error.text);
 		return 0;
 	}
 	if (size > ks_key_signature_max(key))

@@ -117,7 +117,7 @@ static int fetch(struct store *store)
 		return ks_report_fail(report, "load", KS_ERR_UNSUPPORTED,
 				      "keystay: URIs give keys and certificates, nothing else");
 	if (ks_client_get(store->name, &store->identity, &error) < 0) {
-		ks_report_raise(report, "load", error.code, error.text);
+		ks_report_put(report, "load", error.code, error.text);
 		return 0;
 	}
 	store->chain = ks_reader(store->identity->chain);

@@ -359,6 +359,12 @@
 /* What a CA answers: a chain is some KiB, EST's and SCEP's bundles some ten of them. */
 #define KS_ENROL_ANSWER_MAX (256u * 1024)
 
+/* Messages of CMP to a server for one certificate in one run: the request, a poll, the confirmation; twice that. */
+#define KS_CMP_EXCHANGES_MAX 6u
+
+/* All of them, signatures on the token and dialogs included. */
+#define KS_CMP_TOTAL_S 900
+
 /* Certificates of one answer: leaf, intermediates, and the roots that some CAs send along. */
 #define KS_ENROL_CERTIFICATES_MAX 32u
 

@@ -27,7 +27,7 @@ ROOMS = {
     "client/tls": {"client", "lib/base", "lib/protocol"},
     "client/engine": {"client", "client/tls", "lib/base", "lib/protocol"},
     "client/module": {"client", "lib/base", "lib/protocol"},
-    "enrol": {"client", "client/tls", "lib/base", "lib/protocol", "lib/tls"},
+    "enrol": {"client", "client/openssl", "client/tls", "lib/base", "lib/protocol", "lib/tls"},
     "cli": {"client", "enrol", "lib/base", "lib/protocol"},
     "tunnel": {"client", "client/tls", "lib/base", "lib/protocol"},
     "explain": {"client", "client/tls", "tunnel", "lib/base", "lib/protocol"},
