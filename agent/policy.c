@@ -200,16 +200,17 @@ static bool refuse(const struct ks_policy_question *question, const char *why, s
 /* CMP asks for certificates, of another key too, and revokes them: only where somebody wrote that this key is enrolled. */
 static bool refuses_cmp(const struct ks_policy_question *question, struct ks_policy_answer *answer)
 {
-	char section[SHOWN_MAX];
+	char section[SHOWN_MAX] = "";
 
 	if (question->rules && question->rules->profile)
 		return false;
-	(void)ks_text_print(section, sizeof(section), "%s",
-			    question->rules && question->rules->name[0] ? question->rules->name : question->key_name);
+	if (question->rules && question->rules->name[0])
+		(void)ks_text_print(section, sizeof(section), "into [key \"%s\"]", question->rules->name);
 	(void)ks_text_print(answer->text, sizeof(answer->text),
 			    "key \"%s\" belongs to no enrolment profile, so it signs nothing of CMP; write "
-			    "\"profile = NAME\" into [key \"%s\"] of keystay.conf, then run: keystay reload",
-			    question->key_name, section);
+			    "\"profile = NAME\" %s of keystay.conf, then run: keystay reload",
+			    question->key_name,
+			    section[0] ? section : "into a [key] section of its own, beside its match,");
 	return deny(answer, KS_ERR_RULE);
 }
 

@@ -98,6 +98,8 @@ static OSSL_CMP_MSG *take_answer(struct ks_cmp_session *session, const struct ks
 static OSSL_CMP_MSG *call(struct ks_cmp_session *session, struct ks_bytes message)
 {
 	KS_CLEANUP(ks_http_answer_deinit) struct ks_http_answer answer = { 0 };
+	/* Each message has a connection of its own. Servers that tie an exchange to a connection (OpenSSL's) are to know. */
+	static const char *const headers[] = { "Connection: close", NULL };
 	const struct ks_http_request request = {
 		.profile = session->request->profile,
 		.url = session->request->profile->url,
@@ -105,6 +107,7 @@ static OSSL_CMP_MSG *call(struct ks_cmp_session *session, struct ks_bytes messag
 		.content_type = CONTENT_TYPE,
 		.accept = CONTENT_TYPE,
 		.body = message,
+		.headers = headers,
 	};
 
 	if (++session->n_exchanges > KS_CMP_EXCHANGES_MAX) {

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Certificates by CMP, from OpenSSL's own mock of a CA (`openssl cmp -port`): a first one with a secret (ir and p10cr), a
+# renewed one that the old key signs for itself and for another key (kur), revocation (rr), a CA that has not decided and a
+# client that was started again in between. What a server says against it arrives in words: rejection, another secret, a
+# certificate of another key, of another CA, errors that nobody protects. Each signature has its audit record (purpose
+# cmp), and only keys with `profile =` make them.
+
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# The mock listens at every address there is: in a network of its own.
+if [ -z "${CMP_ALONE:-}" ]; then
+	unshare --net true 2>/dev/null || skip "no network namespace of its own can be had"
+	CMP_ALONE=yes exec unshare --net -- "$BASH" "$0" "$@"
+fi
+ip link set lo up
+rig_begin
+. "$RIG_FOLDER/rig_audit.sh"
+TRY=$BUILD/try/enrol-try
+types=(p256 rsa2048 p384 ed25519)
+ca_make
+cat "$T/ca/intermediate.pem" "$T/ca/root.pem" >"$T/ca/both.pem"
+token_make corp
+id=10
+for type in "${types[@]}" other; do
+	key_make corp "${type/other/rsa2048}" "$type" $((id += 1))
+done
+key_make corp p256 stranger 30
+certificate_issue intermediate server "$T/ca/server.pub" "/O=Example/CN=CMP" "$T/ca/cmp.pem"
+printf 's3cret\n' >"$T/secret"
+printf 'wrong\n' >"$T/wrong-secret"
+
+# The issuer and its certificate, which signs CMP as well: an EC key's extensions of ca_make do not allow signatures.
+printf '%s\n' '[profile "ca"]' 'protocol = cmp' 'url = http://127.0.0.1:1/pkix/' "issued-by = $T/ca/both.pem" \
+	'subject = /O=Example/CN=somebody' >"$T/profile"
+configure() {
+	local type
+	agent_configure "$(cat "$T/profile")"
+	for type in "${types[@]}" other; do
+		printf '%s\n' "[key \"$type\"]" "match = pkcs11:object=$type" 'profile = ca' >>"$T/keystay.conf"
+	done
+}
+configure
+agent_start
+unlock corp >/dev/null
+
+# last EXPRESSION: of the last record, as the Python variable r.
+last() {
+	tail -n 1 "$LOG" | "$PYTHON" -c 'import json, sys; r = json.loads(sys.stdin.read()); print(eval(sys.argv[1]))' "$1"
+}
+
+# mock_start CERTIFICATE [OPTION...]: a CA that answers each request with this certificate. $url.
+mock_start() {
+	local certificate=$1
+	shift
+	[ -z "${mock_pid:-}" ] || process_stop "$mock_pid"
+	process_start_until mock 'ACCEPT \[::\]:([0-9]+) ' openssl cmp -config '' -port 0 -srv_cert "$T/ca/cmp.pem" \
+		-srv_key "$T/ca/server.key" -srv_untrusted "$T/ca/intermediate.pem" -srv_trusted "$T/ca/root.pem" \
+		-rsp_extracerts "$T/ca/intermediate.pem" -rsp_cert "$certificate" -srv_ref r1 -srv_secret file:"$T/secret" \
+		"$@" || fail "openssl cmp -port did not start: $(cat "$T/mock.log")"
+	mock_pid=$started
+	url=http://127.0.0.1:${BASH_REMATCH[1]}/pkix/
+}
+
+# issue PUBLIC-KEY FILE [SERIAL [ISSUER]]: what the mock is to answer; it wants the serial number of what is renewed.
+issue() {
+	openssl x509 -new -force_pubkey "$T/$1.pub" -subj "/O=Example/CN=$1" -days 30 -CA "$T/ca/${4:-intermediate}.pem" \
+		-CAkey "$T/ca/${4:-intermediate}.key" -set_serial "${3:-0x4711}" -extfile "$T/ca/extensions" \
+		-extensions client -out "$2" 2>"$T/ca/out" || fail "openssl could not issue: $(cat "$T/ca/out")"
+}
+
+# try VERB KEY [FIELD=VALUE...]: enrol-try with the fields of the profile.
+try() {
+	local verb=$1
+	shift
+	rm -f "$T"/got-*
+	run "$TRY" "$verb" protocol=cmp url="$url" out="$T/got" "$@"
+}
+
+expect_certificate() { # KEY SENTENCE
+	expect_status 0 "$2"
+	expect_equal "$(openssl x509 -in "$T/got-certificates.pem" -noout -pubkey)" "$(cat "$T/$1.pub")" "$2: it is of this key"
+}
+
+# install KEY: the agent has it now.
+install() {
+	cp "$T/got-certificates.pem" "$T/certs/$1.pem"
+	keystay reload >/dev/null
+}
+
+secret=(user=r1 secret-file="$T/secret" subject=/O=Example/CN=somebody)
+
+# --- a first certificate, by a secret ---------------------------------------------------------------------------------
+
+for type in p256 rsa2048 p384 ed25519; do
+	issue "$type" "$T/rsp.pem"
+	mock_start "$T/rsp.pem" -rsp_capubs "$T/ca/root.pem"
+	try enrol key=$type "${secret[@]}"
+	expect_certificate $type "ir with $type"
+	expect_equal "$(last '(r["outcome"], r["purpose"], r["socket"], r["key"], r["text"])')" \
+		"('signed', 'cmp', 'control', '$type', 'a certificate request (CRMF), for this key')" "the record of $type"
+	install $type
+done
+grep -q 'BEGIN CERTIFICATE' "$T/got-anchors.pem" || fail "no CA that the CA vouches for"
+ok "the CA that it vouches for came along"
+n=$(signatures_of corp)
+keystay csr p256 --subject /O=Example/CN=p256 | openssl req -outform DER -out "$T/p256.csr"
+issue p256 "$T/rsp.pem"
+mock_start "$T/rsp.pem" -grant_implicitconf
+try enrol key=p256 csr="$T/p256.csr" "${secret[@]}"
+expect_certificate p256 "p10cr"
+expect_equal "$(signatures_of corp)" $((n + 1)) "the key signed nothing but the PKCS#10 request"
