@@ -5,13 +5,7 @@
 #include "enrol/driver.h"
 
 static const struct ks_enrol_driver *const drivers[] = {
-	&ks_enrol_est,
-	&ks_enrol_exec,
-	&ks_enrol_stepca,
-	&ks_enrol_vault,
-	&ks_enrol_scep,
-	NULL,
-	&ks_enrol_cmp,
+	&ks_enrol_est, &ks_enrol_scep, &ks_enrol_cmp, &ks_enrol_vault, &ks_enrol_stepca, &ks_enrol_exec,
 };
 
 const struct ks_enrol_driver *ks_enrol_driver_of(const char *protocol)
