@@ -394,3 +394,38 @@
 /* What a program said last on standard error, of which a message shows the end; the rest is passed over. */
 #define KS_PROGRAM_TAIL_MAX 2048u
 #define KS_PROGRAM_MESSAGES_MAX 512u
+
+/* Answers "come again" in a row: the first may come as fast as the CA says (a person decides, or a script does at once),
+ * then once a minute at most, then once an hour; and after a month nobody decides any more. */
+#define KS_ENROL_POLLS_QUICK 10u
+#define KS_ENROL_POLLS_MINUTE 100u
+#define KS_ENROL_PENDING_MAX_S (31u * 24 * 3600)
+
+/* Between two attempts: doubled from the first to the last, or a tenth of what the certificate has left. */
+#define KS_ENROL_RETRY_FIRST_S 60u
+#define KS_ENROL_RETRY_LAST_S 3600u
+
+/* A new certificate that holds only from later on is waited for; further away it is a clock that is wrong. */
+#define KS_ENROL_EARLY_MAX_S (24u * 3600)
+
+/* A state file: a request, an answer of KS_ENROL_ANSWER_MAX in hexadecimal digits, what a driver keeps. */
+#define KS_ENROL_STATE_MAX (1024u * 1024)
+
+/* Keys that a rekeyed one has left behind and whose certificates have not expired; more than one only when somebody
+ * forces it. */
+#define KS_ENROL_PREVIOUS_MAX 8u
+
+/* PEM files that are kept fresh. */
+#define KS_ENROL_FRESH_MAX 256u
+
+/* A deploy-hook: what reloads a server takes seconds. */
+#define KS_ENROL_HOOK_MS 60000u
+
+/* How long a person's command waits for another keystay-enroll at the same key, and a timer's. */
+#define KS_ENROL_LOCK_MS 60000u
+#define KS_ENROL_LOCK_UNATTENDED_MS 1000u
+
+/* How often `keystay renew --watch` asks the agent whether its list changed: a token that is unlocked is noticed within
+ * the first while something waits for it, else within the second. */
+#define KS_ENROL_WATCH_WAITING_MS 2000u
+#define KS_ENROL_WATCH_MS 60000u
