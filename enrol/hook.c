@@ -86,7 +86,8 @@ static char *find_program(const char *word)
 
 	if (strchr(word, '/'))
 		return ks_text_copy(ks_bytes_text(word));
-	for (char *folder = folders ? strtok_r(folders, ":", &rest) : NULL; folder; folder = strtok_r(NULL, ":", &rest)) {
+	for (char *folder = folders ? strtok_r(folders, ":", &rest) : NULL; folder;
+	     folder = strtok_r(NULL, ":", &rest)) {
 		KS_AUTO_FREE char *file = ks_text_format("%s/%s", folder, word);
 		if (file && folder[0] == '/' && access(file, X_OK) == 0)
 			return KS_STEAL(file);
@@ -128,14 +129,15 @@ static int say(int r, int status, const char *shown, uint64_t timeout_ms, struct
 	static const char stays[] = "the new certificate stays installed";
 
 	if (r == KS_ERR_TIMEOUT)
-		return ks_enrol_problem_set(problem, r, "deploy-hook \"%s\" did not end within %llu s and was killed; %s",
-					    shown, (unsigned long long)(timeout_ms / 1000), stays);
+		return ks_enrol_problem_set(problem, r,
+					    "deploy-hook \"%s\" did not end within %llu s and was killed; %s", shown,
+					    (unsigned long long)(timeout_ms / 1000), stays);
 	if (r < 0)
 		return ks_enrol_problem_set(problem, r, "deploy-hook \"%s\" cannot be run: %s; %s", shown,
 					    ks_error_text(r), stays);
 	if (WIFSIGNALED(status))
-		return ks_enrol_problem_set(problem, KS_ERR_SYSTEM, "deploy-hook \"%s\" was killed by signal %d; %s", shown,
-					    WTERMSIG(status), stays);
+		return ks_enrol_problem_set(problem, KS_ERR_SYSTEM, "deploy-hook \"%s\" was killed by signal %d; %s",
+					    shown, WTERMSIG(status), stays);
 	if (WEXITSTATUS(status) != 0)
 		return ks_enrol_problem_set(problem, KS_ERR_SYSTEM, "deploy-hook \"%s\" failed with exit code %d; %s",
 					    shown, WEXITSTATUS(status), stays);

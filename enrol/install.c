@@ -148,10 +148,11 @@ int ks_install_check(const char *spki, struct ks_bytes leaf, struct ks_enrol_pro
 	if (ks_record_read(&reader, KS_RECORD(certificate), &shown, sizeof(shown)) == 1 &&
 	    ks_bytes_equal(shown.der, leaf))
 		return 0;
-	return ks_enrol_problem_final(problem, KS_ERR_RULE,
-				      "the new certificate lies in the agent's folder, but the agent goes on with another "
-				      "one of this key: look at issuer, eku and template of its [key] section, and at "
-				      "keystay show");
+	return ks_enrol_problem_final(
+		problem, KS_ERR_RULE,
+		"the new certificate lies in the agent's folder, but the agent goes on with another "
+		"one of this key: look at issuer, eku and template of its [key] section, and at "
+		"keystay show");
 }
 
 /* --- old ones ---------------------------------------------------------------------------------------------------- */
@@ -212,7 +213,8 @@ int ks_install_clean(const char *folder, const char *spki, const char *keep, str
 	return r;
 }
 
-bool ks_install_on_token(const char *spki, struct ks_bytes leaf, struct ks_bytes old_leaf, struct ks_enrol_problem *note)
+bool ks_install_on_token(const char *spki, struct ks_bytes leaf, struct ks_bytes old_leaf,
+			 struct ks_enrol_problem *note)
 {
 	struct ks_client_error error;
 	char digits[KS_STATE_HASH_TEXT];

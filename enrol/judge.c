@@ -143,8 +143,7 @@ static int choose(const struct ks_judge_case *judged, const struct set *answer, 
 static struct ks_certificate *issuer_of(const struct ks_certificate *certificate, const struct set *set)
 {
 	for (size_t i = 0; i < set->n; i++) {
-		if (set->certificates[i] != certificate &&
-		    ks_certificate_issued_by(certificate, set->certificates[i]))
+		if (set->certificates[i] != certificate && ks_certificate_issued_by(certificate, set->certificates[i]))
 			return set->certificates[i];
 	}
 	return NULL;
@@ -230,7 +229,8 @@ static int say_untrusted(const struct ks_judge_case *judged, const struct ks_cer
 	return ks_enrol_problem_final(problem, KS_ERR_DENIED,
 				      "the new certificate was issued by \"%.*s\", which does not lead to a CA of %s "
 				      "(%s); nothing was installed",
-				      SHOWN_MAX, ks_certificate_issuer(leaf), whose, X509_verify_cert_error_string(error));
+				      SHOWN_MAX, ks_certificate_issuer(leaf), whose,
+				      X509_verify_cert_error_string(error));
 }
 
 static int verify_issuer(const struct ks_judge_case *judged, struct ks_certificate *leaf, const struct set *anchors,
@@ -256,8 +256,8 @@ static int verify_issuer(const struct ks_judge_case *judged, struct ks_certifica
 }
 
 /* Nobody said which CA: then whoever gave the answer must have been verified. */
-static int take_on_trust(const struct ks_judge_case *judged, const struct ks_certificate *leaf, const struct set *answer,
-			 struct ks_judgement *judgement, struct ks_enrol_problem *problem)
+static int take_on_trust(const struct ks_judge_case *judged, const struct ks_certificate *leaf,
+			 const struct set *answer, struct ks_judgement *judgement, struct ks_enrol_problem *problem)
 {
 	const struct ks_profile *profile = judged->profile;
 	bool vouched = !profile->url || strncasecmp(profile->url, "https://", strlen("https://")) == 0;
@@ -304,9 +304,10 @@ static int judge_use(struct ks_certificate *leaf, struct ks_enrol_problem *probl
 		return ks_enrol_problem_final(problem, KS_ERR_DENIED,
 					      "the new certificate is one of a CA; nothing was installed");
 	if (!ks_certificate_allows(leaf, "clientAuth"))
-		return ks_enrol_problem_final(problem, KS_ERR_DENIED,
-					      "the new certificate is not for TLS clients: its extended key usage lacks "
-					      "clientAuth. The CA's template or profile must allow it");
+		return ks_enrol_problem_final(
+			problem, KS_ERR_DENIED,
+			"the new certificate is not for TLS clients: its extended key usage lacks "
+			"clientAuth. The CA's template or profile must allow it");
 	if (!(usage & KU_DIGITAL_SIGNATURE))
 		return ks_enrol_problem_final(problem, KS_ERR_DENIED,
 					      "the new certificate may not sign TLS handshakes: its key usage lacks "
@@ -330,17 +331,19 @@ static int judge_dates(const struct ks_judge_case *judged, const struct ks_certi
 					    "the CA answered with the certificate that is there already");
 	if (end <= now || end <= begin) {
 		ks_console_time((uint64_t)(end > 0 ? end : 0), judged->now, when);
-		return ks_enrol_problem_set(problem, KS_ERR_DENIED,
-					    "the new certificate has expired already (%s); is the clock right, here and "
-					    "at the CA?",
-					    when);
+		return ks_enrol_problem_set(
+			problem, KS_ERR_DENIED,
+			"the new certificate has expired already (%s); is the clock right, here and "
+			"at the CA?",
+			when);
 	}
 	if (begin > now + (int64_t)KS_ENROL_EARLY_MAX_S) {
 		ks_console_time((uint64_t)begin, judged->now, when);
-		return ks_enrol_problem_set(problem, KS_ERR_DENIED,
-					    "the new certificate holds only from %s on; is the clock right, here and at "
-					    "the CA?",
-					    when);
+		return ks_enrol_problem_set(
+			problem, KS_ERR_DENIED,
+			"the new certificate holds only from %s on; is the clock right, here and at "
+			"the CA?",
+			when);
 	}
 	if (end < (int64_t)judged->old_not_after) {
 		ks_console_time((uint64_t)end, judged->now, when);

@@ -19,10 +19,11 @@
 
 struct ks_judge_case {
 	const struct ks_profile *profile;
-	struct ks_bytes spki; /* of the key that it is for */
+	struct ks_bytes spki;                  /* of the key that it is for */
 	struct ks_bytes certificates, anchors; /* of struct ks_enrol_answer */
-	uint64_t old_not_after; /* of the certificate that is replaced unattended: it must not end before it; 0 = none */
-	struct ks_bytes old;    /* that certificate, DER, or none: the same again is no answer */
+	uint64_t
+		old_not_after; /* of the certificate that is replaced unattended: it must not end before it; 0 = none */
+	struct ks_bytes old;   /* that certificate, DER, or none: the same again is no answer */
 	uint64_t now;
 };
 

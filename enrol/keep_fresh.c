@@ -23,7 +23,6 @@
 #define LIST_FILE "enrol/keep-fresh.json"
 #define LOCK_FILE "enrol/keep-fresh.lock"
 
-KS_DEFINE_CLEANUP(json_t *, json_decref)
 KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
 
 static int fail(struct ks_enrol_problem *problem, int code, const char *path)
@@ -70,8 +69,9 @@ static json_t *read_list(const char *path)
 		return list;
 	json_decref(list);
 	if (r != KS_ERR_NOT_FOUND)
-		ks_console_warn("the list of files that are kept fresh was damaged and is begun anew; for each of them: "
-				"keystay cert NAME -o FILE --keep-fresh");
+		ks_console_warn(
+			"the list of files that are kept fresh was damaged and is begun anew; for each of them: "
+			"keystay cert NAME -o FILE --keep-fresh");
 	return json_array();
 }
 
@@ -128,7 +128,8 @@ static int replace(const char *file, struct ks_bytes content, const struct stat 
 	if (fd < 0)
 		return temporary ? ks_error_from_errno(errno) : KS_ERR_NO_MEMORY;
 	int r = write_all(fd, content);
-	if (r == 0 && (old->st_uid != geteuid() || old->st_gid != getegid()) && fchown(fd, old->st_uid, old->st_gid) < 0)
+	if (r == 0 && (old->st_uid != geteuid() || old->st_gid != getegid()) &&
+	    fchown(fd, old->st_uid, old->st_gid) < 0)
 		r = ks_error_from_errno(errno);
 	if (r == 0 && (fchmod(fd, old->st_mode & 07777) < 0 || fsync(fd) < 0 || rename(temporary, file) < 0))
 		r = ks_error_from_errno(errno);

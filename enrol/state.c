@@ -22,8 +22,6 @@
 #define ENDING ".json"
 #define LOCK_PAUSE_MS 50
 
-KS_DEFINE_CLEANUP(json_t *, json_decref)
-
 void ks_state_deinit(struct ks_state *state)
 {
 	free(state->key);
@@ -60,6 +58,22 @@ void ks_state_forget_failure(struct ks_state *state)
 	state->failed_at = 0;
 }
 
+void ks_state_forget_new_key(struct ks_state *state)
+{
+	free(state->new_id);
+	free(state->new_token);
+	state->new_id = NULL;
+	state->new_token = NULL;
+	state->new_spki[0] = '\0';
+}
+
+void ks_state_note_failure(struct ks_state *state, const struct ks_enrol_problem *problem)
+{
+	free(state->error);
+	state->error = ks_text_copy(ks_bytes_text(problem->text));
+	state->code = problem->code;
+}
+
 int ks_state_set(char **field, const char *text)
 {
 	char *copy = text ? ks_text_copy(ks_bytes_text(text)) : NULL;
@@ -83,8 +97,8 @@ static int fail(struct ks_enrol_problem *problem, int code, const char *doing, c
 	char shown[512];
 
 	ks_text_escape(ks_bytes_text(path ? path : "its file"), shown, sizeof(shown));
-	return ks_enrol_problem_set(problem, code, "the state of a key's certificate cannot be %s: %s: %s", doing, shown,
-				    ks_error_text(code));
+	return ks_enrol_problem_set(problem, code, "the state of a key's certificate cannot be %s: %s: %s", doing,
+				    shown, ks_error_text(code));
 }
 
 static int make_folder(const char *folder, struct ks_enrol_problem *problem)
@@ -225,9 +239,10 @@ int ks_state_lock(const char *folder, const char *spki, uint64_t wait_ms, int *r
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return fail(problem, ks_error_from_errno(errno), "locked", path);
 		if (ks_clock_left_ms(deadline_ms) == 0)
-			return ks_enrol_problem_set(problem, KS_ERR_BUSY,
-						    "another keystay-enroll is at work with this key; try again when it "
-						    "has ended");
+			return ks_enrol_problem_set(
+				problem, KS_ERR_BUSY,
+				"another keystay-enroll is at work with this key; try again when it "
+				"has ended");
 		(void)poll(NULL, 0, LOCK_PAUSE_MS);
 	}
 	*ret_fd = KS_STEAL_FD(fd);

@@ -41,8 +41,8 @@ struct ks_state {
 	struct ks_buffer issued; /* the judged chain, leaf first, DER: to be installed */
 
 	/* the second key of a rekey; issued, pending and request are then of it */
-	char *new_id;    /* CKA_ID in hexadecimal digits: written before the key is made */
-	char *new_token; /* PKCS#11 URI of the token it is made on */
+	char *new_id;                      /* CKA_ID in hexadecimal digits: written before the key is made */
+	char *new_token;                   /* PKCS#11 URI of the token it is made on */
 	char new_spki[KS_STATE_HASH_TEXT]; /* "" = not made, or not known to be */
 
 	struct ks_state_previous previous[KS_ENROL_PREVIOUS_MAX];
@@ -65,6 +65,10 @@ void ks_state_deinit(struct ks_state *state);
 /* Forgets an order that is under way, but not the second key. */
 void ks_state_forget_order(struct ks_state *state);
 void ks_state_forget_failure(struct ks_state *state);
+/* Of the second key. */
+void ks_state_forget_new_key(struct ks_state *state);
+/* What went wrong; without its words when memory runs out. */
+void ks_state_note_failure(struct ks_state *state, const struct ks_enrol_problem *problem);
 /* A copy of text; NULL makes it none. NO_MEMORY, with the old one in place. */
 int ks_state_set(char **field, const char *text) KS_WARN_UNUSED;
 

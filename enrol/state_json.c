@@ -14,8 +14,6 @@
 
 #define VERSION 1
 
-KS_DEFINE_CLEANUP(json_t *, json_decref)
-
 /* --- to JSON ----------------------------------------------------------------------------------------------------- */
 
 static int put(json_t *object, const char *name, json_t *value)
