@@ -28,8 +28,8 @@ static char *name_of(const char *spki)
 
 /* Files first: the hook's program reads them. A failure of either is said and kept, and not tried again: the next renewal
  * is the next time. */
-static int tell_programs(const struct ks_profiles *profiles, const struct ks_profile *profile, struct ks_state *state,
-			 struct ks_enrol_problem *problem)
+static int tell_programs(const struct ks_profiles *profiles, const struct ks_profile *profile,
+			 struct ks_enrol_state *state, struct ks_enrol_problem *problem)
 {
 	KS_AUTO_FREE char *name = name_of(state->spki);
 	struct ks_enrol_problem other;
@@ -44,9 +44,9 @@ static int tell_programs(const struct ks_profiles *profiles, const struct ks_pro
 		r = r < 0 ? r : hook;
 	}
 	if (r < 0)
-		ks_state_note_failure(state, problem);
+		ks_enrol_state_note_failure(state, problem);
 	state->hook_due = false;
-	int saved = ks_state_save(profiles->folder, state, r < 0 ? &other : problem);
+	int saved = ks_enrol_state_save(profiles->folder, state, r < 0 ? &other : problem);
 	return r < 0 ? r : saved;
 }
 
@@ -69,7 +69,7 @@ static int look(struct ks_order *order, struct ks_deploy_result *result, struct 
 
 	int r = ks_certificate_new(der, &leaf);
 	if (r < 0) {
-		ks_state_forget_order(&order->state);
+		ks_enrol_state_forget_order(&order->state);
 		return ks_enrol_problem_set(problem, r, "the certificate in the key's state is damaged");
 	}
 	result->not_before = (uint64_t)ks_certificate_not_before(leaf);
@@ -77,7 +77,7 @@ static int look(struct ks_order *order, struct ks_deploy_result *result, struct 
 	result->random = ks_schedule_random(der);
 	result->next = result->not_before;
 	if (order->now >= result->not_after) {
-		ks_state_forget_order(&order->state);
+		ks_enrol_state_forget_order(&order->state);
 		return ks_enrol_problem_set(problem, KS_ERR_DENIED,
 					    "the new certificate expired before it could be installed");
 	}
@@ -93,21 +93,21 @@ static int look(struct ks_order *order, struct ks_deploy_result *result, struct 
 }
 
 /* The second key gets a state of its own, with what the old one's says but for the order; the old key is in it. */
-static int inherit(const struct ks_order *order, struct ks_state *heir, struct ks_enrol_problem *problem)
+static int inherit(const struct ks_order *order, struct ks_enrol_state *heir, struct ks_enrol_problem *problem)
 {
-	const struct ks_state *state = &order->state;
-	int r = ks_state_load(order->wish->profiles->folder, state->new_spki, heir, problem);
+	const struct ks_enrol_state *state = &order->state;
+	int r = ks_enrol_state_load(order->wish->profiles->folder, state->new_spki, heir, problem);
 	bool known = false;
 
 	if (r < 0)
 		return r;
-	r = ks_state_set(&heir->key, state->key);
+	r = ks_enrol_state_set(&heir->key, state->key);
 	if (r == 0)
-		r = ks_state_set(&heir->profile, state->profile);
+		r = ks_enrol_state_set(&heir->profile, state->profile);
 	if (r == 0)
-		r = ks_state_set(&heir->subject, state->subject);
+		r = ks_enrol_state_set(&heir->subject, state->subject);
 	if (r == 0)
-		r = ks_state_set(&heir->san, state->san);
+		r = ks_enrol_state_set(&heir->san, state->san);
 	if (r < 0)
 		return ks_enrol_problem_set(problem, r, "%s", ks_error_text(r));
 	for (size_t i = 0; i < heir->n_previous; i++)
@@ -116,7 +116,7 @@ static int inherit(const struct ks_order *order, struct ks_state *heir, struct k
 	for (size_t i = 0; !known && i < state->n_previous && heir->n_previous < KS_ENROL_PREVIOUS_MAX - 1; i++)
 		heir->previous[heir->n_previous++] = state->previous[i];
 	if (!known && heir->n_previous < KS_ENROL_PREVIOUS_MAX) {
-		struct ks_state_previous *previous = &heir->previous[heir->n_previous++];
+		struct ks_enrol_state_previous *previous = &heir->previous[heir->n_previous++];
 		memcpy(previous->spki, state->spki, sizeof(previous->spki));
 		previous->remove_after = order->key->identity.not_after;
 	}
@@ -124,7 +124,7 @@ static int inherit(const struct ks_order *order, struct ks_state *heir, struct k
 }
 
 /* Everything up to the point at which the agent shows it. Nothing of the old one has been touched then. */
-static int swap(const struct ks_order *order, struct ks_state *target, struct ks_enrol_problem *problem)
+static int swap(const struct ks_order *order, struct ks_enrol_state *target, struct ks_enrol_problem *problem)
 {
 	const char *folder = order->wish->profiles->folder;
 	struct ks_bytes chain = ks_buffer_bytes(&order->state.issued);
@@ -132,7 +132,7 @@ static int swap(const struct ks_order *order, struct ks_state *target, struct ks
 
 	/* Before the swap: from it on programs are to be told, whoever is killed. */
 	target->hook_due = true;
-	int r = ks_state_save(folder, target, problem);
+	int r = ks_enrol_state_save(folder, target, problem);
 	if (r == 0)
 		r = ks_install_write(folder, order->state.key, chain, &path, problem);
 	if (r == 0)
@@ -140,12 +140,12 @@ static int swap(const struct ks_order *order, struct ks_state *target, struct ks
 	if (r == 0)
 		r = ks_install_check(target->spki, ks_install_leaf(chain), problem);
 	if (r == 0)
-		r = ks_state_set(&target->installed, path);
+		r = ks_enrol_state_set(&target->installed, path);
 	return r;
 }
 
 /* What a card can hold it gets, for other machines; here the file counts. */
-static void copy_to_token(const struct ks_order *order, const struct ks_state *target)
+static void copy_to_token(const struct ks_order *order, const struct ks_enrol_state *target)
 {
 	struct ks_enrol_problem note;
 	bool same_key = strcmp(target->spki, order->state.spki) == 0;
@@ -158,26 +158,26 @@ static void copy_to_token(const struct ks_order *order, const struct ks_state *t
 }
 
 /* The order is done: its state says so, the old certificate's file goes, and of a rekey the old key's state. */
-static int settle(struct ks_order *order, struct ks_state *target, struct ks_enrol_problem *problem)
+static int settle(struct ks_order *order, struct ks_enrol_state *target, struct ks_enrol_problem *problem)
 {
 	const char *folder = order->wish->profiles->folder;
 	KS_AUTO_FREE char *name = name_of(target->spki);
 
 	copy_to_token(order, target);
-	int r = name ? ks_state_set(&target->key, name) : 0;
+	int r = name ? ks_enrol_state_set(&target->key, name) : 0;
 	if (r < 0)
 		return ks_enrol_problem_set(problem, r, "%s", ks_error_text(r));
-	ks_state_forget_order(target);
-	ks_state_forget_failure(target);
-	r = ks_state_save(folder, target, problem);
+	ks_enrol_state_forget_order(target);
+	ks_enrol_state_forget_failure(target);
+	r = ks_enrol_state_save(folder, target, problem);
 	if (r == 0)
 		r = ks_install_clean(folder, target->spki, target->installed, problem);
 	if (r == 0 && target != &order->state)
-		r = ks_state_remove(folder, order->state.spki, problem);
+		r = ks_enrol_state_remove(folder, order->state.spki, problem);
 	return r;
 }
 
-static int deploy_to(struct ks_order *order, struct ks_state *target, struct ks_deploy_result *result,
+static int deploy_to(struct ks_order *order, struct ks_enrol_state *target, struct ks_deploy_result *result,
 		     struct ks_enrol_problem *problem)
 {
 	int r = swap(order, target, problem);
@@ -193,7 +193,7 @@ static int deploy_to(struct ks_order *order, struct ks_state *target, struct ks_
 
 int ks_deploy(struct ks_order *order, struct ks_deploy_result *ret_result, struct ks_enrol_problem *problem)
 {
-	KS_CLEANUP(ks_state_deinit) struct ks_state heir = { 0 };
+	KS_CLEANUP(ks_enrol_state_deinit) struct ks_enrol_state heir = { 0 };
 	KS_AUTO_CLOSE int lock = -1;
 	const char *folder = order->wish->profiles->folder;
 
@@ -203,7 +203,7 @@ int ks_deploy(struct ks_order *order, struct ks_deploy_result *ret_result, struc
 	if (!order->state.new_spki[0])
 		return deploy_to(order, &order->state, ret_result, problem);
 	/* The old key's lock is held: nobody else waits for that one while holding this. */
-	r = ks_state_lock(folder, order->state.new_spki, KS_ENROL_LOCK_UNATTENDED_MS, &lock, problem);
+	r = ks_enrol_state_lock(folder, order->state.new_spki, KS_ENROL_LOCK_UNATTENDED_MS, &lock, problem);
 	if (r == 0)
 		r = inherit(order, &heir, problem);
 	return r < 0 ? r : deploy_to(order, &heir, ret_result, problem);

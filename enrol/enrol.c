@@ -32,7 +32,7 @@ uint64_t ks_enrol_due(const struct ks_client_identity *identity)
 			       ks_schedule_random(ks_enrol_leaf(identity)));
 }
 
-const struct ks_profile *ks_enrol_profile(const struct ks_profiles *profiles, const struct ks_state *state,
+const struct ks_profile *ks_enrol_profile(const struct ks_profiles *profiles, const struct ks_enrol_state *state,
 					  const char *typed, struct ks_enrol_problem *problem)
 {
 	uint8_t hash[32];
@@ -72,28 +72,28 @@ static bool is_waiting(int code)
 /* What is to be known of it the next time. That it cannot be kept is said; the problem itself is worse. */
 static void keep_outcome(struct ks_order *order, struct ks_enrol_report *report)
 {
-	struct ks_state *state = &order->state;
+	struct ks_enrol_state *state = &order->state;
 	struct ks_enrol_problem other;
 
 	/* A key that nobody looks after gets no state by a command that went wrong. */
 	if (!order->profile && !state->profile)
 		return;
 	report->is_old = state->error && strcmp(state->error, report->problem.text) == 0;
-	ks_state_note_failure(state, &report->problem);
+	ks_enrol_state_note_failure(state, &report->problem);
 	state->waits = report->result == KS_ENROL_WAITS;
 	state->next = report->next;
 	state->failed_at = order->now;
-	if (ks_state_save(order->wish->profiles->folder, state, &other) < 0)
+	if (ks_enrol_state_save(order->wish->profiles->folder, state, &other) < 0)
 		ks_console_warn("%s", other.text);
 }
 
 static void fail(struct ks_order *order, struct ks_enrol_report *report)
 {
-	struct ks_state *state = &order->state;
+	struct ks_enrol_state *state = &order->state;
 	uint64_t end = order->key ? order->key->identity.not_after : 0;
 
 	if (report->problem.is_final && !state->issued.size)
-		ks_state_forget_order(state);
+		ks_enrol_state_forget_order(state);
 	report->for_token = is_waiting(report->problem.code);
 	report->result = report->for_token ? KS_ENROL_WAITS : KS_ENROL_FAILED;
 	if (report->for_token)
@@ -119,25 +119,25 @@ static void wait_until(struct ks_order *order, struct ks_enrol_report *report, u
 static int take_wish(struct ks_order *order, struct ks_enrol_problem *problem)
 {
 	const struct ks_enrol_wish *wish = order->wish;
-	struct ks_state *state = &order->state;
+	struct ks_enrol_state *state = &order->state;
 	int r = 0;
 
 	if (wish->force && state->issued.size == 0)
-		ks_state_forget_order(state);
+		ks_enrol_state_forget_order(state);
 	if (wish->profile)
-		r = ks_state_set(&state->profile, wish->profile);
+		r = ks_enrol_state_set(&state->profile, wish->profile);
 	if (r == 0 && wish->subject)
-		r = ks_state_set(&state->subject, wish->subject);
+		r = ks_enrol_state_set(&state->subject, wish->subject);
 	if (r == 0 && wish->san)
-		r = ks_state_set(&state->san, wish->san);
+		r = ks_enrol_state_set(&state->san, wish->san);
 	if (r == 0 && order->key) {
 		KS_AUTO_FREE char *name = ks_text_copy(order->key->identity.name);
-		r = name ? ks_state_set(&state->key, name) : KS_ERR_NO_MEMORY;
+		r = name ? ks_enrol_state_set(&state->key, name) : KS_ERR_NO_MEMORY;
 	}
 	return r < 0 ? ks_enrol_problem_set(problem, r, "%s", ks_error_text(r)) : 0;
 }
 
-static bool is_under_way(const struct ks_state *state)
+static bool is_under_way(const struct ks_enrol_state *state)
 {
 	return state->pending.size > 0 || state->issued.size > 0;
 }
@@ -145,7 +145,7 @@ static bool is_under_way(const struct ks_state *state)
 /* Is it time? *ret_next when not. */
 static bool is_time(const struct ks_order *order, uint64_t *ret_next)
 {
-	const struct ks_state *state = &order->state;
+	const struct ks_enrol_state *state = &order->state;
 	uint64_t due = ks_enrol_due(order->key);
 
 	*ret_next = state->next;
@@ -245,7 +245,7 @@ static int tidy(struct ks_order *order, struct ks_enrol_problem *problem)
 	if (note.code < 0)
 		ks_console_warn("%s: a key that was replaced is still there: %s",
 				order->state.key ? order->state.key : order->state.spki, note.text);
-	return changed ? ks_state_save(folder, &order->state, problem) : 0;
+	return changed ? ks_enrol_state_save(folder, &order->state, problem) : 0;
 }
 
 static int get_key(struct ks_order *order, struct ks_enrol_problem *problem)
@@ -290,7 +290,7 @@ static void go(struct ks_order *order, struct ks_enrol_report *report)
 
 static void order_deinit(struct ks_order *order)
 {
-	ks_state_deinit(&order->state);
+	ks_enrol_state_deinit(&order->state);
 	ks_client_identity_free(order->key);
 }
 
@@ -302,9 +302,9 @@ void ks_enrol_key(const struct ks_enrol_wish *wish, const char *spki, struct ks_
 
 	*ret_report = (struct ks_enrol_report){ .result = KS_ENROL_NOTHING };
 	struct ks_enrol_problem *problem = &ret_report->problem;
-	int r = ks_state_lock(folder, spki, wish->lock_ms, &lock, problem);
+	int r = ks_enrol_state_lock(folder, spki, wish->lock_ms, &lock, problem);
 	if (r == 0)
-		r = ks_state_load(folder, spki, &order.state, problem);
+		r = ks_enrol_state_load(folder, spki, &order.state, problem);
 	if (r < 0) {
 		ret_report->result = r == KS_ERR_BUSY ? KS_ENROL_WAITS : KS_ENROL_FAILED;
 		ret_report->next = order.now + 1;

@@ -49,7 +49,7 @@ struct ks_enrol_report {
 void ks_enrol_key(const struct ks_enrol_wish *wish, const char *spki, struct ks_enrol_report *ret_report);
 
 /* Which profile holds: keystay.conf's, else the one that was named when it was enrolled (state's). NULL with problem. */
-const struct ks_profile *ks_enrol_profile(const struct ks_profiles *profiles, const struct ks_state *state,
+const struct ks_profile *ks_enrol_profile(const struct ks_profiles *profiles, const struct ks_enrol_state *state,
 					  const char *typed, struct ks_enrol_problem *problem);
 
 /* Of the certificate that an identity has: when the next one is due; 0 when it has none. */

@@ -13,7 +13,7 @@
 struct gathering {
 	const struct ks_profiles *profiles;
 	struct ks_cared_keys found;
-	struct ks_state *states; /* owned */
+	struct ks_enrol_state *states; /* owned */
 	size_t n_states;
 };
 
@@ -29,7 +29,7 @@ static void gathering_deinit(struct gathering *gathering)
 {
 	ks_cared_keys_deinit(&gathering->found);
 	for (size_t i = 0; i < gathering->n_states; i++)
-		ks_state_deinit(&gathering->states[i]);
+		ks_enrol_state_deinit(&gathering->states[i]);
 	free(gathering->states);
 }
 
@@ -42,7 +42,7 @@ static int load_states(struct gathering *gathering, struct ks_enrol_problem *pro
 	KS_AUTO_FREE char(*hashes)[KS_STATE_HASH_TEXT] = NULL;
 	size_t n = 0;
 
-	int r = ks_state_list(gathering->profiles->folder, &hashes, &n, problem);
+	int r = ks_enrol_state_list(gathering->profiles->folder, &hashes, &n, problem);
 	if (r < 0)
 		return r;
 	gathering->states = calloc(n + 1, sizeof(*gathering->states));
@@ -50,8 +50,8 @@ static int load_states(struct gathering *gathering, struct ks_enrol_problem *pro
 		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "%s", ks_error_text(KS_ERR_NO_MEMORY));
 	for (size_t i = 0; i < n; i++) {
 		struct ks_enrol_problem one = { .code = 0 };
-		r = ks_state_load(gathering->profiles->folder, hashes[i], &gathering->states[gathering->n_states],
-				  &one);
+		r = ks_enrol_state_load(gathering->profiles->folder, hashes[i], &gathering->states[gathering->n_states],
+					&one);
 		if (r == 0)
 			gathering->n_states++;
 		else
@@ -60,7 +60,7 @@ static int load_states(struct gathering *gathering, struct ks_enrol_problem *pro
 	return 0;
 }
 
-static const struct ks_state *state_of(const struct gathering *gathering, const char *spki)
+static const struct ks_enrol_state *state_of(const struct gathering *gathering, const char *spki)
 {
 	for (size_t i = 0; i < gathering->n_states; i++) {
 		if (strcmp(gathering->states[i].spki, spki) == 0)
@@ -73,7 +73,7 @@ static const struct ks_state *state_of(const struct gathering *gathering, const 
 static bool belongs_to_another(const struct gathering *gathering, const char *spki)
 {
 	for (size_t i = 0; i < gathering->n_states; i++) {
-		const struct ks_state *state = &gathering->states[i];
+		const struct ks_enrol_state *state = &gathering->states[i];
 		if (strcmp(state->new_spki, spki) == 0)
 			return true;
 		/* A replaced key that has a state again was enrolled again, by a person. */
@@ -130,7 +130,7 @@ static bool is_found(const struct gathering *gathering, const char *spki)
 static int add_absent(struct gathering *gathering)
 {
 	for (size_t i = 0; i < gathering->n_states; i++) {
-		const struct ks_state *state = &gathering->states[i];
+		const struct ks_enrol_state *state = &gathering->states[i];
 		struct ks_cared_key key = { .is_here = false };
 		if (is_found(gathering, state->spki) || belongs_to_another(gathering, state->spki))
 			continue;

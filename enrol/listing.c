@@ -17,7 +17,7 @@ KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
 /* One line of it. */
 struct row {
 	const struct ks_cared_key *key; /* borrowed */
-	struct ks_state state;
+	struct ks_enrol_state state;
 	const struct ks_profile *profile; /* borrowed; NULL: none, or one that is not in keystay.conf any more */
 	uint64_t due;                     /* 0 = there is no certificate */
 	uint64_t now;
@@ -25,7 +25,7 @@ struct row {
 
 static void row_deinit(struct row *row)
 {
-	ks_state_deinit(&row->state);
+	ks_enrol_state_deinit(&row->state);
 }
 
 static int fill(const struct ks_profiles *profiles, const struct ks_cared_key *key, struct row *row,
@@ -36,7 +36,7 @@ static int fill(const struct ks_profiles *profiles, const struct ks_cared_key *k
 	struct ks_client_error error;
 
 	*row = (struct row){ .key = key, .now = ks_clock_wall_s() };
-	int r = ks_state_load(profiles->folder, key->spki, &row->state, problem);
+	int r = ks_enrol_state_load(profiles->folder, key->spki, &row->state, problem);
 	if (r < 0)
 		return r;
 	row->profile = ks_enrol_profile(profiles, &row->state, NULL, &none);
@@ -48,7 +48,7 @@ static int fill(const struct ks_profiles *profiles, const struct ks_cared_key *k
 /* The words are promised by the man page. */
 static const char *state_word(const struct row *row)
 {
-	const struct ks_state *state = &row->state;
+	const struct ks_enrol_state *state = &row->state;
 
 	if (!row->key->is_here)
 		return "absent";
@@ -78,7 +78,7 @@ static void print_time(uint64_t when, uint64_t now, char out[KS_CONSOLE_TIME_MAX
 static void print_row(const struct row *row, FILE *out)
 {
 	char name[128], until[KS_CONSOLE_TIME_MAX], due[KS_CONSOLE_TIME_MAX], next[KS_CONSOLE_TIME_MAX];
-	const struct ks_state *state = &row->state;
+	const struct ks_enrol_state *state = &row->state;
 
 	ks_text_escape(ks_bytes_text(row->key->name), name, sizeof(name));
 	print_time(row->key->not_after, row->now, until);
@@ -102,7 +102,7 @@ static json_t *json_time(uint64_t when)
 
 static json_t *json_row(const struct row *row)
 {
-	const struct ks_state *state = &row->state;
+	const struct ks_enrol_state *state = &row->state;
 	char name[512];
 
 	ks_text_escape(ks_bytes_text(row->key->name), name, sizeof(name));

@@ -72,7 +72,7 @@ static enum ks_enroll_exit revoke_key(const struct ks_enrol_wish *wish, struct k
 
 	int r = word ? ks_enroll_reason(word, &reason) : 0;
 	if (r == 0)
-		r = ks_state_load(wish->profiles->folder, spki, &order.state, &problem);
+		r = ks_enrol_state_load(wish->profiles->folder, spki, &order.state, &problem);
 	if (r < 0)
 		return fail(&problem);
 	order.profile = ks_enrol_profile(wish->profiles, &order.state, wish->profile, &problem);
@@ -82,7 +82,7 @@ static enum ks_enroll_exit revoke_key(const struct ks_enrol_wish *wish, struct k
 					   "this keystay-enroll does not speak protocol %s", order.profile->protocol);
 	else
 		r = order.profile ? ks_order_revoke(&order, reason, &problem) : problem.code;
-	ks_state_deinit(&order.state);
+	ks_enrol_state_deinit(&order.state);
 	if (r < 0)
 		return fail(&problem);
 	ks_console_tell("the CA has revoked the certificate; keystay renew fetches what it says of it");

@@ -156,7 +156,7 @@ static int keep(struct ks_buffer *field, struct ks_bytes bytes)
 static int take_pending(struct ks_order *order, const struct sending *sending, uint64_t *ret_wait_s,
 			struct ks_enrol_problem *problem)
 {
-	struct ks_state *state = &order->state;
+	struct ks_enrol_state *state = &order->state;
 	uint64_t not_after = ks_order_has_certificate(order) ? order->key->identity.not_after : 0;
 
 	if (state->pending_since == 0)
@@ -177,7 +177,7 @@ static int take_pending(struct ks_order *order, const struct sending *sending, u
 		return ks_enrol_problem_set(problem, r, "%s", ks_error_text(r));
 	state->n_polls++;
 	*ret_wait_s = ks_schedule_poll_s(state->n_polls, sending->answer.retry_after_s, order->now, not_after);
-	r = ks_state_save(order->wish->profiles->folder, state, problem);
+	r = ks_enrol_state_save(order->wish->profiles->folder, state, problem);
 	return r < 0 ? r : 1;
 }
 
@@ -198,11 +198,11 @@ static int take_issued(struct ks_order *order, const struct sending *sending, st
 	int r = ks_judge(&judged, &judgement, problem);
 	if (r < 0)
 		return r;
-	ks_state_forget_order(&order->state);
+	ks_enrol_state_forget_order(&order->state);
 	r = keep(&order->state.issued, ks_buffer_bytes(&judgement.chain));
 	if (r < 0)
 		return ks_enrol_problem_set(problem, r, "%s", ks_error_text(r));
-	return ks_state_save(order->wish->profiles->folder, &order->state, problem);
+	return ks_enrol_state_save(order->wish->profiles->folder, &order->state, problem);
 }
 
 int ks_order_place(struct ks_order *order, uint64_t *ret_wait_s, struct ks_enrol_problem *problem)

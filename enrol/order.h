@@ -11,7 +11,7 @@
 /* One key while it is worked at; owned but for what is said to be borrowed. */
 struct ks_order {
 	const struct ks_enrol_wish *wish; /* borrowed */
-	struct ks_state state;
+	struct ks_enrol_state state;
 	struct ks_client_identity *key;       /* whose state it is, as the agent shows it */
 	const struct ks_profile *profile;     /* borrowed from wish */
 	const struct ks_enrol_driver *driver; /* borrowed */

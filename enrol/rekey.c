@@ -41,7 +41,7 @@ static char *token_uri(const char *key_uri, struct ks_bytes id)
 }
 
 /* Writes down which key is going to be made, before it is. */
-static int plan(const char *folder, struct ks_state *state, const struct ks_client_identity *old,
+static int plan(const char *folder, struct ks_enrol_state *state, const struct ks_client_identity *old,
 		struct ks_enrol_problem *problem)
 {
 	KS_AUTO_FREE char *key_uri = ks_text_copy(old->identity.uri);
@@ -52,15 +52,15 @@ static int plan(const char *folder, struct ks_state *state, const struct ks_clie
 	if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id))
 		return ks_enrol_problem_set(problem, KS_ERR_SYSTEM, "there are no random numbers for a new key's id");
 	ks_text_hex(ks_bytes(id, sizeof(id)), digits);
-	if (!uri || ks_state_set(&state->new_id, digits) < 0 || ks_state_set(&state->new_token, uri) < 0)
+	if (!uri || ks_enrol_state_set(&state->new_id, digits) < 0 || ks_enrol_state_set(&state->new_token, uri) < 0)
 		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "%s", ks_error_text(KS_ERR_NO_MEMORY));
 	state->new_spki[0] = '\0';
-	return ks_state_save(folder, state, problem);
+	return ks_enrol_state_save(folder, state, problem);
 }
 
 /* --- making ------------------------------------------------------------------------------------------------------ */
 
-static int make(const struct ks_state *state, struct ks_bytes id, const struct ks_client_identity *old,
+static int make(const struct ks_enrol_state *state, struct ks_bytes id, const struct ks_client_identity *old,
 		char spki[KS_STATE_HASH_TEXT], struct ks_enrol_problem *problem)
 {
 	KS_AUTO_FREE char *label = ks_text_copy(old->identity.label);
@@ -88,7 +88,7 @@ static int make(const struct ks_state *state, struct ks_bytes id, const struct k
 }
 
 /* By its hash when that is known, else by the id that was planned; NULL: it is not there. */
-static int find(const struct ks_state *state, struct ks_bytes id, struct ks_client_identity **ret_found,
+static int find(const struct ks_enrol_state *state, struct ks_bytes id, struct ks_client_identity **ret_found,
 		struct ks_enrol_problem *problem)
 {
 	KS_AUTO_FREE char *uri = token_uri(state->new_token, id);
@@ -120,11 +120,11 @@ static int check_section(const struct ks_client_identity *old, const struct ks_c
 		"must not name id or fingerprint, but token and object, which both keys have");
 }
 
-static int adopt(const struct ks_profiles *profiles, struct ks_state *state, const struct ks_client_identity *old,
+static int adopt(const struct ks_profiles *profiles, struct ks_enrol_state *state, const struct ks_client_identity *old,
 		 const struct ks_client_identity *new, struct ks_enrol_problem *problem)
 {
 	ks_text_hex(new->identity.spki_hash, state->new_spki);
-	int r = ks_state_save(profiles->folder, state, problem);
+	int r = ks_enrol_state_save(profiles->folder, state, problem);
 	if (r == 0)
 		r = check_section(old, new, problem);
 	if (r == KS_ERR_CONFIG) {
@@ -135,8 +135,9 @@ static int adopt(const struct ks_profiles *profiles, struct ks_state *state, con
 	return r;
 }
 
-int ks_rekey_ensure(const struct ks_profiles *profiles, struct ks_state *state, const struct ks_client_identity *old,
-		    struct ks_client_identity **ret_new, struct ks_enrol_problem *problem)
+int ks_rekey_ensure(const struct ks_profiles *profiles, struct ks_enrol_state *state,
+		    const struct ks_client_identity *old, struct ks_client_identity **ret_new,
+		    struct ks_enrol_problem *problem)
 {
 	uint8_t id[ID_SIZE];
 	size_t size = 0;
@@ -182,22 +183,22 @@ static int remove_key(const char *spki, struct ks_enrol_problem *problem)
 	return r < 0 && r != KS_ERR_UNKNOWN_KEY && r != KS_ERR_NOT_FOUND ? ks_enrol_problem_client(problem, &error) : 0;
 }
 
-int ks_rekey_abandon(const char *folder, struct ks_state *state, struct ks_enrol_problem *problem)
+int ks_rekey_abandon(const char *folder, struct ks_enrol_state *state, struct ks_enrol_problem *problem)
 {
 	int r = state->new_spki[0] ? remove_key(state->new_spki, problem) : 0;
 
 	if (r < 0)
 		return r;
-	ks_state_forget_new_key(state);
-	return ks_state_save(folder, state, problem);
+	ks_enrol_state_forget_new_key(state);
+	return ks_enrol_state_save(folder, state, problem);
 }
 
-void ks_rekey_remove_previous(const char *folder, struct ks_state *state, uint64_t now, bool *ret_changed,
+void ks_rekey_remove_previous(const char *folder, struct ks_enrol_state *state, uint64_t now, bool *ret_changed,
 			      struct ks_enrol_problem *note)
 {
 	*ret_changed = false;
 	for (size_t i = 0; i < state->n_previous;) {
-		struct ks_state_previous *previous = &state->previous[i];
+		struct ks_enrol_state_previous *previous = &state->previous[i];
 		if (now <= previous->remove_after || remove_key(previous->spki, note) < 0 ||
 		    ks_install_clean(folder, previous->spki, NULL, note) < 0) {
 			i++;

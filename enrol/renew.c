@@ -21,12 +21,12 @@ KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
 /* A first certificate comes by itself only where somebody has said whom it is to name, and that the key is to have one. */
 static bool may_begin(const struct ks_profiles *profiles, const struct ks_cared_key *key)
 {
-	KS_CLEANUP(ks_state_deinit) struct ks_state state = { 0 };
+	KS_CLEANUP(ks_enrol_state_deinit) struct ks_enrol_state state = { 0 };
 	struct ks_enrol_problem problem;
 
 	if (!key->is_here || key->has_certificate)
 		return true;
-	if (ks_state_load(profiles->folder, key->spki, &state, &problem) < 0)
+	if (ks_enrol_state_load(profiles->folder, key->spki, &state, &problem) < 0)
 		return false;
 	const struct ks_profile *profile = ks_enrol_profile(profiles, &state, NULL, &problem);
 	const struct ks_enrol_driver *driver = profile ? ks_enrol_driver_of(profile->protocol) : NULL;

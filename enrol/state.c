@@ -22,7 +22,7 @@
 #define ENDING ".json"
 #define LOCK_PAUSE_MS 50
 
-void ks_state_deinit(struct ks_state *state)
+void ks_enrol_state_deinit(struct ks_enrol_state *state)
 {
 	free(state->key);
 	free(state->profile);
@@ -35,10 +35,10 @@ void ks_state_deinit(struct ks_state *state)
 	free(state->new_token);
 	free(state->installed);
 	free(state->error);
-	*state = (struct ks_state){ 0 };
+	*state = (struct ks_enrol_state){ 0 };
 }
 
-void ks_state_forget_order(struct ks_state *state)
+void ks_enrol_state_forget_order(struct ks_enrol_state *state)
 {
 	ks_buffer_release(&state->request);
 	ks_buffer_release(&state->pending);
@@ -47,7 +47,7 @@ void ks_state_forget_order(struct ks_state *state)
 	state->n_polls = 0;
 }
 
-void ks_state_forget_failure(struct ks_state *state)
+void ks_enrol_state_forget_failure(struct ks_enrol_state *state)
 {
 	free(state->error);
 	state->error = NULL;
@@ -58,7 +58,7 @@ void ks_state_forget_failure(struct ks_state *state)
 	state->failed_at = 0;
 }
 
-void ks_state_forget_new_key(struct ks_state *state)
+void ks_enrol_state_forget_new_key(struct ks_enrol_state *state)
 {
 	free(state->new_id);
 	free(state->new_token);
@@ -67,14 +67,14 @@ void ks_state_forget_new_key(struct ks_state *state)
 	state->new_spki[0] = '\0';
 }
 
-void ks_state_note_failure(struct ks_state *state, const struct ks_enrol_problem *problem)
+void ks_enrol_state_note_failure(struct ks_enrol_state *state, const struct ks_enrol_problem *problem)
 {
 	free(state->error);
 	state->error = ks_text_copy(ks_bytes_text(problem->text));
 	state->code = problem->code;
 }
 
-int ks_state_set(char **field, const char *text)
+int ks_enrol_state_set(char **field, const char *text)
 {
 	char *copy = text ? ks_text_copy(ks_bytes_text(text)) : NULL;
 
@@ -122,7 +122,7 @@ static int set_aside(const char *path, struct ks_enrol_problem *problem)
 	return 0;
 }
 
-static int read_state(const char *path, struct ks_state *state)
+static int read_state(const char *path, struct ks_enrol_state *state)
 {
 	KS_CLEANUP(json_decrefp) json_t *object = NULL;
 	KS_AUTO_FREE char *text = NULL;
@@ -135,18 +135,19 @@ static int read_state(const char *path, struct ks_state *state)
 	if (r < 0)
 		return r;
 	object = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-	return object ? ks_state_from_json(object, state) : KS_ERR_MALFORMED;
+	return object ? ks_enrol_state_from_json(object, state) : KS_ERR_MALFORMED;
 }
 
-int ks_state_load(const char *folder, const char *spki, struct ks_state *ret_state, struct ks_enrol_problem *problem)
+int ks_enrol_state_load(const char *folder, const char *spki, struct ks_enrol_state *ret_state,
+			struct ks_enrol_problem *problem)
 {
-	KS_CLEANUP(ks_state_deinit) struct ks_state state = { 0 };
+	KS_CLEANUP(ks_enrol_state_deinit) struct ks_enrol_state state = { 0 };
 	KS_AUTO_FREE char *path = path_of(folder, spki, ENDING);
 
 	(void)ks_text_print(state.spki, sizeof(state.spki), "%s", spki);
 	int r = path ? read_state(path, &state) : KS_ERR_NO_MEMORY;
 	if (r == KS_ERR_MALFORMED) {
-		ks_state_deinit(&state);
+		ks_enrol_state_deinit(&state);
 		(void)ks_text_print(state.spki, sizeof(state.spki), "%s", spki);
 		r = set_aside(path, problem);
 		if (r < 0)
@@ -155,13 +156,13 @@ int ks_state_load(const char *folder, const char *spki, struct ks_state *ret_sta
 		return fail(problem, r, "read", path);
 	}
 	*ret_state = state;
-	state = (struct ks_state){ 0 };
+	state = (struct ks_enrol_state){ 0 };
 	return 0;
 }
 
-int ks_state_save(const char *folder, const struct ks_state *state, struct ks_enrol_problem *problem)
+int ks_enrol_state_save(const char *folder, const struct ks_enrol_state *state, struct ks_enrol_problem *problem)
 {
-	KS_CLEANUP(json_decrefp) json_t *object = ks_state_to_json(state);
+	KS_CLEANUP(json_decrefp) json_t *object = ks_enrol_state_to_json(state);
 	KS_AUTO_FREE char *path = path_of(folder, state->spki, ENDING);
 	KS_AUTO_FREE char *text = object ? json_dumps(object, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
 
@@ -176,7 +177,7 @@ int ks_state_save(const char *folder, const struct ks_state *state, struct ks_en
 	return r < 0 ? fail(problem, r, "written", path) : 0;
 }
 
-int ks_state_remove(const char *folder, const char *spki, struct ks_enrol_problem *problem)
+int ks_enrol_state_remove(const char *folder, const char *spki, struct ks_enrol_problem *problem)
 {
 	KS_AUTO_FREE char *path = path_of(folder, spki, ENDING);
 
@@ -196,8 +197,8 @@ static int is_state_file(const struct dirent *entry)
 	return n == KS_STATE_HASH_TEXT - 1 && strcmp(entry->d_name + n, ENDING) == 0;
 }
 
-int ks_state_list(const char *folder, char (**ret_hashes)[KS_STATE_HASH_TEXT], size_t *ret_n,
-		  struct ks_enrol_problem *problem)
+int ks_enrol_state_list(const char *folder, char (**ret_hashes)[KS_STATE_HASH_TEXT], size_t *ret_n,
+			struct ks_enrol_problem *problem)
 {
 	KS_AUTO_FREE char *path = ks_path_join(folder, "enrol");
 	struct dirent **entries = NULL;
@@ -224,7 +225,8 @@ int ks_state_list(const char *folder, char (**ret_hashes)[KS_STATE_HASH_TEXT], s
 /* --- the lock ---------------------------------------------------------------------------------------------------- */
 
 /* The file stays: who removed it could remove the one that somebody else has just locked. */
-int ks_state_lock(const char *folder, const char *spki, uint64_t wait_ms, int *ret_fd, struct ks_enrol_problem *problem)
+int ks_enrol_state_lock(const char *folder, const char *spki, uint64_t wait_ms, int *ret_fd,
+			struct ks_enrol_problem *problem)
 {
 	KS_AUTO_FREE char *path = path_of(folder, spki, ".lock");
 	uint64_t deadline_ms = ks_clock_monotonic_ms() + wait_ms;

@@ -21,13 +21,13 @@
 #define KS_STATE_HASH_TEXT 65 /* 64 hexadecimal digits and a NUL */
 
 /* A key that another one has replaced, and when it may go. */
-struct ks_state_previous {
+struct ks_enrol_state_previous {
 	char spki[KS_STATE_HASH_TEXT];
 	uint64_t remove_after;
 };
 
 /* Texts are owned, NULL when there are none; buffers are empty when there is none. */
-struct ks_state {
+struct ks_enrol_state {
 	char spki[KS_STATE_HASH_TEXT]; /* of the key whose state it is */
 	char *key;                     /* the name it had last */
 	char *profile;                 /* that was named at `keystay enroll`; keystay.conf goes before it */
@@ -45,7 +45,7 @@ struct ks_state {
 	char *new_token;                   /* PKCS#11 URI of the token it is made on */
 	char new_spki[KS_STATE_HASH_TEXT]; /* "" = not made, or not known to be */
 
-	struct ks_state_previous previous[KS_ENROL_PREVIOUS_MAX];
+	struct ks_enrol_state_previous previous[KS_ENROL_PREVIOUS_MAX];
 	size_t n_previous;
 
 	bool hook_due;   /* the swap was begun: programs have not been told */
@@ -60,30 +60,31 @@ struct ks_state {
 	int code;    /* KS_ERR_* of it */
 };
 
-void ks_state_deinit(struct ks_state *state);
+void ks_enrol_state_deinit(struct ks_enrol_state *state);
 
 /* Forgets an order that is under way, but not the second key. */
-void ks_state_forget_order(struct ks_state *state);
-void ks_state_forget_failure(struct ks_state *state);
+void ks_enrol_state_forget_order(struct ks_enrol_state *state);
+void ks_enrol_state_forget_failure(struct ks_enrol_state *state);
 /* Of the second key. */
-void ks_state_forget_new_key(struct ks_state *state);
+void ks_enrol_state_forget_new_key(struct ks_enrol_state *state);
 /* What went wrong; without its words when memory runs out. */
-void ks_state_note_failure(struct ks_state *state, const struct ks_enrol_problem *problem);
+void ks_enrol_state_note_failure(struct ks_enrol_state *state, const struct ks_enrol_problem *problem);
 /* A copy of text; NULL makes it none. NO_MEMORY, with the old one in place. */
-int ks_state_set(char **field, const char *text) KS_WARN_UNUSED;
+int ks_enrol_state_set(char **field, const char *text) KS_WARN_UNUSED;
 
 /* What stands in the file; a new state where there is none. A file that cannot be understood is set aside (HEX.json.bad)
  * and said, and the state is new. spki: 64 lower-case digits. */
-int ks_state_load(const char *folder, const char *spki, struct ks_state *ret_state, struct ks_enrol_problem *problem)
+int ks_enrol_state_load(const char *folder, const char *spki, struct ks_enrol_state *ret_state,
+			struct ks_enrol_problem *problem) KS_WARN_UNUSED;
+int ks_enrol_state_save(const char *folder, const struct ks_enrol_state *state, struct ks_enrol_problem *problem)
 	KS_WARN_UNUSED;
-int ks_state_save(const char *folder, const struct ks_state *state, struct ks_enrol_problem *problem) KS_WARN_UNUSED;
-int ks_state_remove(const char *folder, const char *spki, struct ks_enrol_problem *problem) KS_WARN_UNUSED;
+int ks_enrol_state_remove(const char *folder, const char *spki, struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 
 /* The keys that have a state file: given, n * KS_STATE_HASH_TEXT bytes, sorted. */
-int ks_state_list(const char *folder, char (**ret_hashes)[KS_STATE_HASH_TEXT], size_t *ret_n,
-		  struct ks_enrol_problem *problem) KS_WARN_UNUSED;
+int ks_enrol_state_list(const char *folder, char (**ret_hashes)[KS_STATE_HASH_TEXT], size_t *ret_n,
+			struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 
 /* One keystay-enroll at a key: a descriptor that holds the lock until it is closed. BUSY after wait_ms. Makes FOLDER/enrol
  * where it is missing. */
-int ks_state_lock(const char *folder, const char *spki, uint64_t wait_ms, int *ret_fd, struct ks_enrol_problem *problem)
-	KS_WARN_UNUSED;
+int ks_enrol_state_lock(const char *folder, const char *spki, uint64_t wait_ms, int *ret_fd,
+			struct ks_enrol_problem *problem) KS_WARN_UNUSED;

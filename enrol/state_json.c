@@ -42,7 +42,7 @@ static int put_bytes(json_t *object, const char *name, const struct ks_buffer *b
 	return put_text(object, name, digits);
 }
 
-static int put_previous(json_t *object, const struct ks_state *state)
+static int put_previous(json_t *object, const struct ks_enrol_state *state)
 {
 	json_t *list = json_array();
 
@@ -61,7 +61,7 @@ static int put_previous(json_t *object, const struct ks_state *state)
 	return put(object, "previous", list);
 }
 
-static int put_all(json_t *object, const struct ks_state *state)
+static int put_all(json_t *object, const struct ks_enrol_state *state)
 {
 	int bad = 0;
 
@@ -91,7 +91,7 @@ static int put_all(json_t *object, const struct ks_state *state)
 	return bad;
 }
 
-json_t *ks_state_to_json(const struct ks_state *state)
+json_t *ks_enrol_state_to_json(const struct ks_enrol_state *state)
 {
 	json_t *object = json_object();
 
@@ -110,7 +110,7 @@ static int take_text(const json_t *object, const char *name, char **field)
 
 	if (!value)
 		return 0;
-	return json_is_string(value) ? ks_state_set(field, json_string_value(value)) : KS_ERR_MALFORMED;
+	return json_is_string(value) ? ks_enrol_state_set(field, json_string_value(value)) : KS_ERR_MALFORMED;
 }
 
 static int take_number(const json_t *object, const char *name, uint64_t max, uint64_t *field)
@@ -180,7 +180,7 @@ static int take_hash(const json_t *object, const char *name, char field[KS_STATE
 	return 0;
 }
 
-static int take_previous(const json_t *object, struct ks_state *state)
+static int take_previous(const json_t *object, struct ks_enrol_state *state)
 {
 	const json_t *list = json_object_get(object, "previous");
 
@@ -189,7 +189,7 @@ static int take_previous(const json_t *object, struct ks_state *state)
 	if (!json_is_array(list) || json_array_size(list) > KS_ENROL_PREVIOUS_MAX)
 		return KS_ERR_MALFORMED;
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		struct ks_state_previous *previous = &state->previous[i];
+		struct ks_enrol_state_previous *previous = &state->previous[i];
 		const json_t *element = json_array_get(list, i);
 		if (!json_object_get(element, "spki") || take_hash(element, "spki", previous->spki) < 0 ||
 		    take_number(element, "remove-after", INT64_MAX, &previous->remove_after) < 0)
@@ -199,7 +199,7 @@ static int take_previous(const json_t *object, struct ks_state *state)
 	return 0;
 }
 
-static int take_order(const json_t *object, struct ks_state *state)
+static int take_order(const json_t *object, struct ks_enrol_state *state)
 {
 	int r = take_bytes(object, "request", &state->request);
 	if (r == 0)
@@ -221,7 +221,7 @@ static int take_order(const json_t *object, struct ks_state *state)
 	return r;
 }
 
-static int take_outcome(const json_t *object, struct ks_state *state)
+static int take_outcome(const json_t *object, struct ks_enrol_state *state)
 {
 	uint64_t code = 0;
 
@@ -244,7 +244,7 @@ static int take_outcome(const json_t *object, struct ks_state *state)
 	return r;
 }
 
-int ks_state_from_json(const json_t *object, struct ks_state *state)
+int ks_enrol_state_from_json(const json_t *object, struct ks_enrol_state *state)
 {
 	char spki[KS_STATE_HASH_TEXT] = "";
 	uint64_t version = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state_json: a struct ks_state as JSON and back; for state.c and its tests alone.
+ * state_json: a struct ks_enrol_state as JSON and back; for state.c and its tests alone.
  *
  * Runs in: keystay-enroll. Pure.
  */
@@ -11,6 +11,6 @@
 #include "enrol/state.h"
 
 /* Given; NULL when memory runs out. */
-json_t *ks_state_to_json(const struct ks_state *state);
+json_t *ks_enrol_state_to_json(const struct ks_enrol_state *state);
 /* Into a state that is new but for its spki. MALFORMED, also for the state of another key; NO_MEMORY. */
-int ks_state_from_json(const json_t *object, struct ks_state *state) KS_WARN_UNUSED;
+int ks_enrol_state_from_json(const json_t *object, struct ks_enrol_state *state) KS_WARN_UNUSED;
