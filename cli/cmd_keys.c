@@ -141,11 +141,23 @@ const struct ks_command ks_command_show = {
 
 /* --- cert -------------------------------------------------------------------------------------------------------- */
 
-enum { CERT_OUTPUT, CERT_NO_KEY, N_CERT_OPTIONS };
+enum { CERT_OUTPUT, CERT_NO_KEY, CERT_KEEP_FRESH, N_CERT_OPTIONS };
 static const struct ks_option cert_options[N_CERT_OPTIONS] = {
 	[CERT_OUTPUT] = { "output", 'o', "FILE", "write to FILE (mode 0600) and not to standard output" },
 	[CERT_NO_KEY] = { "no-key", 0, NULL, "certificates alone, without the reference to the key" },
+	[CERT_KEEP_FRESH] = { "keep-fresh", 0, NULL, "with -o: write FILE again at each renewal" },
 };
+
+static enum ks_exit keep_fresh(const struct ks_cli *cli, const struct ks_arguments *arguments)
+{
+	const char *file = arguments->values[CERT_OUTPUT];
+
+	if (!file || strcmp(file, "-") == 0) {
+		ks_output_error(cli, "cert: --keep-fresh is for a file: -o FILE");
+		return KS_EXIT_USAGE;
+	}
+	return ks_enroll_keep_fresh(cli, name_of(arguments), file, ks_arguments_has(arguments, CERT_NO_KEY));
+}
 
 static enum ks_exit run_cert(struct ks_cli *cli, const struct ks_arguments *arguments)
 {
@@ -153,6 +165,8 @@ static enum ks_exit run_cert(struct ks_cli *cli, const struct ks_arguments *argu
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer pem = { 0 };
 	struct ks_client_error error;
 
+	if (ks_arguments_has(arguments, CERT_KEEP_FRESH))
+		return keep_fresh(cli, arguments);
 	if (ks_client_get(name_of(arguments), &found, &error) < 0)
 		return ks_command_fail(cli, &error);
 	int r = ks_pem_put_identity(&pem, &found->identity, found->chain, !ks_arguments_has(arguments, CERT_NO_KEY));
@@ -181,6 +195,9 @@ const struct ks_command ks_command_cert = {
 		   "\n"
 		   "  keystay cert alice -o alice.pem\n"
 		   "  keystay run -- curl --cert alice.pem https://www.example.org/\n"
+		   "\n"
+		   "With --keep-fresh, `keystay renew` writes it again when the certificate is\n"
+		   "another one, as long as the file is there.\n"
 		   "\n" NAME_DETAILS,
 	.options = cert_options,
 	.n_options = N_CERT_OPTIONS,

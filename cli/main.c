@@ -16,6 +16,8 @@ static const struct ks_command *const table[] = {
 	&ks_command_show,    /* one key */
 	&ks_command_cert,    /* certificate, chain and key reference as PEM */
 	&ks_command_csr,     /* a certificate request */
+	&ks_command_enroll,  /* a certificate from a CA */
+	&ks_command_renew,   /* the next ones */
 	&ks_command_unlock,  /* give a token its PIN */
 	&ks_command_lock,    /* take it back */
 	&ks_command_run,     /* a program that can use the keys */
