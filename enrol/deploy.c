@@ -136,9 +136,7 @@ static int swap(const struct ks_order *order, struct ks_enrol_state *target, str
 	if (r == 0)
 		r = ks_install_write(folder, order->state.key, chain, &path, problem);
 	if (r == 0)
-		r = ks_install_refresh(problem);
-	if (r == 0)
-		r = ks_install_check(target->spki, ks_install_leaf(chain), problem);
+		r = ks_install_take_over(folder, target->spki, path, ks_install_leaf(chain), problem);
 	if (r == 0)
 		r = ks_enrol_state_set(&target->installed, path);
 	return r;

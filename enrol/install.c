@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/token.h"
+#include "enrol/console.h"
 #include "enrol/state.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/der.h"
@@ -22,6 +23,8 @@
 #include "lib/tls/certificate.h"
 
 #define CERTIFICATES "certs"
+#define PEM ".pem"
+#define ASIDE ".aside"
 #define HASH_SIZE 32
 #define NAME_DIGITS 16
 
@@ -53,6 +56,14 @@ static int hash_of(struct ks_bytes bytes, uint8_t hash[HASH_SIZE], char digits[K
 	return 0;
 }
 
+static bool ends_with(const char *text, const char *ending)
+{
+	size_t size = strlen(text);
+	size_t end = strlen(ending);
+
+	return size > end && strcmp(text + size - end, ending) == 0;
+}
+
 /* --- writing ----------------------------------------------------------------------------------------------------- */
 
 /* The name of a key may hold anything that a person typed into keystay.conf. */
@@ -67,7 +78,7 @@ static char *path_of(const char *folder, const char *name, struct ks_bytes leaf)
 		return NULL;
 	for (char *c = plain; *c; c++)
 		*c = strchr(good, *c) ? *c : '_';
-	return ks_text_format("%s/%s/%.64s-%.*s.pem", folder, CERTIFICATES, plain, NAME_DIGITS, digits);
+	return ks_text_format("%s/%s/%.64s-%.*s" PEM, folder, CERTIFICATES, plain, NAME_DIGITS, digits);
 }
 
 static int put_pem(struct ks_buffer *pem, struct ks_bytes chain)
@@ -93,7 +104,8 @@ static void sweep(const char *path)
 	struct dirent *entry;
 
 	while (entries && (entry = readdir(entries))) {
-		if (strncmp(entry->d_name, name, size) == 0 && entry->d_name[size] == '.')
+		if (strncmp(entry->d_name, name, size) == 0 && entry->d_name[size] == '.' &&
+		    !ends_with(entry->d_name, ASIDE))
 			(void)unlinkat(dirfd(entries), entry->d_name, 0);
 	}
 	if (entries)
@@ -136,7 +148,7 @@ int ks_install_refresh(struct ks_enrol_problem *problem)
 	return r < 0 ? ks_enrol_problem_client(problem, &error) : 0;
 }
 
-int ks_install_check(const char *spki, struct ks_bytes leaf, struct ks_enrol_problem *problem)
+static int check(const char *spki, struct ks_bytes leaf, struct ks_enrol_problem *problem)
 {
 	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
 	struct ks_client_error error;
@@ -182,18 +194,18 @@ static bool is_of_key(const char *path, const char *spki)
 	return hash_of(ks_certificate_spki(first), hash, digits) == 0 && strcmp(digits, spki) == 0;
 }
 
-static int is_pem(const struct dirent *entry)
+static int is_candidate(const struct dirent *entry)
 {
-	size_t size = strlen(entry->d_name);
-
-	return entry->d_name[0] != '.' && size > 4 && strcmp(entry->d_name + size - 4, ".pem") == 0;
+	return entry->d_name[0] != '.' && (ends_with(entry->d_name, PEM) || ends_with(entry->d_name, PEM ASIDE));
 }
 
-int ks_install_clean(const char *folder, const char *spki, const char *keep, struct ks_enrol_problem *problem)
+/* Calls visit with the path of each file of the key, but keep's; the first error is what comes back. */
+static int visit_files(const char *folder, const char *spki, const char *keep, int (*visit)(const char *path),
+		       struct ks_enrol_problem *problem)
 {
 	KS_AUTO_FREE char *certificates = ks_path_join(folder, CERTIFICATES);
 	struct dirent **entries = NULL;
-	int n = certificates ? scandir(certificates, &entries, is_pem, alphasort) : -1;
+	int n = certificates ? scandir(certificates, &entries, is_candidate, alphasort) : -1;
 	int r = 0;
 
 	if (n < 0 && certificates && errno == ENOENT)
@@ -206,10 +218,64 @@ int ks_install_clean(const char *folder, const char *spki, const char *keep, str
 		free(entries[i]);
 		if (!path || (keep && strcmp(path, keep) == 0) || !is_of_key(path, spki))
 			continue;
-		if (unlink(path) < 0 && errno != ENOENT)
-			r = fail(problem, ks_error_from_errno(errno), "put in the place of the old", path);
+		int one = visit(path);
+		if (one < 0 && r == 0)
+			r = fail(problem, one, "put in the place of the old", path);
 	}
 	free(entries);
+	return r;
+}
+
+static int remove_file(const char *path)
+{
+	return unlink(path) < 0 && errno != ENOENT ? ks_error_from_errno(errno) : 0;
+}
+
+int ks_install_clean(const char *folder, const char *spki, const char *keep, struct ks_enrol_problem *problem)
+{
+	return visit_files(folder, spki, keep, remove_file, problem);
+}
+
+static int put_aside(const char *path)
+{
+	KS_AUTO_FREE char *aside = ks_text_format("%s" ASIDE, path);
+
+	if (ends_with(path, ASIDE))
+		return 0;
+	return aside && rename(path, aside) == 0 ? 0 : KS_ERR_SYSTEM;
+}
+
+static int put_back(const char *path)
+{
+	KS_AUTO_FREE char *back = ks_text_copy(ks_bytes_text(path));
+
+	if (!ends_with(path, ASIDE))
+		return 0;
+	if (!back)
+		return KS_ERR_NO_MEMORY;
+	back[strlen(back) - strlen(ASIDE)] = '\0';
+	return rename(path, back) == 0 ? 0 : KS_ERR_SYSTEM;
+}
+
+int ks_install_take_over(const char *folder, const char *spki, const char *path, struct ks_bytes leaf,
+			 struct ks_enrol_problem *problem)
+{
+	struct ks_enrol_problem other;
+
+	int r = ks_install_refresh(problem);
+	if (r == 0)
+		r = check(spki, leaf, problem);
+	if (r != KS_ERR_RULE)
+		return r;
+	r = visit_files(folder, spki, path, put_aside, problem);
+	if (r == 0)
+		r = ks_install_refresh(problem);
+	if (r == 0)
+		r = check(spki, leaf, problem);
+	if (r == 0)
+		return 0;
+	if (visit_files(folder, spki, path, put_back, &other) < 0 || ks_install_refresh(&other) < 0)
+		ks_console_warn("%s", other.text);
 	return r;
 }
 

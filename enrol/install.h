@@ -24,8 +24,11 @@ int ks_install_write(const char *folder, const char *name, struct ks_bytes chain
 /* The agent reads certificates and statuses anew; it has when this returns. */
 int ks_install_refresh(struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 
-/* Does the agent show this certificate for its key? When not, the old one must stay: a problem that says why it may be. */
-int ks_install_check(const char *spki, struct ks_bytes leaf, struct ks_enrol_problem *problem) KS_WARN_UNUSED;
+/* Has the agent read its folders anew, and looks whether it shows this certificate, of the file path, for its key. Where an
+ * older file of that key is as good to it (a CA that dates to the day, two in one second), that makes way; where it wants
+ * another one all the same, everything is as it was, and a problem says why it may be (RULE). */
+int ks_install_take_over(const char *folder, const char *spki, const char *path, struct ks_bytes leaf,
+			 struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 
 /* Removes the files of the key with this SPKI hash (64 digits) from FOLDER/certs, but keep (a path, may be NULL). */
 int ks_install_clean(const char *folder, const char *spki, const char *keep, struct ks_enrol_problem *problem)

@@ -54,18 +54,12 @@ static int take_secret(const struct ks_order *order, struct sending *sending, st
 }
 
 /* Who signs in at the CA: at a renewal the old certificate. A person who enrols has said what else does, or nothing. */
-static int take_old(const struct ks_order *order, struct sending *sending, struct ks_enrol_problem *problem)
+static void take_old(const struct ks_order *order, struct sending *sending)
 {
 	bool has = ks_order_has_certificate(order);
 	bool wanted = !order->wish->enrol || order->driver->needs_old || !sending->request.secret;
 
-	if (order->driver->needs_old && !has)
-		return ks_enrol_problem_final(problem, KS_ERR_NO_CERTIFICATE,
-					      "protocol %s can renew a certificate that holds, and this key has none; "
-					      "enrol it once by another way, then this goes on",
-					      order->driver->protocol);
 	sending->request.old = has && wanted ? order->key : NULL;
-	return 0;
 }
 
 /* With `rekey = yes`, at a renewal. An order that is under way stays with the key that it is of. */
@@ -126,8 +120,7 @@ static int prepare(struct ks_order *order, struct sending *sending, struct ks_en
 {
 	sending->request.profile = order->profile;
 	int r = take_secret(order, sending, problem);
-	if (r == 0)
-		r = take_old(order, sending, problem);
+	take_old(order, sending);
 	if (r == 0)
 		r = take_key(order, sending, problem);
 	if (r == 0)
