@@ -158,17 +158,6 @@ static bool is_time(const struct ks_order *order, uint64_t *ret_next)
 	return order->now >= state->next;
 }
 
-static int refuse_again(const struct ks_order *order, struct ks_enrol_problem *problem)
-{
-	char until[KS_CONSOLE_TIME_MAX];
-
-	ks_console_time(order->key->identity.not_after, order->now, until);
-	return ks_enrol_problem_final(problem, KS_ERR_BUSY,
-				      "the key has a certificate that holds until %s; to get another one all the same: "
-				      "--force",
-				      until);
-}
-
 /* An order that ends with a judged chain in the state. 1: not yet, *ret_next says when. */
 static int order_chain(struct ks_order *order, uint64_t *ret_next, struct ks_enrol_problem *problem)
 {
@@ -176,9 +165,6 @@ static int order_chain(struct ks_order *order, uint64_t *ret_next, struct ks_enr
 
 	if (order->state.issued.size > 0)
 		return 0;
-	if (order->wish->enrol && !order->wish->force && !is_under_way(&order->state) &&
-	    ks_order_has_certificate(order))
-		return refuse_again(order, problem);
 	int r = ks_order_place(order, &wait_s, problem);
 	if (r == 1) {
 		*ret_next = order->now + wait_s;
@@ -227,6 +213,7 @@ static void work(struct ks_order *order, struct ks_enrol_report *report)
 		return;
 	}
 	report->result = KS_ENROL_DONE;
+	report->problem = (struct ks_enrol_problem){ .code = 0 };
 }
 
 /* What an earlier run was killed in the midst of, and keys whose time is over. */
@@ -246,6 +233,23 @@ static int tidy(struct ks_order *order, struct ks_enrol_problem *problem)
 		ks_console_warn("%s: a key that was replaced is still there: %s",
 				order->state.key ? order->state.key : order->state.spki, note.text);
 	return changed ? ks_enrol_state_save(folder, &order->state, problem) : 0;
+}
+
+/* A person who enrols a key that has what is asked for has mistaken one for another. */
+static bool is_again(const struct ks_order *order, struct ks_enrol_report *report)
+{
+	char until[KS_CONSOLE_TIME_MAX];
+
+	if (!order->wish->enrol || order->wish->force || is_under_way(&order->state) ||
+	    !ks_order_has_certificate(order))
+		return false;
+	ks_console_time(order->key->identity.not_after, order->now, until);
+	report->result = KS_ENROL_FAILED;
+	(void)ks_enrol_problem_final(&report->problem, KS_ERR_BUSY,
+				     "the key has a certificate that holds until %s; to get another one all the same: "
+				     "--force",
+				     until);
+	return true;
 }
 
 static int get_key(struct ks_order *order, struct ks_enrol_problem *problem)
@@ -278,6 +282,8 @@ static void go(struct ks_order *order, struct ks_enrol_report *report)
 	int r = get_key(order, problem);
 	if (r == 0)
 		r = find_driver(order, problem);
+	if (r == 0 && is_again(order, report))
+		return;
 	if (r == 0)
 		r = take_wish(order, problem);
 	if (r == 0)
