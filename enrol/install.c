@@ -13,6 +13,7 @@
 
 #include "client/token.h"
 #include "enrol/console.h"
+#include "enrol/leftovers.h"
 #include "enrol/state.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/der.h"
@@ -94,24 +95,6 @@ static int put_pem(struct ks_buffer *pem, struct ks_bytes chain)
 	return ks_buffer_error(pem);
 }
 
-/* What a kill left behind beside path. The key is locked, so nobody writes it now. */
-static void sweep(const char *path)
-{
-	const char *name = strrchr(path, '/') + 1;
-	KS_AUTO_FREE char *folder = ks_text_copy(ks_bytes(path, (size_t)(name - path)));
-	size_t size = strlen(name);
-	DIR *entries = folder ? opendir(folder) : NULL;
-	struct dirent *entry;
-
-	while (entries && (entry = readdir(entries))) {
-		if (strncmp(entry->d_name, name, size) == 0 && entry->d_name[size] == '.' &&
-		    !ends_with(entry->d_name, ASIDE))
-			(void)unlinkat(dirfd(entries), entry->d_name, 0);
-	}
-	if (entries)
-		(void)closedir(entries);
-}
-
 int ks_install_write(const char *folder, const char *name, struct ks_bytes chain, char **ret_path,
 		     struct ks_enrol_problem *problem)
 {
@@ -124,7 +107,7 @@ int ks_install_write(const char *folder, const char *name, struct ks_bytes chain
 		r = put_pem(&pem, chain);
 	if (r < 0)
 		return fail(problem, r, "written", certificates);
-	sweep(path);
+	ks_leftovers_remove(path, ".");
 	r = ks_path_write_file(path, ks_buffer_bytes(&pem), 0600);
 	if (r < 0)
 		return fail(problem, r, "written", path);

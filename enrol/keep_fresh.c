@@ -14,6 +14,7 @@
 
 #include "client/client.h"
 #include "enrol/console.h"
+#include "enrol/leftovers.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/path.h"
 #include "lib/base/text.h"
@@ -22,6 +23,9 @@
 
 #define LIST_FILE "enrol/keep-fresh.json"
 #define LOCK_FILE "enrol/keep-fresh.lock"
+
+/* Of temporary files beside those that are kept: in folders of others, so nobody mistakes them for something else. */
+#define INFIX ".keystay-"
 
 KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
 
@@ -122,7 +126,8 @@ static int write_all(int fd, struct ks_bytes content)
 /* As ks_path_write_file(), and the owner stays who it was: a file of root's for a server that reads it as somebody else. */
 static int replace(const char *file, struct ks_bytes content, const struct stat *old)
 {
-	KS_AUTO_FREE char *temporary = ks_text_format("%s.keystay-XXXXXX", file);
+	ks_leftovers_remove(file, INFIX);
+	KS_AUTO_FREE char *temporary = ks_text_format("%s" INFIX "XXXXXX", file);
 	KS_AUTO_CLOSE int fd = temporary ? mkostemp(temporary, O_CLOEXEC) : -1;
 
 	if (fd < 0)
@@ -175,6 +180,7 @@ int ks_keep_fresh_run(const char *folder, size_t *ret_n, struct ks_enrol_problem
 	int r = lock(folder, &fd, problem);
 	if (r < 0)
 		return r;
+	ks_leftovers_remove(path, ".");
 	list = read_list(path);
 	for (size_t i = 0; i < json_array_size(list);) {
 		struct ks_enrol_problem one = { .code = 0 };

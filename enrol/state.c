@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "enrol/console.h"
+#include "enrol/leftovers.h"
 #include "enrol/state_json.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
@@ -247,6 +248,9 @@ int ks_enrol_state_lock(const char *folder, const char *spki, uint64_t wait_ms, 
 				"has ended");
 		(void)poll(NULL, 0, LOCK_PAUSE_MS);
 	}
+	KS_AUTO_FREE char *file = path_of(folder, spki, ENDING);
+	if (file)
+		ks_leftovers_remove(file, ".");
 	*ret_fd = KS_STEAL_FD(fd);
 	return 0;
 }
