@@ -54,6 +54,9 @@ int ks_deploy_tell(struct ks_order *order, struct ks_enrol_problem *problem)
 {
 	int r = ks_install_refresh(problem);
 
+	/* The old file may be there still. */
+	if (r == 0 && order->state.installed)
+		r = ks_install_clean(order->wish->profiles->folder, order->state.spki, order->state.installed, problem);
 	if (r < 0 || !order->state.installed)
 		return r;
 	return tell_programs(order->wish->profiles, order->profile, &order->state, problem);
