@@ -8,6 +8,7 @@
 #include "agent/policy.h"
 #include "agent/scout.h"
 #include "agent/settled.h"
+#include "agent/standing.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
@@ -85,6 +86,10 @@ static struct ks_msg_identity describe(struct ks_state *state, const struct ks_s
 		.rank = rank_of(state->settings, identity->rules),
 		.no_pss = ks_no_pss_has(&state->no_pss, identity->spki_hash),
 		.revoked = identity->revoked,
+		.revocation = identity->revocation.state,
+		.revocation_said = ks_standing_said(identity),
+		.revocation_until = ks_standing_until(identity),
+		.unproven_refused = ks_standing_is_unproven(identity),
 	};
 }
 
@@ -165,7 +170,11 @@ static void answer_get(struct ks_request *request)
 		ks_request_fail(request, error, NULL);
 		return;
 	}
-	struct ks_msg_get_reply reply = { .identity = ks_buffer_bytes(&record), .chain = ks_buffer_bytes(&chain) };
+	const struct ks_certificate *issuer = identity->n_chain == 1 ? ks_keyring_issuer(state->keyring, identity) :
+								       NULL;
+	struct ks_msg_get_reply reply = { .identity = ks_buffer_bytes(&record),
+					  .chain = ks_buffer_bytes(&chain),
+					  .issuer = issuer ? ks_certificate_der(issuer) : KS_BYTES_NONE };
 	ks_request_answer(request, KS_MSG_GET_REPLY, &reply);
 }
 

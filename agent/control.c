@@ -10,6 +10,7 @@
 #include "agent/consent.h"
 #include "agent/monitor.h"
 #include "agent/scout.h"
+#include "agent/standing.h"
 #include "agent/state.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
@@ -93,10 +94,16 @@ static uint32_t write_certificates(struct ks_state *state, bool good, size_t roo
 			.not_before = (uint64_t)ks_certificate_not_before(leaf),
 			.not_after = (uint64_t)ks_certificate_not_after(leaf),
 			.client_auth = ks_certificate_allows(leaf, "clientAuth"),
+			.revocation = identity->revocation.state,
+			.revocation_said = ks_standing_said(identity),
+			.revocation_until = ks_standing_until(identity),
+			.unproven_refused = ks_standing_is_unproven(identity),
 		};
-		if (good != (ks_lifetime_validity(record.not_before, record.not_after, now_s) == KS_VALIDITY_GOOD))
+		bool is_good = ks_lifetime_validity(record.not_before, record.not_after, now_s) == KS_VALIDITY_GOOD &&
+			       !identity->revoked && !record.unproven_refused;
+		if (good != is_good)
 			continue;
-		if (list->size + record.key.size + record.token.size + 64 > room)
+		if (list->size + record.key.size + record.token.size + 96 > room)
 			n_left_out++;
 		else
 			ks_record_write(list, KS_RECORD(certificate_status), &record);

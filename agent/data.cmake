@@ -3,6 +3,7 @@
 # each file uses those below it.
 keystay_room(ks_agent_data
 	policy.c rate.c no_pss.c
+	standing.c doubts.c
 	keyring.c keyring_build.c keyring_revoked.c keyring_items.c keyring_names.c names.c
 	chain.c
 	overlay.c

@@ -11,6 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "agent/doubts.h"
 #include "agent/expiry_file.h"
 #include "agent/notify.h"
 #include "lib/base/cleanup.h"
@@ -35,6 +36,7 @@ struct ks_expiry {
 	sd_event_source *source;
 	char *file;
 	struct ks_expiry_list told;
+	struct ks_doubts doubts;
 	uint64_t generation; /* of the keyring that was looked at last */
 	bool complained;
 };
@@ -131,7 +133,12 @@ static void warn(const struct ks_expiry *expiry, const struct ks_identity *ident
 	ks_text_escape(ks_bytes_text(identity->n_locations > 0 ? identity->locations[0].token_label : ""), token,
 		       sizeof(token));
 	ks_log_warning("the certificate of \"%s\" on token \"%s\" %s: renew it in time", key, token, words);
-	ks_notify_of_certificate(expiry->state, identity->name, identity->locations[0].token_label, words);
+	const struct ks_notify_certificate what = { .title = "A certificate expires",
+						    .key = identity->name,
+						    .token = identity->locations[0].token_label,
+						    .words = words,
+						    .advice = "Renew it in time" };
+	ks_notify_of_certificate(expiry->state, &what);
 }
 
 /* Returns whether anything was told. */
@@ -159,6 +166,24 @@ static void arm(const struct ks_expiry *expiry, uint64_t when_s)
 		ks_log_error("nobody is warned of certificates that expire: the kernel refuses a timer");
 }
 
+/* What a CA said holds until its time is over: then the keyring is made anew. */
+static void look_at_revocation(struct ks_expiry *expiry, const struct ks_identity *identity, uint64_t *next_s)
+{
+	const struct ks_revocation_finding *finding = &identity->revocation;
+	bool is_limited = finding->until_s > 0 && finding->until_s < INT64_MAX &&
+			  finding->state != KS_REVOCATION_OUTDATED;
+
+	const struct ks_notify_certificate what = { .title = "A certificate was revoked",
+						    .key = identity->name,
+						    .token = identity->locations[0].token_label,
+						    .words = "was revoked, and signs nothing any more",
+						    .advice = "Get another one" };
+	if (ks_doubts_look(&expiry->doubts, identity))
+		ks_notify_of_certificate(expiry->state, &what);
+	if (is_limited && (uint64_t)finding->until_s + 1 < *next_s)
+		*next_s = (uint64_t)finding->until_s + 1;
+}
+
 static void on_news(struct ks_waiter *waiter)
 {
 	struct ks_expiry *expiry = KS_CONTAINER(waiter, struct ks_expiry, waiter);
@@ -174,6 +199,7 @@ static void on_news(struct ks_waiter *waiter)
 	for (size_t i = 0; i < ks_keyring_count(state->keyring); i++) {
 		const struct ks_identity *identity = ks_keyring_at(state->keyring, i);
 		struct finding finding;
+		look_at_revocation(expiry, identity, &next_s);
 		if (!find(identity, now_s, &finding))
 			continue;
 		any |= look_at(expiry, identity, &finding, &was_read);
@@ -211,6 +237,7 @@ void ks_expiry_free(struct ks_expiry *expiry)
 	if (expiry->timer_fd >= 0)
 		(void)close(expiry->timer_fd);
 	ks_expiry_list_deinit(&expiry->told);
+	ks_doubts_deinit(&expiry->doubts);
 	free(expiry->file);
 	free(expiry);
 }

@@ -6,8 +6,10 @@
 
 #include "agent/rules_now.h"
 #include "agent/scout.h"
+#include "agent/standing.h"
 #include "agent/state.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 
 static const char *words_of(enum ks_verdict verdict, bool has_server)
@@ -39,6 +41,7 @@ static void answer_explain(struct ks_request *request)
 	struct ks_identity *identity;
 	struct ks_policy_question question;
 	struct ks_policy_answer answer;
+	struct ks_standing standing;
 	char why[KS_TEXT_MAX], server[257];
 
 	int error = ks_message_read(KS_MSG_EXPLAIN, request->body, &message, sizeof(message));
@@ -62,9 +65,10 @@ static void answer_explain(struct ks_request *request)
 	question.server.name = server;
 	question.server.why = "no server was named";
 	ks_policy_decide(&question, &answer);
-	if (identity->revoked) {
-		answer = (struct ks_policy_answer){ .verdict = KS_VERDICT_DENY, .error = KS_ERR_RULE };
-		ks_keyring_say_revoked(identity, answer.text, sizeof(answer.text));
+	if (ks_standing_check(identity, KS_BYTES_NONE, (int64_t)ks_clock_wall_s(), &standing) < 0) {
+		answer = (struct ks_policy_answer){ .verdict = KS_VERDICT_DENY, .error = standing.error };
+		(void)ks_text_print(answer.text, sizeof(answer.text), "%s", standing.text);
+		(void)ks_text_print(answer.rule, sizeof(answer.rule), "%s", standing.rule);
 	}
 	reply(request, identity, &answer, server[0] != '\0');
 }

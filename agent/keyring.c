@@ -23,6 +23,7 @@ void ks_keyring_entry_free(struct ks_keyring_entry *entry)
 	free(identity->label);
 	free(identity->module);
 	free(identity->spki_der);
+	free(identity->leaves);
 	ks_public_key_free(identity->public_key);
 	ks_certificate_unref(identity->certificate);
 	for (size_t i = 0; i < entry->n_subjects; i++)
@@ -179,6 +180,20 @@ int ks_keyring_build(const struct ks_settings *settings, const struct ks_keyring
 		return r;
 	*ret_keyring = KS_STEAL(keyring);
 	return 0;
+}
+
+static bool has_issued(const struct ks_certificate *issuer, void *userdata)
+{
+	return ks_certificate_issued_by(userdata, issuer);
+}
+
+const struct ks_certificate *ks_keyring_issuer(struct ks_keyring *keyring, const struct ks_identity *identity)
+{
+	struct ks_certificate *leaf = identity->certificate;
+
+	if (!leaf || ks_certificate_is_self_signed(leaf))
+		return NULL;
+	return ks_chain_find(keyring->pool, ks_certificate_issuer(leaf), (int64_t)ks_clock_wall_s(), has_issued, leaf);
 }
 
 void ks_keyring_chain(struct ks_keyring *keyring, struct ks_identity *identity)

@@ -26,6 +26,7 @@
 #include "agent/settings.h"
 #include "lib/base/lifetime.h"
 #include "lib/protocol/limits.h"
+#include "lib/protocol/message.h"
 #include "lib/tls/certificate.h"
 #include "lib/tls/verify_signature.h"
 
@@ -39,6 +40,21 @@ struct ks_location {
 
 #define KS_LOCATIONS_MAX 8
 #define KS_LOCATION_NO_KEY UINT32_MAX
+
+/* What is known of the revocation of one certificate, whatever keystay.conf makes of it (keyring_revoked.c). */
+struct ks_revocation_finding {
+	enum ks_revocation_state state;
+	int64_t said_s;    /* GOOD, UNKNOWN, OUTDATED: since when its CA says so (thisUpdate) */
+	int64_t until_s;   /* GOOD, UNKNOWN, OUTDATED: until when that holds */
+	int64_t revoked_s; /* REVOKED: since when; 0 = not told */
+	int reason;        /* REVOKED: CRLReason (RFC 5280 section 5.3.1), -1 = not told */
+};
+
+/* A certificate of an identity: the one that stands for it, or another one with which a client may sign in. */
+struct ks_identity_leaf {
+	uint8_t hash[32]; /* SHA-256 of its DER */
+	struct ks_revocation_finding revocation;
+};
 
 struct ks_identity {
 	char *name;
@@ -56,7 +72,11 @@ struct ks_identity {
 	const struct ks_settings_key *rules; /* borrowed from the settings; of the first [key] section that fits, else
 					      * settings->others, which may be NULL */
 	bool revoked;                        /* its certificate is, and there is no other valid one */
-	int64_t revoked_s;                   /* since when; 0 = not told */
+	struct ks_revocation_finding revocation;     /* of its certificate; NOT_LOOKED_AT with revocation = off */
+	enum ks_settings_revocation revocation_mode; /* that holds for this key */
+	const struct ks_settings_origin *revocation_origin; /* where that is written; NULL = nowhere; borrowed */
+	struct ks_identity_leaf *leaves;                    /* all its certificates; none with revocation = off */
+	size_t n_leaves;
 	bool always_authenticate;
 	struct ks_certificate *chain[KS_CHAIN_MAX]; /* leaf first; chain.c fills it */
 	size_t n_chain;
@@ -99,9 +119,9 @@ int ks_keyring_by_name_at(struct ks_keyring *keyring, const struct ks_settings_s
  * nothing to say. */
 void ks_identity_warning(const struct ks_identity *identity, char out[KS_LIFETIME_TEXT_MAX]);
 
+/* The certificate that issued identity's, root or not, of all that the keyring knows. Borrowed; or NULL. */
+const struct ks_certificate *ks_keyring_issuer(struct ks_keyring *keyring, const struct ks_identity *identity);
+
 /* The chain of identity, leaf first, worked out from all certificates that the keyring knows (agent/chain.h); empty
  * without a certificate. Root certificates are left out. */
 void ks_keyring_chain(struct ks_keyring *keyring, struct ks_identity *identity);
-
-/* Of a revoked one: 'key "alice": its certificate was revoked on 2026-11-21; get another one'. */
-void ks_keyring_say_revoked(const struct ks_identity *identity, char *out, size_t size);

@@ -126,20 +126,31 @@ static bool is_valid(const struct ks_certificate *certificate, int64_t now_s)
 	return ks_certificate_not_before(certificate) <= now_s && now_s <= ks_certificate_not_after(certificate);
 }
 
+/* What keystay.conf says of revocation for a key that fits this section, or none. */
+static enum ks_settings_revocation mode_of(const struct build *build, const struct ks_settings_key *key)
+{
+	const struct ks_settings_key *rules = key ? key : build->settings->others;
+
+	return rules ? rules->revocation : KS_SETTINGS_REVOCATION_WARN;
+}
+
 /* In its time and not revoked; in its time; neither. Before an expired one it is the revoked one that is told of. */
-static unsigned soundness(const struct build *build, const struct ks_keyring_item *item)
+static unsigned soundness(const struct build *build, const struct ks_keyring_item *item,
+			  enum ks_settings_revocation mode)
 {
 	if (!is_valid(item->certificate, build->now_s))
 		return 0;
-	return item->revoked ? 1 : 2;
+	bool is_revoked = item->revocation.state == KS_REVOCATION_REVOKED && mode != KS_SETTINGS_REVOCATION_OFF;
+	return is_revoked ? 1 : 2;
 }
 
 /* Is a a better leaf than b? Sound, for clients, newer; then what a token has. Items are in a fixed order, so the
  * first of equals is always the same. */
-static bool is_better(const struct build *build, const struct ks_keyring_item *a, const struct ks_keyring_item *b)
+static bool is_better(const struct build *build, const struct ks_keyring_item *a, const struct ks_keyring_item *b,
+		      enum ks_settings_revocation mode)
 {
-	unsigned a_sound = soundness(build, a);
-	unsigned b_sound = soundness(build, b);
+	unsigned a_sound = soundness(build, a, mode);
+	unsigned b_sound = soundness(build, b, mode);
 	if (a_sound != b_sound)
 		return a_sound > b_sound;
 	bool a_client = ks_certificate_allows(a->certificate, "clientAuth");
@@ -180,7 +191,7 @@ static const struct ks_keyring_item *choose_leaf(const struct build *build, cons
 	for (size_t i = 0; i < n; i++) {
 		if (!belongs(group, &certificates[i]) || !is_wanted(key, certificates[i].certificate))
 			continue;
-		if (!best || is_better(build, &certificates[i], best))
+		if (!best || is_better(build, &certificates[i], best, mode_of(build, key)))
 			best = &certificates[i];
 	}
 	return best;
@@ -255,6 +266,37 @@ static int describe(struct ks_identity *identity, const struct ks_keyring_item *
 	return 0;
 }
 
+/* What is known of each of its certificates, and of leaf, which stands for it; or NULL. */
+static int add_revocation(const struct build *build, struct ks_identity *identity, const struct ks_keyring_group *group,
+			  const struct ks_keyring_item *leaf, const struct ks_keyring_item *certificates, size_t n)
+{
+	identity->revocation_mode = mode_of(build, identity->rules);
+	identity->revocation_origin =
+		identity->rules && identity->rules->revocation_origin.file ? &identity->rules->revocation_origin : NULL;
+	if (identity->revocation_mode == KS_SETTINGS_REVOCATION_OFF || n == 0)
+		return 0;
+	identity->leaves = calloc(n, sizeof(*identity->leaves));
+	if (!identity->leaves)
+		return KS_ERR_NO_MEMORY;
+	for (size_t i = 0; i < n; i++) {
+		struct ks_identity_leaf *one = &identity->leaves[identity->n_leaves];
+		if (!belongs(group, &certificates[i]))
+			continue;
+		one->revocation = certificates[i].revocation;
+		int r = ks_sha256(ks_certificate_der(certificates[i].certificate), one->hash);
+		if (r < 0)
+			return r;
+		identity->n_leaves++;
+	}
+	if (!leaf)
+		return 0;
+	identity->revocation = leaf->revocation;
+	identity->revoked = leaf->revocation.state == KS_REVOCATION_REVOKED;
+	if (leaf->revocation.state == KS_REVOCATION_NOT_LOOKED_AT)
+		identity->revocation.state = ks_keyring_unasked(leaf->certificate);
+	return 0;
+}
+
 /* Room for entries is made one by one in doubling steps, as inventory.c does. */
 static int add_entry(struct build *build, struct ks_keyring_entry **entry)
 {
@@ -293,11 +335,12 @@ static int make_identity(struct build *build, const struct ks_keyring_group *gro
 		return r;
 	const struct ks_keyring_item *leaf = choose_section(build, entry, group, certificates, n);
 	entry->leaf_from = INT64_MIN;
+	r = add_revocation(build, &entry->identity, group, leaf, certificates, n);
+	if (r < 0)
+		return r;
 	if (leaf) {
 		entry->identity.certificate = ks_certificate_ref(leaf->certificate);
-		entry->identity.revoked = leaf->revoked;
-		entry->identity.revoked_s = leaf->revoked_s;
-		entry->leaf_valid = soundness(build, leaf) == 2;
+		entry->leaf_valid = soundness(build, leaf, entry->identity.revocation_mode) == 2;
 		entry->leaf_from = ks_certificate_not_before(leaf->certificate);
 	}
 	return add_entry(build, &entry);

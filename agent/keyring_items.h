@@ -20,8 +20,7 @@ struct ks_keyring_item {
 	const struct ks_inventory_key *key;          /* or NULL */
 	const struct ks_inventory_certificate *held; /* on a token, or NULL */
 	struct ks_certificate *certificate;          /* NULL for a key */
-	bool revoked;                                /* a list of certs/ says so */
-	int64_t revoked_s;                           /* since when; 0 = the list does not tell */
+	struct ks_revocation_finding revocation;     /* NOT_LOOKED_AT where nobody says anything */
 };
 
 struct ks_keyring_items {
@@ -50,7 +49,10 @@ bool ks_keyring_items_next(const struct ks_keyring_items *items, size_t *positio
 /* Is everything of the token visible that there is? Then a key whose private half is not seen has none. */
 bool ks_keyring_shows_all(const struct ks_inventory_token *token);
 
-/* Sets revoked of the certificates that the lists of overlay name, as far as pool has the CA that signed them. A list
- * that names one and is of no known CA is logged, once. */
+/* Sets revocation of the certificates that the lists and answers of overlay speak of, as far as pool has the CA that signed
+ * them. What names one and is of no known CA, or counts for nothing for another reason, is logged, once. */
 void ks_keyring_mark_revoked(struct ks_keyring_items *items, const struct ks_overlay *overlay,
 			     struct ks_chain_pool *pool, int64_t now_s);
+
+/* Of a certificate of which nobody says anything: could somebody be asked? */
+enum ks_revocation_state ks_keyring_unasked(const struct ks_certificate *certificate);

@@ -355,15 +355,15 @@ static int on_certificate_shown(sd_bus_message *reply, void *userdata, sd_bus_er
 	return 0;
 }
 
-void ks_notify_of_certificate(struct ks_state *state, const char *key, const char *token, const char *words)
+void ks_notify_of_certificate(struct ks_state *state, const struct ks_notify_certificate *what)
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer body = { 0 };
 	struct ks_notifier *notifier = notifier_of(state);
 
-	put_text(&body, key, 96);
+	put_text(&body, what->key, 96);
 	ks_buffer_printf(&body, " on token ");
-	put_text(&body, token, 96);
-	ks_buffer_printf(&body, ": its certificate %s. Renew it in time.", words);
+	put_text(&body, what->token, 96);
+	ks_buffer_printf(&body, ": its certificate %s. %s.", what->words, what->advice);
 	KS_AUTO_FREE char *text = ks_buffer_steal_text(&body);
 	if (!notifier || !text)
 		return;
@@ -371,8 +371,8 @@ void ks_notify_of_certificate(struct ks_state *state, const char *key, const cha
 	if (r >= 0)
 		r = sd_bus_call_method_async(notifier->bus, NULL, SERVER, SERVER_PATH, SERVER, "Notify",
 					     on_certificate_shown, notifier, "susssasa{sv}i", "keystay", 0u,
-					     "dialog-warning", "A certificate expires", text, 0, 1, "urgency", "y",
-					     URGENCY_NORMAL, -1);
+					     "dialog-warning", what->title, text, 0, 1, "urgency", "y", URGENCY_NORMAL,
+					     -1);
 	if (r < 0)
 		complain(notifier, strerror(-r));
 }

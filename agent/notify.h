@@ -46,9 +46,15 @@ struct ks_notice *ks_notify_begin(struct ks_state *state, const struct ks_invent
  * allowed. */
 bool ks_notify_end(struct ks_notice *notice);
 
-/* words: what is to be said of the certificate of this key, as lib/base/lifetime.h has it ("expires in 6 days"). Stays
- * until the person has seen it; where nobody shows notices there is none. */
-void ks_notify_of_certificate(struct ks_state *state, const char *key, const char *token, const char *words);
+/* What is to be said of the certificate of this key: "A certificate expires", words as lib/base/lifetime.h has them ("expires in
+ * 6 days"), "Renew it in time". Stays until the person has seen it; where nobody shows notices there is none. */
+struct ks_notify_certificate {
+	const char *title;
+	const char *key, *token;
+	const char *words;
+	const char *advice;
+};
+void ks_notify_of_certificate(struct ks_state *state, const struct ks_notify_certificate *what);
 
 /* Forgets all and gives the bus back, for ks_state_deinit(). Every notice has ended before. */
 void ks_notify_free_all(struct ks_state *state);

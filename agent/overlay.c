@@ -20,6 +20,7 @@ struct loading {
 	size_t capacity;
 	bool full;
 	bool lists_full;
+	bool answers_full;
 	const char *path; /* of the file that is being read */
 };
 
@@ -33,6 +34,11 @@ void ks_overlay_deinit(struct ks_overlay *overlay)
 		free(overlay->lists[i].path);
 	}
 	free(overlay->lists);
+	for (size_t i = 0; i < overlay->n_answers; i++) {
+		free(overlay->answers[i].content);
+		free(overlay->answers[i].path);
+	}
+	free(overlay->answers);
 	*overlay = (struct ks_overlay){ 0 };
 }
 
@@ -224,6 +230,103 @@ static int read_folder(struct loading *loading, const char *folder)
 	free(entries);
 	return r;
 }
+
+/* --- status/ ----------------------------------------------------------------------------------------------------- */
+
+static int is_status_file(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.' && (has_suffix(entry->d_name, ".crl") || has_suffix(entry->d_name, ".ocsp"));
+}
+
+/* Its name is 64 hex digits and ".ocsp". */
+static int read_answer(struct loading *loading, const char *path, const char *name)
+{
+	struct ks_overlay *overlay = &loading->overlay;
+	struct ks_overlay_answer answer = { 0 };
+	char digits[65];
+	size_t size = 0;
+
+	if (strlen(name) != 64 + strlen(".ocsp"))
+		return 0;
+	memcpy(digits, name, 64);
+	digits[64] = '\0';
+	if (ks_text_unhex(digits, answer.certificate_hash, sizeof(answer.certificate_hash), &size) < 0)
+		return 0;
+	if (overlay->n_answers == KS_OCSP_ANSWERS_MAX) {
+		loading->answers_full = true;
+		return 0;
+	}
+	if (!overlay->answers)
+		overlay->answers = calloc(KS_OCSP_ANSWERS_MAX, sizeof(*overlay->answers));
+	answer.path = ks_text_copy(ks_bytes_text(path));
+	int r = overlay->answers && answer.path ?
+			ks_path_read_file(path, KS_OCSP_ANSWER_MAX, &answer.content, &answer.size) :
+			KS_ERR_NO_MEMORY;
+	if (r < 0) {
+		free(answer.path);
+		if (r == KS_ERR_NO_MEMORY)
+			return r;
+		complain(path, "left out, it is no OCSP response that can be read");
+		return 0;
+	}
+	overlay->answers[overlay->n_answers++] = answer;
+	return 0;
+}
+
+/* DER alone: a block of PEM could bring certificates along. */
+static int read_list(struct loading *loading, const char *path)
+{
+	KS_AUTO_FREE char *content = NULL;
+	size_t size = 0;
+
+	loading->path = path;
+	int r = ks_path_read_file(path, KS_REVOCATION_FILE_MAX, &content, &size);
+	if (r == 0)
+		r = add_der_list(loading, ks_bytes(content, size));
+	else if (r != KS_ERR_NO_MEMORY)
+		complain(path, "left out, it is no revocation list that can be read");
+	return r == KS_ERR_NO_MEMORY ? r : 0;
+}
+
+int ks_overlay_read_status(struct ks_overlay *overlay, const char *folder)
+{
+	struct loading loading = { .overlay = *overlay };
+	struct dirent **entries = NULL;
+	int n = scandir(folder, &entries, is_status_file, by_name);
+	int r = n < 0 && errno == ENOMEM ? KS_ERR_NO_MEMORY : 0;
+
+	if (r == 0 && n < 0 && errno != ENOENT)
+		complain(folder, ks_error_text(ks_error_from_errno(errno)));
+	for (int i = 0; i < n; i++) {
+		KS_AUTO_FREE char *path = r == 0 ? ks_path_join(folder, entries[i]->d_name) : NULL;
+		if (r == 0 && !path)
+			r = KS_ERR_NO_MEMORY;
+		if (r == 0)
+			r = has_suffix(path, ".crl") ? read_list(&loading, path) :
+						       read_answer(&loading, path, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	if (loading.answers_full)
+		ks_log_warning("there are more than %u OCSP responses in %s; the rest is left out", KS_OCSP_ANSWERS_MAX,
+			       folder);
+	if (loading.lists_full)
+		ks_log_warning("there are more than %u revocation lists in certs/ and %s; the rest is left out",
+			       KS_REVOCATIONS_MAX, folder);
+	*overlay = loading.overlay;
+	return r;
+}
+
+struct ks_overlay_answer *ks_overlay_answer_for(const struct ks_overlay *overlay, const uint8_t certificate_hash[32])
+{
+	for (size_t i = 0; i < overlay->n_answers; i++) {
+		if (memcmp(overlay->answers[i].certificate_hash, certificate_hash, 32) == 0)
+			return &overlay->answers[i];
+	}
+	return NULL;
+}
+
+/* --- the whole --------------------------------------------------------------------------------------------------- */
 
 int ks_overlay_read(const struct ks_settings *settings, const char *enrolled, struct ks_overlay *ret_overlay)
 {

@@ -74,6 +74,13 @@ enum ks_settings_audit_to {
 	KS_AUDIT_TO_SYSLOG = 1 << 2,
 };
 
+/* revocation: what the revocation of a key's certificate means. The order is that of how much is asked. */
+enum ks_settings_revocation {
+	KS_SETTINGS_REVOCATION_OFF,     /* it is not looked at */
+	KS_SETTINGS_REVOCATION_WARN,    /* a revoked one signs nothing; where nothing is known that is said */
+	KS_SETTINGS_REVOCATION_REQUIRE, /* only what is known to be good signs */
+};
+
 struct ks_settings_key {
 	char *name; /* "" for ks_settings.others */
 	bool has_match;
@@ -86,6 +93,8 @@ struct ks_settings_key {
 	char *template;          /* or NULL */
 	char *profile;           /* the [profile] by which its certificate is enrolled and renewed, or NULL */
 	bool allow_digest;
+	enum ks_settings_revocation revocation;
+	struct ks_settings_origin revocation_origin;
 	struct ks_rules rules;
 	char *words; /* all rules in plain words, for show and list; "" when there are none */
 	struct ks_settings_origin origin;

@@ -177,6 +177,15 @@ static void narrow_confirm(struct ks_settings_private *private, struct ks_settin
 		narrow(private, section, KS_RULED_CONFIRM, bound->text, bound);
 }
 
+static void narrow_revocation(struct ks_settings_private *private, struct ks_settings_section *section)
+{
+	const struct ks_settings_value *bound = &private->enforce.values[KS_ENFORCE_REVOCATION];
+	const char *value = ks_settings_effective(section, KS_RULED_REVOCATION);
+
+	if (bound->text && ks_settings_revocation(value) < ks_settings_revocation(bound->text))
+		narrow(private, section, KS_RULED_REVOCATION, bound->text, bound);
+}
+
 /* A bound on servers rules digests out as well, as `servers` does in a section of its own. */
 static void narrow_allow(struct ks_settings_private *private, struct ks_settings_section *section)
 {
@@ -191,6 +200,7 @@ static int narrow_key(struct ks_settings_private *private, struct ks_settings_se
 {
 	narrow_confirm(private, section);
 	narrow_allow(private, section);
+	narrow_revocation(private, section);
 	return narrow_servers(private, section);
 }
 

@@ -456,6 +456,28 @@ static bool good_confirm(const char *value, const char **ret_why)
 	return ks_settings_confirm_level(value) >= 0;
 }
 
+int ks_settings_revocation(const char *value)
+{
+	static const char *const words[] = { "off", "warn", "require" }; /* enum ks_settings_revocation */
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(value, words[i]) == 0)
+			return i;
+	}
+	return -1;
+}
+
+static bool good_revocation(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return ks_settings_revocation(value) >= 0;
+}
+
+static bool good_enforced_revocation(const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return ks_settings_revocation(value) > 0;
+}
+
 static bool good_enforced_confirm(const char *value, const char **ret_why)
 {
 	(void)ret_why;
@@ -727,6 +749,7 @@ static const struct ks_settings_row key_rows[KS_RULED_N] = {
 			      false },
 	[KS_RULED_ALLOW] = { "allow", "tls, or tls, digest", "tls", good_allow, false },
 	[KS_RULED_PROFILE] = { "profile", "the name of a [profile] section", NULL, ks_settings_form_name, false },
+	[KS_RULED_REVOCATION] = { "revocation", "off, warn or require", "warn", good_revocation, false },
 };
 
 static const struct ks_settings_row enforce_rows[KS_ENFORCE_N] = {
@@ -737,6 +760,7 @@ static const struct ks_settings_row enforce_rows[KS_ENFORCE_N] = {
 	[KS_ENFORCE_CONFIRM] = { "confirm", "first-use or always", NULL, good_enforced_confirm, false },
 	[KS_ENFORCE_ALLOW] = { "allow", "tls", NULL, good_tls, false },
 	[KS_ENFORCE_AUDIT] = { "audit", "best-effort or require", NULL, good_enforced_audit, false },
+	[KS_ENFORCE_REVOCATION] = { "revocation", "warn or require", NULL, good_enforced_revocation, false },
 };
 
 const struct ks_settings_table ks_settings_tables[KS_SETTINGS_N_KINDS] = {

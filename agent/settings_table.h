@@ -87,6 +87,7 @@ enum {
 	KS_RULED_GROUPS,
 	KS_RULED_ALLOW,
 	KS_RULED_PROFILE,
+	KS_RULED_REVOCATION,
 	KS_RULED_N,
 };
 enum {
@@ -97,6 +98,7 @@ enum {
 	KS_ENFORCE_CONFIRM,
 	KS_ENFORCE_ALLOW,
 	KS_ENFORCE_AUDIT,
+	KS_ENFORCE_REVOCATION,
 	KS_ENFORCE_N,
 };
 
@@ -177,6 +179,9 @@ bool ks_settings_audit_to(const char *value, unsigned *ret_to);
 
 /* "16M" to bytes; INVALID outside of what a file of the log may have. */
 int ks_settings_audit_size(const char *value, uint64_t *ret_size) KS_WARN_UNUSED;
+
+/* Of a revocation value: enum ks_settings_revocation, -1 for none of its words. */
+int ks_settings_revocation(const char *value);
 
 /* "8h" to milliseconds, INVALID past ten years. */
 int ks_settings_duration(const char *value, uint64_t *ret_ms) KS_WARN_UNUSED;

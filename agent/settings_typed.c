@@ -143,6 +143,11 @@ static int type_key(const struct ks_settings_section *section, struct ks_setting
 	if (spki && ks_text_unhex(spki, key->spki_prefix, sizeof(key->spki_prefix), &key->spki_prefix_size) < 0)
 		return KS_ERR_INTERNAL;
 	key->allow_digest = ks_settings_allows_digest(ks_settings_effective(section, KS_RULED_ALLOW));
+	int revocation = ks_settings_revocation(ks_settings_effective(section, KS_RULED_REVOCATION));
+	if (revocation < 0)
+		return KS_ERR_INTERNAL;
+	key->revocation = (enum ks_settings_revocation)revocation;
+	key->revocation_origin = section->values[KS_RULED_REVOCATION].origin;
 	int r = type_match(section, key);
 	if (r == 0)
 		r = ks_settings_type_rules(&key->rules, section);

@@ -60,7 +60,8 @@ static enum ks_audit_outcome outcome_of(int error)
 	if (error == KS_ERR_CANCELLED || error == KS_ERR_CLOSED)
 		return KS_AUDIT_CANCELLED;
 	bool is_denied = (error <= KS_ERR_INPUT_UNKNOWN && error >= KS_ERR_INPUT_CMP) || error == KS_ERR_RULE ||
-			 error == KS_ERR_RULE_UNPROVABLE || error == KS_ERR_UNKNOWN_KEY || error == KS_ERR_QUOTA;
+			 error == KS_ERR_RULE_UNPROVABLE || error == KS_ERR_UNKNOWN_KEY || error == KS_ERR_QUOTA ||
+			 error == KS_ERR_EXPIRED || error == KS_ERR_REVOKED;
 	return is_denied ? KS_AUDIT_DENIED : KS_AUDIT_FAILED;
 }
 
@@ -217,17 +218,6 @@ void ks_signing_refuse(struct ks_signing_job *signing, const char *key_name, int
 		      signing->reply.text, ks_error_word(error));
 	ks_signing_let_go(signing);
 	end(signing, name);
-}
-
-bool ks_signing_refuse_revoked(struct ks_signing_job *signing, const struct ks_identity *identity)
-{
-	char text[KS_TEXT_MAX];
-
-	if (!identity->revoked)
-		return false;
-	ks_keyring_say_revoked(identity, text, sizeof(text));
-	ks_signing_refuse(signing, identity->name, KS_ERR_RULE, text);
-	return true;
 }
 
 static const char *kind_name(const struct ks_signing_job *signing, enum ks_signable_kind kind)

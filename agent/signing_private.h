@@ -137,9 +137,6 @@ int ks_signing_look_at_cmp(struct ks_signing_job *signing, const struct ks_signa
 /* Both end the signing: the record is written, then the reply leaves. key_name may be NULL. */
 void ks_signing_refuse(struct ks_signing_job *signing, const char *key_name, int error, const char *text);
 
-/* Is its certificate revoked? Then it refuses, before anybody is asked for anything. */
-bool ks_signing_refuse_revoked(struct ks_signing_job *signing, const struct ks_identity *identity);
-
 /* The signature stands in signing->reply. */
 void ks_signing_release(struct ks_signing_job *signing, const struct ks_signing_finding *finding);
 

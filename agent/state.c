@@ -378,8 +378,19 @@ static int read_overlay(const struct ks_state *state, const struct ks_settings *
 			struct ks_overlay *ret_overlay)
 {
 	KS_AUTO_FREE char *enrolled = ks_path_join(state->folder, "certs");
+	KS_AUTO_FREE char *status = ks_path_join(state->folder, "status");
+	struct ks_overlay overlay;
 
-	return enrolled ? ks_overlay_read(settings, enrolled, ret_overlay) : KS_ERR_NO_MEMORY;
+	int r = enrolled && status ? ks_overlay_read(settings, enrolled, &overlay) : KS_ERR_NO_MEMORY;
+	if (r < 0)
+		return r;
+	r = ks_overlay_read_status(&overlay, status);
+	if (r < 0) {
+		ks_overlay_deinit(&overlay);
+		return r;
+	}
+	*ret_overlay = overlay;
+	return 0;
 }
 
 int ks_state_refresh(struct ks_state *state)

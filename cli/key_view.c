@@ -74,6 +74,10 @@ static json_t *json_of(const struct ks_cli *cli, const struct ks_msg_identity *i
 	ks_output_json_put(&key, "days_left",
 			   known ? json_integer((json_int_t)ks_lifetime_days_left(identity->not_after, cli->now_s)) :
 				   json_null());
+	ks_output_json_put(&key, "revocation",
+			   known ? json_string(ks_words_revocation_state(identity->revocation)) : json_null());
+	ks_output_json_put(&key, "revocation_until",
+			   json_of_time(identity->revocation_until > 0, identity->revocation_until));
 	ks_output_json_put(&key, "rules", ks_output_json_text(identity->rules));
 	return key;
 }
@@ -116,7 +120,7 @@ static void warn(struct ks_key_list *list, const struct ks_msg_identity *identit
 	} else if (validity == KS_VALIDITY_EXPIRED) {
 		ks_buffer_printf(
 			out,
-			"keystay: warning: the certificate of %s has expired on %s, servers will refuse it: put "
+			"keystay: warning: the certificate of %s has expired on %s, nothing is signed with it: put "
 			"a new one on the token or into certs/, then run: keystay reload\n",
 			name, date);
 	} else if (validity == KS_VALIDITY_SOON) {
@@ -255,6 +259,23 @@ static void show_validity(const struct ks_cli *cli, const struct ks_msg_identity
 		      validity == KS_VALIDITY_REVOKED ? "revoked" : words, ks_color_off(cli, color));
 }
 
+static void show_revocation(const struct ks_cli *cli, const struct ks_msg_identity *identity)
+{
+	char words[KS_WORDS_REVOCATION_MAX];
+	enum ks_color color = identity->revoked || identity->unproven_refused ? KS_COLOR_BAD :
+			      identity->revocation == KS_REVOCATION_OUTDATED ||
+					      identity->revocation == KS_REVOCATION_UNKNOWN ?
+										KS_COLOR_CARE :
+										KS_COLOR_NONE;
+
+	ks_words_revocation(identity->revocation, identity->revocation_said, identity->revocation_until, words);
+	(void)fprintf(cli->out, "%-13s %s%s%s%s\n", "Revocation", ks_color_on(cli, color), words,
+		      identity->unproven_refused && !identity->revoked ?
+			      "; nothing is signed until it is (revocation = require)" :
+			      "",
+		      ks_color_off(cli, color));
+}
+
 static void show_certificate(const struct ks_cli *cli, const struct ks_msg_identity *identity, size_t n_chain)
 {
 	if (!has_certificate(identity)) {
@@ -267,6 +288,7 @@ static void show_certificate(const struct ks_cli *cli, const struct ks_msg_ident
 	line(cli, "Subject", identity->subject);
 	line(cli, "Issuer", identity->issuer);
 	show_validity(cli, identity);
+	show_revocation(cli, identity);
 	if (n_chain > 1)
 		(void)fprintf(cli->out, "%-13s its own certificate and %zu of its issuers\n", "Chain", n_chain - 1);
 	else

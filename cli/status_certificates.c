@@ -4,6 +4,7 @@
 #include "cli/words.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/lifetime.h"
+#include "lib/base/text.h"
 
 json_t *ks_status_certificates_json(const struct ks_cli *cli, const struct ks_msg_status_reply *status)
 {
@@ -20,15 +21,42 @@ json_t *ks_status_certificates_json(const struct ks_cli *cli, const struct ks_ms
 		ks_output_json_put(&object, "token", ks_output_json_text(certificate.token));
 		ks_output_json_put(&object, "not_before", json_string(from));
 		ks_output_json_put(&object, "not_after", json_string(until));
+		enum ks_validity validity =
+			ks_lifetime_validity(certificate.not_before, certificate.not_after, cli->now_s);
+		bool is_revoked = certificate.revocation == KS_REVOCATION_REVOKED;
 		ks_output_json_put(&object, "validity",
-				   json_string(ks_words_validity(ks_lifetime_validity(
-					   certificate.not_before, certificate.not_after, cli->now_s))));
+				   json_string(ks_words_validity(is_revoked ? KS_VALIDITY_REVOKED : validity)));
+		ks_output_json_put(&object, "revocation",
+				   json_string(ks_words_revocation_state(certificate.revocation)));
 		ks_output_json_put(&object, "days_left",
 				   json_integer((json_int_t)ks_lifetime_days_left(certificate.not_after, cli->now_s)));
 		ks_output_json_put(&object, "client_auth", json_boolean(certificate.client_auth));
 		(void)json_array_append_new(list, object);
 	}
 	return list;
+}
+
+static void put_row(struct ks_table *table, const struct ks_msg_certificate_status *certificate, enum ks_color color,
+		    const char *words)
+{
+	ks_table_foreign(table, KS_COLOR_NONE, certificate->key);
+	ks_table_foreign(table, KS_COLOR_NONE, certificate->token);
+	ks_table_cell(table, color, "%s", words);
+}
+
+/* Where it is not known, and somebody could know it. */
+static void put_revocation(struct ks_table *table, const struct ks_msg_certificate_status *certificate)
+{
+	uint32_t state = certificate->revocation;
+	char words[KS_WORDS_REVOCATION_MAX], sentence[KS_WORDS_REVOCATION_MAX + 16];
+	bool is_bad = state == KS_REVOCATION_REVOKED || certificate->unproven_refused;
+
+	if (!is_bad && state != KS_REVOCATION_UNKNOWN && state != KS_REVOCATION_OUTDATED &&
+	    state != KS_REVOCATION_NO_ANSWER)
+		return;
+	ks_words_revocation(state, certificate->revocation_said, certificate->revocation_until, words);
+	(void)ks_text_print(sentence, sizeof(sentence), "revocation: %s", words);
+	put_row(table, certificate, is_bad ? KS_COLOR_BAD : KS_COLOR_CARE, sentence);
 }
 
 int ks_status_certificates(const struct ks_cli *cli, const struct ks_msg_status_reply *status)
@@ -42,11 +70,10 @@ int ks_status_certificates(const struct ks_cli *cli, const struct ks_msg_status_
 	while (ks_record_read(&reader, KS_RECORD(certificate_status), &certificate, sizeof(certificate)) == 1) {
 		char words[KS_LIFETIME_TEXT_MAX];
 		ks_lifetime_words(certificate.not_before, certificate.not_after, cli->now_s, words);
-		if (words[0] == '\0')
-			continue;
-		ks_table_foreign(&table, KS_COLOR_NONE, certificate.key);
-		ks_table_foreign(&table, KS_COLOR_NONE, certificate.token);
-		ks_table_cell(&table, cli->now_s > certificate.not_after ? KS_COLOR_BAD : KS_COLOR_CARE, "%s", words);
+		if (words[0] != '\0')
+			put_row(&table, &certificate, cli->now_s > certificate.not_after ? KS_COLOR_BAD : KS_COLOR_CARE,
+				words);
+		put_revocation(&table, &certificate);
 	}
 	if (table.n_cells == 0 && !table.failed)
 		return 0;

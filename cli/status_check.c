@@ -43,6 +43,24 @@ static bool check_certificate(const struct ks_cli *cli, const struct ks_msg_cert
 	return true;
 }
 
+/* A CA that was never asked is nothing wrong, unless keystay.conf wants its word. */
+static bool check_revocation(const struct ks_cli *cli, const struct ks_msg_certificate_status *certificate)
+{
+	uint32_t state = certificate->revocation;
+	KS_AUTO_FREE char *key = ks_output_escape(certificate->key);
+	char words[KS_WORDS_REVOCATION_MAX];
+
+	if (state != KS_REVOCATION_REVOKED && state != KS_REVOCATION_UNKNOWN && state != KS_REVOCATION_OUTDATED &&
+	    !certificate->unproven_refused)
+		return false;
+	ks_words_revocation(state, certificate->revocation_said, certificate->revocation_until, words);
+	(void)fprintf(cli->out, "the revocation of the certificate of %s: %s%s\n", key ? key : "?", words,
+		      certificate->unproven_refused && state != KS_REVOCATION_REVOKED ?
+			      "; nothing is signed with it (revocation = require)" :
+			      "");
+	return true;
+}
+
 static size_t check_certificates(const struct ks_cli *cli, const struct ks_msg_status_reply *status,
 				 const struct ks_status_limit *limit)
 {
@@ -50,8 +68,10 @@ static size_t check_certificates(const struct ks_cli *cli, const struct ks_msg_s
 	struct ks_msg_certificate_status certificate;
 	size_t n = 0;
 
-	while (ks_record_read(&reader, KS_RECORD(certificate_status), &certificate, sizeof(certificate)) == 1)
+	while (ks_record_read(&reader, KS_RECORD(certificate_status), &certificate, sizeof(certificate)) == 1) {
 		n += check_certificate(cli, &certificate, limit);
+		n += check_revocation(cli, &certificate);
+	}
 	/* With a limit of somebody's own these may be below it; else those that end soon had their place first. */
 	if (status->n_certificates_left_out > 0) {
 		(void)fprintf(cli->out, "%u certificates were not looked at, there are too many: see keystay list\n",

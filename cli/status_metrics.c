@@ -56,6 +56,29 @@ static void write_certificates(const struct ks_cli *cli, const struct ks_msg_sta
 	}
 }
 
+/* One sample for each state that there can be, one of them 1. */
+static void write_revocation(const struct ks_msg_status_reply *status, struct ks_buffer *out)
+{
+	static const char *const states[] = { "good", "revoked", "unknown" };
+	struct ks_reader reader = ks_reader(status->certificates);
+	struct ks_msg_certificate_status certificate;
+
+	family(out, "keystay_certificate_revocation", "gauge",
+	       "What is known of the revocation of the certificate of this key.");
+	while (ks_record_read(&reader, KS_RECORD(certificate_status), &certificate, sizeof(certificate)) == 1) {
+		size_t state = certificate.revocation == KS_REVOCATION_GOOD    ? 0 :
+			       certificate.revocation == KS_REVOCATION_REVOKED ? 1 :
+										 2;
+		for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+			ks_buffer_printf(out, "keystay_certificate_revocation{");
+			label(out, "key", certificate.key);
+			ks_buffer_printf(out, ",");
+			label(out, "token", certificate.token);
+			ks_buffer_printf(out, ",state=\"%s\"} %d\n", states[i], i == state);
+		}
+	}
+}
+
 /* --- modules and tokens ------------------------------------------------------------------------------------------ */
 
 static void write_modules(const struct ks_msg_status_reply *status, struct ks_buffer *out)
@@ -147,6 +170,7 @@ int ks_status_metrics(const struct ks_cli *cli, const struct ks_msg_status_reply
 	family(&out, "keystay_keys", "gauge", "Keys that are known.");
 	ks_buffer_printf(&out, "keystay_keys %u\n", (unsigned)status->n_identities);
 	write_certificates(cli, status, &out);
+	write_revocation(status, &out);
 	write_tokens(status, &out);
 	write_modules(status, &out);
 	write_signatures(status, &out);

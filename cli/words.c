@@ -102,12 +102,73 @@ void ks_words_timestamp(uint64_t seconds, char *out, size_t size)
 const char *ks_words_validity(enum ks_validity validity)
 {
 	static const char *const words[] = {
-		[KS_VALIDITY_GOOD] = "good",
-		[KS_VALIDITY_SOON] = "soon",
-		[KS_VALIDITY_EXPIRED] = "expired",
-		[KS_VALIDITY_EARLY] = "early",
-		[KS_VALIDITY_REVOKED] = "revoked",
+		[KS_VALIDITY_GOOD] = "good",   [KS_VALIDITY_SOON] = "soon",       [KS_VALIDITY_EXPIRED] = "expired",
+		[KS_VALIDITY_EARLY] = "early", [KS_VALIDITY_REVOKED] = "revoked",
 	};
 
 	return words[validity];
+}
+
+/* --- revocation -------------------------------------------------------------------------------------------------- */
+
+const char *ks_words_revocation_state(uint32_t state)
+{
+	static const char *const words[] = {
+		[KS_REVOCATION_NOT_LOOKED_AT] = "off",   [KS_REVOCATION_GOOD] = "good",
+		[KS_REVOCATION_REVOKED] = "revoked",     [KS_REVOCATION_UNKNOWN] = "unknown",
+		[KS_REVOCATION_OUTDATED] = "outdated",   [KS_REVOCATION_NO_ANSWER] = "no-answer",
+		[KS_REVOCATION_NO_SOURCE] = "no-source",
+	};
+
+	return state < sizeof(words) / sizeof(words[0]) ? words[state] : "unknown";
+}
+
+/* " until 2026-11-28 04:19"; a time that is not told is left out. */
+static void put_time(const char *before, uint64_t seconds, char out[KS_WORDS_TIME_MAX + 16])
+{
+	char when[KS_WORDS_TIME_MAX];
+
+	out[0] = '\0';
+	if (seconds == 0)
+		return;
+	ks_words_time(seconds, when, sizeof(when));
+	(void)ks_text_print(out, KS_WORDS_TIME_MAX + 16, "%s%s", before, when);
+}
+
+void ks_words_revocation(uint32_t state, uint64_t said, uint64_t until, char out[KS_WORDS_REVOCATION_MAX])
+{
+	char when[KS_WORDS_TIME_MAX + 16];
+
+	switch (state) {
+	case KS_REVOCATION_NOT_LOOKED_AT:
+		(void)ks_text_print(out, KS_WORDS_REVOCATION_MAX, "not looked at (revocation = off)");
+		return;
+	case KS_REVOCATION_GOOD:
+		put_time(" until ", until, when);
+		(void)ks_text_print(out, KS_WORDS_REVOCATION_MAX, "good by its CA's word%s", when);
+		return;
+	case KS_REVOCATION_REVOKED:
+		put_time(" on ", said, when);
+		(void)ks_text_print(out, KS_WORDS_REVOCATION_MAX, "revoked%s; nothing is signed, get another one",
+				    when);
+		return;
+	case KS_REVOCATION_OUTDATED:
+		put_time(" since ", until, when);
+		(void)ks_text_print(out, KS_WORDS_REVOCATION_MAX,
+				    "not known: the last answer of its CA is outdated%s; ask again: keystay renew "
+				    "--status-only",
+				    when);
+		return;
+	case KS_REVOCATION_NO_ANSWER:
+		(void)ks_text_print(out, KS_WORDS_REVOCATION_MAX,
+				    "not known: no answer of its CA yet; ask by: keystay renew --status-only");
+		return;
+	case KS_REVOCATION_NO_SOURCE:
+		(void)ks_text_print(out, KS_WORDS_REVOCATION_MAX,
+				    "not known: the certificate names nobody who could be asked by http");
+		return;
+	case KS_REVOCATION_UNKNOWN:
+	default:
+		(void)ks_text_print(out, KS_WORDS_REVOCATION_MAX, "not known, not even to its CA's responder");
+	}
 }

@@ -37,3 +37,11 @@ void ks_words_timestamp(uint64_t seconds, char *out, size_t size);
 
 /* "good", "soon", "expired", "early": stable, in JSON. Never NULL. */
 const char *ks_words_validity(enum ks_validity validity);
+
+/* "good", "revoked", "unknown", "outdated", "no-answer", "no-source", "off" (enum ks_revocation_state); stable, in JSON. Never
+ * NULL. */
+const char *ks_words_revocation_state(uint32_t state);
+
+/* What is known of a certificate's revocation, for a person: "good by its CA's word until 2026-11-28", "revoked on …". */
+#define KS_WORDS_REVOCATION_MAX 192
+void ks_words_revocation(uint32_t state, uint64_t said, uint64_t until, char out[KS_WORDS_REVOCATION_MAX]);

@@ -26,9 +26,10 @@ const char *ks_best_word(enum ks_best_fault fault)
 	static const char *const words[] = {
 		[KS_BEST_FITS] = "fits",           [KS_BEST_NO_CERTIFICATE] = "no-certificate",
 		[KS_BEST_REVOKED] = "revoked",     [KS_BEST_EXPIRED] = "expired",
-		[KS_BEST_EARLY] = "not-yet-valid", [KS_BEST_PURPOSE] = "purpose",
-		[KS_BEST_ISSUER] = "issuer",       [KS_BEST_KEY_TYPE] = "key-type",
-		[KS_BEST_PSS] = "no-pss",          [KS_BEST_TOKEN] = "token",
+		[KS_BEST_EARLY] = "not-yet-valid", [KS_BEST_STATUS] = "revocation",
+		[KS_BEST_PURPOSE] = "purpose",     [KS_BEST_ISSUER] = "issuer",
+		[KS_BEST_KEY_TYPE] = "key-type",   [KS_BEST_PSS] = "no-pss",
+		[KS_BEST_TOKEN] = "token",
 	};
 	return words[fault];
 }
@@ -110,7 +111,7 @@ static enum ks_best_fault judge_dates(const struct ks_msg_identity *identity, ui
 		(void)ks_text_print(reason, size, "its certificate expired on %s", day);
 		return KS_BEST_EXPIRED;
 	}
-	if (now_s < identity->not_before) {
+	if (now_s + KS_CLOCK_SKEW_S < identity->not_before) { /* as the agent has it (agent/standing.c) */
 		print_day(identity->not_before, day, sizeof(day));
 		(void)ks_text_print(reason, size, "its certificate is not valid before %s", day);
 		return KS_BEST_EARLY;
@@ -130,6 +131,11 @@ static enum ks_best_fault judge_certificate(const struct ks_msg_identity *identi
 		return KS_BEST_REVOKED;
 	}
 	enum ks_best_fault fault = judge_dates(identity, now_s, reason, size);
+	if (fault == KS_BEST_FITS && identity->unproven_refused) {
+		(void)ks_text_print(reason, size,
+				    "its CA does not say that its certificate is good, and revocation = require");
+		return KS_BEST_STATUS;
+	}
 	if (fault == KS_BEST_FITS && !identity->client_auth) {
 		(void)ks_text_print(reason, size,
 				    "its certificate is not for TLS clients (key usage and extended key usage)");

@@ -6,7 +6,7 @@
  * agent told and what the server asked come in, a verdict goes out. Where something is not known (which CAs the server
  * names, before there is a connection) it does not count.
  *
- * Who fits: has a certificate that is valid now, not revoked and for TLS clients, on a token that is there; whose chain is issued
+ * Who fits: has a certificate that is valid now, not revoked, good by its CA's word where keystay.conf asks for that, and for TLS clients, on a token that is there; whose chain is issued
  * by a CA that the server names; whose key can make a signature that the server knows.
  * Who comes first, of those that fit: the scheme that the server names first; a certificate that will last before one
  * that is about to expire; the person's order (that of the [key] sections of keystay.conf); the newest; by name.
@@ -35,6 +35,7 @@ enum ks_best_fault {
 	KS_BEST_REVOKED,
 	KS_BEST_EXPIRED,
 	KS_BEST_EARLY,
+	KS_BEST_STATUS,  /* revocation = require, and its CA does not say that it is good */
 	KS_BEST_PURPOSE, /* its certificate is not for TLS clients */
 	KS_BEST_ISSUER,
 	KS_BEST_KEY_TYPE,

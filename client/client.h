@@ -57,6 +57,7 @@ int ks_client_call(struct ks_client *client, uint8_t type, void *request, uint8_
 struct ks_client_identity {
 	struct ks_msg_identity identity;
 	struct ks_bytes chain;   /* LIST of certificate records, leaf first */
+	struct ks_bytes issuer;  /* of a chain of the leaf alone: the certificate of who issued it; or none */
 	struct ks_buffer buffer; /* owned */
 };
 

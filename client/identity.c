@@ -85,6 +85,7 @@ int ks_client_get_at(enum ks_client_socket socket, const char *name, struct ks_c
 	if (read_one(reply.identity, &identity->identity) < 0 || check_chain(reply.chain) < 0)
 		return fail_identity(ret_error);
 	identity->chain = reply.chain;
+	identity->issuer = reply.issuer;
 	/* What was read points into the buffer's memory, which moves along. */
 	identity->buffer = client.buffer;
 	client.buffer = (struct ks_buffer){ 0 };

@@ -43,6 +43,8 @@
 	X(AMBIGUOUS, 41, "ambiguous", "the name fits more than one key or token")                                      \
 	X(NO_CERTIFICATE, 42, "no-certificate", "the key has no certificate")                                          \
 	X(REFERENCE, 43, "reference", "the KEYSTAY KEY reference is not well-formed")                                  \
+	X(EXPIRED, 44, "expired", "the certificate of this key has expired or does not hold yet")                      \
+	X(REVOKED, 45, "revoked", "the certificate of this key was revoked")                                           \
 	/* tokens and PINs */                                                                                          \
 	X(TOKEN_LOCKED, 50, "token-locked", "the token is locked")                                                     \
 	X(TOKEN_ABSENT, 51, "token-absent", "the token is not there")                                                  \

@@ -54,6 +54,9 @@
 /* Identities of one LIST reply; a page of 64 with long names stays far below KS_FRAME_MAX. */
 #define KS_LIST_PAGE 64u
 
+/* A certificate that was made a moment ago by somebody whose clock is ahead of ours holds. */
+#define KS_CLOCK_SKEW_S 300u
+
 /* Certificates of one STATUS_REPLY: more than 180 with the longest names, a thousand with usual ones. */
 #define KS_STATUS_CERTIFICATES_MAX (64u * 1024)
 
@@ -290,6 +293,15 @@
  * thousand. And the lists of all files: one for each CA that issued a key's certificate would do. */
 #define KS_REVOCATION_FILE_MAX (4096u * 1024)
 #define KS_REVOCATIONS_MAX 64u
+
+/* One OCSP response: 0.5 KiB, 3 KiB with a responder's certificate of a large key. */
+#define KS_OCSP_ANSWER_MAX (32u * 1024)
+
+/* OCSP responses in the folder status/: one for each certificate in use. */
+#define KS_OCSP_ANSWERS_MAX 256u
+
+/* Responders, and lists, that are asked of one certificate: CAs name one or two of each. */
+#define KS_STATUS_SOURCES_MAX 4u
 
 /* A chain with its leaf, so that a GET reply fits its frame; real ones have 3 to 10 KiB. */
 #define KS_CHAIN_BYTES_MAX (192u * 1024)

@@ -26,6 +26,17 @@ enum ks_token_state {
 	KS_TOKEN_ABSENT = 4,
 };
 
+/* What is known of a certificate's revocation. Only GOOD says that it is good. */
+enum ks_revocation_state {
+	KS_REVOCATION_NOT_LOOKED_AT = 0, /* revocation = off, or there is no certificate */
+	KS_REVOCATION_GOOD = 1,          /* a fresh answer or list of its CA */
+	KS_REVOCATION_REVOKED = 2,
+	KS_REVOCATION_UNKNOWN = 3,   /* its CA's responder does not know it */
+	KS_REVOCATION_OUTDATED = 4,  /* there was an answer, whose time is over */
+	KS_REVOCATION_NO_ANSWER = 5, /* the certificate names whom to ask, and there is no answer yet */
+	KS_REVOCATION_NO_SOURCE = 6, /* it names nobody */
+};
+
 enum ks_module_state {
 	KS_MODULE_STARTING = 0,
 	KS_MODULE_READY = 1,

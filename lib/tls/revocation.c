@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* revocation: see revocation.h. Runs in: keystay-agent. */
+/* revocation: see revocation.h. Runs in: keystay-agent, keystay-enroll. */
 #include "lib/tls/revocation.h"
 
 #include <stdlib.h>
@@ -13,7 +13,9 @@
 #include "lib/base/cleanup.h"
 #include "lib/protocol/limits.h"
 #include "lib/tls/crypto.h"
+#include "lib/tls/ocsp_answer.h"
 #include "lib/tls/pem_blocks.h"
+#include "lib/tls/server_chain.h"
 
 struct ks_revocation {
 	X509_CRL *crl;
@@ -22,6 +24,7 @@ struct ks_revocation {
 
 KS_DEFINE_CLEANUP(struct ks_revocation *, ks_revocation_free)
 KS_DEFINE_CLEANUP(ISSUING_DIST_POINT *, ISSUING_DIST_POINT_free)
+KS_DEFINE_CLEANUP(CRL_DIST_POINTS *, CRL_DIST_POINTS_free)
 
 /* --- what it is for ---------------------------------------------------------------------------------------------- */
 
@@ -149,6 +152,65 @@ bool ks_revocation_names(const struct ks_revocation *list, const struct ks_certi
 	if (found)
 		*ret_when = dated ? timegm(&fields) : 0;
 	return found;
+}
+
+static bool shares_name(const GENERAL_NAMES *names, const GENERAL_NAMES *others)
+{
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		for (int k = 0; k < sk_GENERAL_NAME_num(others); k++) {
+			if (GENERAL_NAME_cmp(sk_GENERAL_NAME_value(names, i), sk_GENERAL_NAME_value(others, k)) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Names relative to the issuer's are not compared: such a list says good of nothing. */
+static bool names_point(const X509 *x509, const DIST_POINT_NAME *name)
+{
+	KS_CLEANUP(CRL_DIST_POINTS_freep)
+	CRL_DIST_POINTS *points = X509_get_ext_d2i(x509, NID_crl_distribution_points, NULL, NULL);
+
+	for (int i = 0; name->type == 0 && i < sk_DIST_POINT_num(points); i++) {
+		const DIST_POINT *point = sk_DIST_POINT_value(points, i);
+		if (!point->CRLissuer && !point->reasons && point->distpoint && point->distpoint->type == 0 &&
+		    shares_name(point->distpoint->name.fullname, name->name.fullname))
+			return true;
+	}
+	return false;
+}
+
+bool ks_revocation_covers(const struct ks_revocation *list, const struct ks_certificate *certificate)
+{
+	const X509 *x509 = ks_certificate_x509(certificate);
+
+	if (list->why_ignored || X509_NAME_cmp(X509_CRL_get_issuer(list->crl), X509_get_issuer_name(x509)) != 0)
+		return false;
+	ERR_set_mark();
+	KS_CLEANUP(ISSUING_DIST_POINT_freep)
+	ISSUING_DIST_POINT *point = X509_CRL_get_ext_d2i(list->crl, NID_issuing_distribution_point, NULL, NULL);
+	bool covers = !point || ((point->onlyuser <= 0 || !ks_certificate_is_ca(certificate)) &&
+				 (!point->distpoint || names_point(x509, point->distpoint)));
+	ERR_pop_to_mark();
+	return covers;
+}
+
+bool ks_revocation_times(const struct ks_revocation *list, int64_t *ret_from, int64_t *ret_until)
+{
+	const ASN1_TIME *next = X509_CRL_get0_nextUpdate(list->crl);
+	int64_t from = 0, until = 0;
+
+	ERR_set_mark();
+	bool is_dated = ks_server_chain_read_time(X509_CRL_get0_lastUpdate(list->crl), &from) &&
+			(!next || ks_server_chain_read_time(next, &until));
+	ERR_pop_to_mark();
+	if (!next)
+		until = from + KS_OCSP_AGE_MAX_S;
+	if (!is_dated || until < from)
+		return false;
+	*ret_from = from;
+	*ret_until = until;
+	return true;
 }
 
 bool ks_revocation_signed_by(const struct ks_revocation *list, const struct ks_certificate *issuer)

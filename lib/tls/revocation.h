@@ -2,11 +2,11 @@
 /*
  * revocation: one certificate revocation list (RFC 5280 section 5), as its owner put it into certs/ (read by OpenSSL).
  *
- * It only ever says that a certificate was revoked, never that one was not. So the age of a list does not matter: what
- * is on an outdated one stays revoked. Nor does it matter whether a list is whole: what counts is that its entries are
- * certificates of the CA that signed it.
+ * That a certificate was revoked does not age: what is on an outdated list stays revoked. Nor does it matter for that
+ * whether a list is whole: what counts is that its entries are certificates of the CA that signed it. That a certificate
+ * was not revoked is said only by a list that is fresh, and that is the one where this certificate would stand.
  *
- * Runs in: keystay-agent. Never fed with what clients send.
+ * Runs in: keystay-agent, keystay-enroll. Never fed with what clients send.
  */
 #pragma once
 
@@ -34,6 +34,14 @@ const char *ks_revocation_why_ignored(const struct ks_revocation *list);
 /* Is certificate on the list: by the issuer's name and the serial number? ret_when: the day, seconds since 1970. Proves
  * nothing yet: see ks_revocation_signed_by(). A list that is ignored has nothing on it. */
 bool ks_revocation_names(const struct ks_revocation *list, const struct ks_certificate *certificate, int64_t *ret_when);
+
+/* Would certificate stand on this list if it were revoked: is the list of its issuer's name and whole, or of the distribution
+ * point that the certificate names (RFC 5280 section 6.3.3 (b) (2))? */
+bool ks_revocation_covers(const struct ks_revocation *list, const struct ks_certificate *certificate);
+
+/* From when to when the list holds (thisUpdate, nextUpdate), seconds since 1970; without an end it is a day. false when there
+ * is no such time. */
+bool ks_revocation_times(const struct ks_revocation *list, int64_t *ret_from, int64_t *ret_until);
 
 /* Did issuer sign the list: its name, its key usage and the signature itself? Takes as long as hashing the list. */
 bool ks_revocation_signed_by(const struct ks_revocation *list, const struct ks_certificate *issuer);

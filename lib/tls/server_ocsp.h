@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * server_ocsp: does a stapled OCSP response (RFC 6960) say that a certificate is good? For this room alone.
- *
- * The response is signed by the authority that issued the certificate, or by a responder to which that same authority
- * gave a certificate for OCSP signing. There is no third way: no responder is trusted by itself.
  */
 #pragma once
 

@@ -119,6 +119,7 @@ static int check12(struct ks_bytes input, const struct ks_scheme *scheme, const 
 				       scheme->code);
 	signable->kind = KS_SIGNABLE_TLS12_CLIENT;
 	signable->transcript_hash = scheme->hash;
+	signable->client_certificate = transcript.client_certificate;
 	memcpy(signable->server_name, transcript.server_name, sizeof(signable->server_name));
 	return 0;
 }

@@ -26,9 +26,10 @@ enum ks_signable_kind {
 struct ks_signable {
 	enum ks_signable_kind kind;
 	const struct ks_scheme *scheme;
-	enum ks_hash transcript_hash;      /* TLS 1.3: of the cipher suite; TLS 1.2: of the scheme */
-	struct ks_bytes transcript_digest; /* TLS 1.3: the last 32 or 48 bytes of the input; else none */
-	char server_name[256];             /* TLS 1.2: the SNI of the ClientHello, claimed, not proven; else "" */
+	enum ks_hash transcript_hash;       /* TLS 1.3: of the cipher suite; TLS 1.2: of the scheme */
+	struct ks_bytes transcript_digest;  /* TLS 1.3: the last 32 or 48 bytes of the input; else none */
+	struct ks_bytes client_certificate; /* TLS 1.2: the leaf that the client shows, DER, borrowed from the input */
+	char server_name[256];              /* TLS 1.2: the SNI of the ClientHello, claimed, not proven; else "" */
 	char cmp[128]; /* CMP: what is asked for, for a person: "a key update (kur) of CMP"; else "" */
 };
 

@@ -24,8 +24,17 @@ jump() {
 	printf '%s' "$1" >"$T/shift"
 	run status_of '(tokens["corp"]["state"], 3300 < tokens["corp"]["unlocked_for_s"] <= 3600)'
 	expect_equal "$(cat "$T/out")" "('unlocked', True)" "$2: the token stays unlocked for its hour"
-	fetch "$port" "$T/alice.pem" | grep -q client=CN=alice || fail "$2: no signature"
-	ok "$2: the key signs"
+}
+# signs, refuses SENTENCE
+signs() {
+	fetch "$port" "$T/alice.pem" | grep -q client=CN=alice || fail "$1: no signature"
+	ok "$1: the key signs"
+}
+refuses() {
+	! fetch "$port" "$T/alice.pem" >/dev/null 2>&1 || fail "$1: a signature"
+	tail -n 1 "$T/agent.log" | grep -qE 'the certificate of key "alice" (expired on|is not valid before) .*\[expired\]' ||
+		fail "$1: the log says: $(tail -n 1 "$T/agent.log")"
+	ok "$1: the certificate does not hold, and the key does not sign"
 }
 # year: of the last record.
 year() {
@@ -34,8 +43,13 @@ year() {
 
 now=$(date -u +%Y)
 jump 0 "the right time"
+signs "the right time"
 jump $ten_years "ten years ahead"
+refuses "ten years ahead"
 jump -$ten_years "ten years back"
+refuses "ten years back"
+jump 0 "the right time again"
+signs "the right time again"
 printf '%s' "$ten_years" >"$T/shift"
 keystay lock >/dev/null
 later=$(year)

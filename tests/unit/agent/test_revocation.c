@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/standing.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
 #include "tests/unit/agent/ring.h"
@@ -246,7 +247,7 @@ static void test_revocation_of_another_ca_of_this_name_says_nothing(void **state
 
 static void test_revocation_leaves_another_valid_certificate_of_the_key(void **state)
 {
-	char text[KS_TEXT_MAX];
+	struct ks_standing standing;
 	(void)state;
 	AUTO_RING ring = { 0 };
 	begin(&ring, true);
@@ -260,9 +261,10 @@ static void test_revocation_leaves_another_valid_certificate_of_the_key(void **s
 						     .until_days = -10 });
 	ring_build(&ring, NULL);
 	assert_true(ring_of(&ring, alice)->revoked);
-	ks_keyring_say_revoked(ring_of(&ring, alice), text, sizeof(text));
-	assert_non_null(strstr(text, "key \"alice\": its certificate was revoked on 20"));
-	assert_non_null(strstr(text, "; get another one"));
+	assert_int_equal(ks_standing_check(ring_of(&ring, alice), KS_BYTES_NONE, time(NULL), &standing),
+			 KS_ERR_REVOKED);
+	assert_non_null(strstr(standing.text, "key \"alice\": its certificate was revoked on 20"));
+	assert_non_null(strstr(standing.text, "; get another one"));
 	/* An older one, which would lose otherwise. */
 	ring_file(&ring, &(struct test_certificate){ .common_name = "spare",
 						     .issuer = "ca",

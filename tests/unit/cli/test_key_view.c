@@ -49,7 +49,7 @@ static void test_list_is_a_table_with_warnings_on_the_other_stream(void **state)
 				       "bare   P-256  corp   locked    -                         (no certificate)\n");
 	assert_string_equal(
 		test->err,
-		"keystay: warning: the certificate of old has expired on 2026-06-14, servers will refuse it: put "
+		"keystay: warning: the certificate of old has expired on 2026-06-14, nothing is signed with it: put "
 		"a new one on the token or into certs/, then run: keystay reload\n"
 		"keystay: warning: the certificate of soon expires in 5 days (2026-06-20): renew it in time\n"
 		"keystay: warning: the certificate of early does not hold before 2026-06-16: is this computer's "
@@ -76,10 +76,24 @@ static void test_list_json_without_keys_is_an_empty_array(void **state)
 
 static void test_list_json_has_its_keys(void **state)
 {
-	static const char *const names[] = { "name",         "type",     "token",     "module",
-					     "state",        "label",    "uri",       "fingerprint",
-					     "certificates", "subject",  "issuer",    "not_before",
-					     "not_after",    "validity", "days_left", "rules" };
+	static const char *const names[] = { "name",
+					     "type",
+					     "token",
+					     "module",
+					     "state",
+					     "label",
+					     "uri",
+					     "fingerprint",
+					     "certificates",
+					     "subject",
+					     "issuer",
+					     "not_before",
+					     "not_after",
+					     "validity",
+					     "days_left",
+					     "revocation",
+					     "revocation_until",
+					     "rules" };
 	struct cli_test *test = *state;
 	struct ks_msg_identity keys[2] = { cli_test_identity("alice"), cli_test_identity("bare") };
 

@@ -253,8 +253,13 @@ static void test_best_wants_a_certificate_that_is_valid_now_and_for_clients(void
 	identity = good(P256);
 	identity.not_before = NOW + DAY;
 	expect(&identity, KS_BEST_EARLY, "its certificate is not valid before 2027-01-16");
+	identity.not_before = NOW + 300; /* clocks differ */
+	expect(&identity, KS_BEST_FITS, "");
 	identity.not_before = NOW;
 	expect(&identity, KS_BEST_FITS, "");
+	identity.unproven_refused = true;
+	expect(&identity, KS_BEST_STATUS, "its CA does not say that its certificate is good, and revocation = require");
+	identity.unproven_refused = false;
 	identity.client_auth = false;
 	expect(&identity, KS_BEST_PURPOSE, "its certificate is not for TLS clients (key usage and extended key usage)");
 	identity = good(P256);

@@ -119,6 +119,7 @@ def identity(name, **other):
         "n_certificates": 2, "subject": f"CN={name},O=Example", "issuer": "CN=Example Issuing CA,O=Example",
         "not_before": 1735689600, "not_after": 1798761599, "rules": "any server", "digest": False,
         "bound": False, "client_auth": True, "rank": 0, "no_pss": False, "revoked": False,
+        "revocation": 1, "revocation_said": 1767139200, "revocation_until": 1767744000, "unproven_refused": False,
     }
     values.update(other)
     return values
@@ -151,10 +152,10 @@ def sign_socket(w):
     w.good("get-by-name", "by short name", "get", {"name": "alice"})
     w.good("get-the-only-one", "the empty name", "get", {"name": ""})
     w.good("get-reply-without-certificate", "an identity and an empty chain", "get_reply",
-           {"identity": [identity("bob", n_certificates=0, subject="", issuer="")], "chain": []})
+           {"identity": [identity("bob", n_certificates=0, subject="", issuer="")], "chain": [], "issuer": b""})
     w.good("get-reply-chain-of-two", "leaf and issuer (here: bytes that are no certificates)", "get_reply",
            {"identity": [identity("alice")],
-            "chain": [{"der": b"\x30\x03\x02\x01\x01"}, {"der": b"\x30\x03\x02\x01\x02"}]})
+            "chain": [{"der": b"\x30\x03\x02\x01\x01"}, {"der": b"\x30\x03\x02\x01\x02"}], "issuer": b""})
     w.good("sign-tls13", "a TLS 1.3 CertificateVerify with ecdsa_secp256r1_sha256", "sign", SIGN, id=8)
     w.good("sign-with-labels", "all labels, a transcript, and never prompt", "sign",
            {**SIGN, "transcript": b"\x01\x00\x00\x00", "wait_ms": 0, "program": "curl", "tty": "/dev/pts/3",
@@ -195,7 +196,8 @@ def control_socket(w):
         "reload_failed": True, "n_signed": 12, "n_denied": 3, "n_failed": 2, "n_cancelled": 1,
         "refusals": [{"error": 50, "count": 2}, {"error": 70, "count": 3}],
         "certificates": [{"key": "alice", "token": "corp", "not_before": 1735689600, "not_after": 1743465600,
-                          "client_auth": True}], "n_certificates_left_out": 1})
+                          "client_auth": True, "revocation": 4, "revocation_said": 1743379200,
+                          "revocation_until": 1743465600, "unproven_refused": True}], "n_certificates_left_out": 1})
     w.good("status-reply-nothing-there", "neither module nor token", "status_reply", {
         "agent_version": "", "pid": 1, "started": 0, "generation": 0, "n_identities": 0, "n_connections": 0,
         "configuration": "", "modules": [], "tokens": [], "configuration_file": "/etc/keystay/build.conf", "audit": 0,
@@ -364,10 +366,11 @@ def extended(w):
     w.good("extended-status", "also where no field is known", "status", {}, behind=b"\x01")
     encode = w.encoder
     record = encode.string(encode.fields("certificate", {"der": b"\x30\x00"}) + b"\xff\xff")
-    body = encode.string(encode.string(encode.fields("identity", identity("alice")))) + encode.string(record)
+    body = encode.string(encode.string(encode.fields("identity", identity("alice")))) + encode.string(record) + encode.string(b"")
     frame = encode.string(bytes([4]) + struct.pack(">II", 1, 7) + body)
     fields = ["field version 1", "field id 7",
-              *encode.lines("get_reply", {"identity": [identity("alice")], "chain": [{"der": b"\x30\x00"}]})]
+              *encode.lines("get_reply", {"identity": [identity("alice")], "chain": [{"der": b"\x30\x00"}],
+                                           "issuer": b""})]
     w.vector("extended-record", "and inside a record", "ok", frame, "get_reply", fields)
 
 
