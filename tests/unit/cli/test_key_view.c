@@ -146,6 +146,8 @@ static void test_show_tells_everything(void **state)
 	key.state = KS_TOKEN_LOCKED;
 	key.rules = ks_bytes_text("only for the servers *.corp.example; asks a person each time");
 	key.client_auth = true;
+	key.revocation = KS_REVOCATION_GOOD;
+	key.revocation_until = TEST_NOW_S + 6 * 86400;
 	assert_int_equal(ks_key_show(&test->cli, &key, 2, &second, false), 0);
 	cli_test_assert_out(test, "Name          alice\n"
 				  "Type          P-256\n"
@@ -158,6 +160,7 @@ static void test_show_tells_everything(void **state)
 				  "Subject       CN=alice,O=Corp\n"
 				  "Issuer        CN=Corp CA\n"
 				  "Valid         2026-03-07 12:00 to 2027-03-07 12:00, 265 d left\n"
+				  "Revocation    good by its CA's word until 2026-06-21 12:00\n"
 				  "Chain         its own certificate and 1 of its issuers\n"
 				  "For clients   yes\n"
 				  "Order         2 of 3, when keystay chooses (\"auto\")\n"
