@@ -121,6 +121,11 @@ static void set(CURLcode *code, CURLcode result)
 
 #define SET(option, value) set(&code, curl_easy_setopt(exchange->curl, (option), (value)))
 
+static size_t answer_max(const struct ks_http_request *request)
+{
+	return request->answer_max > 0 ? request->answer_max : KS_ENROL_ANSWER_MAX;
+}
+
 static CURLcode set_limits(struct ks_http_exchange *exchange)
 {
 	const struct ks_http_request *request = exchange->request;
@@ -138,7 +143,7 @@ static CURLcode set_limits(struct ks_http_exchange *exchange)
 	/* A server that says nothing more after the handshake gets no time of the signature's. */
 	SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
 	SET(CURLOPT_LOW_SPEED_TIME, (long)(silence_ms / 1000 + 1));
-	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)KS_ENROL_ANSWER_MAX);
+	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)answer_max(request));
 	SET(CURLOPT_WRITEFUNCTION, take_body);
 	SET(CURLOPT_WRITEDATA, exchange);
 	SET(CURLOPT_HEADERFUNCTION, take_header);
@@ -324,7 +329,7 @@ int ks_http_call(const struct ks_http_request *request, struct ks_http_answer *r
 	    curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "libcurl cannot start");
 	KS_CLEANUP(exchange_deinit) struct ks_http_exchange exchange = { .request = request };
-	ks_buffer_init(&exchange.body, KS_ENROL_ANSWER_MAX);
+	ks_buffer_init(&exchange.body, answer_max(request));
 
 	int r = read_url(&exchange, problem);
 	if (r == 0)

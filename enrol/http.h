@@ -24,6 +24,7 @@ struct ks_http_request {
 	const char *const *headers; /* "Name: value", NULL-terminated, or NULL; may hold secrets, never shown */
 	const char *user;           /* HTTP basic with password, sent at once and over TLS alone; or NULL */
 	const struct ks_secret *password;
+	size_t answer_max;                         /* bytes of the answer's body; 0 = KS_ENROL_ANSWER_MAX */
 	const struct ks_client_identity *identity; /* client certificate, signed for by the agent; or NULL */
 };
 
@@ -31,7 +32,7 @@ struct ks_http_answer {
 	unsigned status;        /* the last HTTP status: any; the caller judges it */
 	char content_type[128]; /* without parameters, lower case; "" */
 	uint32_t retry_after_s; /* Retry-After as seconds (RFC 9110 section 10.2.3, both forms), 0 = none */
-	struct ks_buffer body;  /* at most KS_ENROL_ANSWER_MAX */
+	struct ks_buffer body;  /* at most answer_max */
 };
 
 /* 0 when there was an answer of whatever status. */

@@ -93,8 +93,8 @@ static int say_too_large(const struct ks_http_exchange *exchange, struct ks_enro
 					    "%s answered with more than %u KiB of header fields", exchange->place,
 					    KS_ENROL_HEADERS_MAX / 1024);
 	return ks_enrol_problem_set(problem, KS_ERR_TOO_LARGE,
-				    "%s answered with more than %u KiB, which no certificates are", exchange->place,
-				    KS_ENROL_ANSWER_MAX / 1024);
+				    "%s answered with more than %zu KiB, which is more than there can be",
+				    exchange->place, exchange->body.limit / 1024);
 }
 
 static int say_late(const struct ks_http_exchange *exchange, struct ks_enrol_problem *problem)
@@ -102,6 +102,10 @@ static int say_late(const struct ks_http_exchange *exchange, struct ks_enrol_pro
 	curl_off_t connected_us = 0;
 
 	(void)curl_easy_getinfo(exchange->curl, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+	if (!exchange->request->profile->name)
+		return ks_enrol_problem_set(problem, KS_ERR_TIMEOUT, "%s %s", exchange->host,
+					    connected_us > 0 ? "did not answer in time" :
+							       "could not be reached in time");
 	return ks_enrol_problem_set(problem, KS_ERR_TIMEOUT,
 				    connected_us > 0 ?
 					    "%s did not answer in time; timeout of profile \"%s\" can be longer" :

@@ -325,7 +325,7 @@ static void test_http_bounds_what_a_server_says(void **state)
 	static const struct {
 		const char *answer, *unit, *said;
 	} cases[] = {
-		{ "HTTP/1.1 200 OK\r\n\r\n", NULL, "more than 256 KiB, which no certificates are" },
+		{ "HTTP/1.1 200 OK\r\n\r\n", NULL, "more than 256 KiB, which is more than there can be" },
 		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "4\r\nxxxx\r\n", "more than 256 KiB" },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", NULL, "more than 256 KiB" },
 		{ "HTTP/1.1 200 OK\r\n", "X-Header: and another one\r\n", "of header fields" },
