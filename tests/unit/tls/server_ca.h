@@ -54,6 +54,7 @@ struct server_ca_response {
 	bool sha256_id;                                  /* of the certificate's id; else SHA-1, as usual */
 	const char *hash;                                /* that it is signed over; NULL: SHA256 */
 	int status;                                      /* V_OCSP_CERTSTATUS_GOOD … */
+	int reason;                                      /* of a revoked one: CRL_REASON_…; 0: none */
 	int64_t this_update, next_update;                /* 0: none */
 	bool with_critical_extension;
 };
