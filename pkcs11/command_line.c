@@ -12,7 +12,7 @@
 
 static const char usage_text[] =
 	"Usage: keystay-token --module NAME (--path FILE | --p11-kit NAME) [--sessions N] [--init-args TEXT]\n"
-	"                     [--slots LIST] [--no-slot-events] [--sandbox LEVEL] [--profile NAME]\n"
+	"                     [--slots LIST] [--no-slot-events] [--sandbox LEVEL] [--profile NAME] [--provision]\n"
 	"Loads one PKCS#11 module for keystay-agent, which starts it; not for people to start.\n"
 	"\n"
 	"  --module NAME     the module's name in keystay.conf\n"
@@ -25,6 +25,7 @@ static const char usage_text[] =
 	"  --no-slot-events  the module is not asked to wait for tokens that come and go\n"
 	"  --sandbox LEVEL   what is taken away before the module is loaded: none, calls (the default), files or net\n"
 	"  --profile NAME    which known module this is, so that its files are left to it\n"
+	"  --provision       do not sign, but initialise tokens and set their PINs\n"
 	"  --version         print the version\n"
 	"  --help            print this\n"
 	"\n"
@@ -74,7 +75,20 @@ static bool is_complete(const struct ks_command_line *command_line)
 	return true;
 }
 
-enum { MODULE = 256, PATH, P11_KIT, SESSIONS, INIT_ARGS, SLOTS, NO_SLOT_EVENTS, SANDBOX, PROFILE, VERSION, HELP };
+enum {
+	MODULE = 256,
+	PATH,
+	P11_KIT,
+	SESSIONS,
+	INIT_ARGS,
+	SLOTS,
+	NO_SLOT_EVENTS,
+	SANDBOX,
+	PROFILE,
+	PROVISION,
+	VERSION,
+	HELP
+};
 
 static bool take_option(struct ks_command_line *command_line, int option, const char *value)
 {
@@ -103,6 +117,9 @@ static bool take_option(struct ks_command_line *command_line, int option, const 
 	case PROFILE:
 		command_line->profile = value;
 		return true;
+	case PROVISION:
+		command_line->provision = true;
+		return true;
 	case VERSION:
 		command_line->print = "keystay-token " KEYSTAY_VERSION "\n";
 		return true;
@@ -127,6 +144,7 @@ bool ks_command_line_read(int argc, char **argv, struct ks_command_line *ret_com
 		{ "no-slot-events", no_argument, NULL, NO_SLOT_EVENTS },
 		{ "sandbox", required_argument, NULL, SANDBOX },
 		{ "profile", required_argument, NULL, PROFILE },
+		{ "provision", no_argument, NULL, PROVISION },
 		{ "version", no_argument, NULL, VERSION },
 		{ "help", no_argument, NULL, HELP },
 		{ NULL, 0, NULL, 0 },

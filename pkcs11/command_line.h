@@ -18,6 +18,7 @@ struct ks_command_line {
 	const char *init_args; /* NULL: none */
 	unsigned n_sessions;
 	bool no_slot_events;
+	bool provision; /* the other life (provision.h) */
 	enum ks_confine_level sandbox;
 	const char *profile; /* of keystay.conf, for the sandbox; NULL: none */
 	const char *print;   /* this, and end */

@@ -3,7 +3,7 @@
  * main: the life of keystay-token, and the walls around what it is about to load.
  *
  * Runs in: keystay-token, one process for each PKCS#11 module, started by keystay-agent, which expects nothing good of
- * it (invariant I4). Its channel is descriptor 3; standard output and standard error are the log, also for what the
+ * it (invariant I4), and in another life (--provision) for a moment, to initialise a token or to set its PIN. Its channel is descriptor 3; standard output and standard error are the log, also for what the
  * module prints. It ends by _exit(2) alone: exit handlers of modules crash.
  */
 #include <errno.h>
@@ -26,6 +26,7 @@
 #include "pkcs11/module_name.h"
 #include "pkcs11/module_places.h"
 #include "pkcs11/opensc_conf.h"
+#include "pkcs11/provision.h"
 #include "pkcs11/serve.h"
 
 #define CHANNEL_FD 3
@@ -107,7 +108,7 @@ static int load(const struct ks_command_line *command_line, struct ks_module *re
 	if (command_line->p11_kit)
 		r = ks_module_name_resolve(command_line->p11_kit, &path, &problem);
 	/* For any module: OpenSC may come by another name, or behind p11-kit's proxy. */
-	if (r == 0 && ks_opensc_conf_use() < 0)
+	if (r == 0 && ks_opensc_conf_use(command_line->provision) < 0)
 		r = ks_problem_set(&problem, KS_ERR_SYSTEM, "OpenSC's PIN cache cannot be switched off");
 	if (r == 0)
 		r = confine(command_line, path ? path : command_line->path, &problem);
@@ -129,15 +130,38 @@ static void *end_in_time(void *userdata)
 }
 
 /* C_Finalize matters (tpm2-pkcs11 leaves objects in the TPM without it), but it may hang, as may a signature that is
- * still under way. Without a watchdog it is better left out. */
+ * still under way. Without a watchdog it is better left out. serve: NULL in the other life. */
 static void finalize(struct ks_serve *serve, const struct ks_module *module)
 {
 	pthread_t watchdog;
 
 	if (pthread_create(&watchdog, NULL, end_in_time, NULL) != 0)
 		return;
-	ks_serve_quiesce(serve);
+	if (serve)
+		ks_serve_quiesce(serve);
 	ks_module_finalize(module);
+}
+
+/* The channel is broken or the agent has gone, which is the usual end. */
+static int end(const struct ks_command_line *command_line, int r, struct ks_serve *serve,
+	       const struct ks_module *module)
+{
+	if (r != KS_ERR_CLOSED && r != KS_ERR_MODULE_FAILED)
+		ks_log_error("module \"%s\": the channel to the agent is broken: %s", command_line->module,
+			     ks_error_text(r));
+	finalize(serve, module);
+	return r == KS_ERR_CLOSED ? EXIT_GOOD : EXIT_FAILED;
+}
+
+static int provision(const struct ks_command_line *command_line, const struct ks_module *module)
+{
+	const struct ks_provision_options options = {
+		.fd = CHANNEL_FD,
+		.slots = command_line->slots,
+		.init_args = command_line->init_args,
+	};
+
+	return end(command_line, ks_provision_run(module, &options), NULL, module);
 }
 
 static int run(const struct ks_command_line *command_line)
@@ -153,17 +177,14 @@ static int run(const struct ks_command_line *command_line)
 
 	if (build_walls() < 0 || load(command_line, &module) < 0)
 		return EXIT_FAILED;
+	if (command_line->provision)
+		return provision(command_line, &module);
 	int r = ks_serve_new(&module, &options, &serve);
 	if (r < 0) {
 		ks_log_error("module \"%s\" cannot be served: %s", command_line->module, ks_error_text(r));
 		return EXIT_FAILED;
 	}
-	r = ks_serve_run(serve);
-	if (r != KS_ERR_CLOSED && r != KS_ERR_MODULE_FAILED)
-		ks_log_error("module \"%s\": the channel to the agent is broken: %s", command_line->module,
-			     ks_error_text(r));
-	finalize(serve, &module);
-	return r == KS_ERR_CLOSED ? EXIT_GOOD : EXIT_FAILED;
+	return end(command_line, ks_serve_run(serve), serve, &module);
 }
 
 int main(int argc, char **argv)

@@ -6,7 +6,8 @@
  * program's own, the module's and "default", the first; of these the first that has a framework block of the name
  * pkcs15, and of that the first use_pin_caching. The later ones are not looked into, not even for what the first does
  * not say. So a file of ours in front of the user's would hide his; instead the setting is put at the head of every
- * framework pkcs15 block there is, and a block with it where there is none.
+ * framework pkcs15 block there is, and a block with it where there is none. Likewise user_pin_unblock_style and blocks
+ * pkcs11 (src/pkcs11/misc.c).
  *
  * To know what is a block, the text is read as scconf reads it, with its peculiarities: words end only at blanks, commas
  * and semicolons; a missing semicolon is forgiven; blocks that are never closed are, too; keys and names know no case.
@@ -33,9 +34,22 @@
 /* For kernels that know it and may insist on it (vm.memfd_noexec). */
 #define NO_EXEC_SEAL 0x0008u
 
-#define SETTING " use_pin_caching = false; "
-#define BLOCK " framework pkcs15 {" SETTING "} "
-#define FILE_OF_OURS "app default {" BLOCK "}\n"
+struct block {
+	const char *key;
+	const char *name; /* NULL: any, or none */
+	const char *head; /* what stands at its head */
+	const char *whole;
+};
+
+#define N_BLOCKS 2u
+#define NO_CACHE " use_pin_caching = false; "
+#define UNBLOCK " user_pin_unblock_style = set_pin_in_unlogged_session; "
+
+/* The second one only where PINs are unblocked. */
+static const struct block blocks[N_BLOCKS] = {
+	{ "framework", "pkcs15", NO_CACHE, " framework pkcs15 {" NO_CACHE "} " },
+	{ "pkcs11", NULL, UNBLOCK, " pkcs11 {" UNBLOCK "} " },
+};
 
 /*
  *              word           word
@@ -57,7 +71,8 @@ struct reader {
 	bool in_app;          /* within a block "app …" */
 	bool in_default;      /* within the first "app default" */
 	bool has_default;
-	bool default_is_good; /* it has a framework pkcs15 block of its own */
+	bool default_has[N_BLOCKS]; /* a block of its own */
+	size_t n_blocks;            /* so many of them are looked for */
 	/* Of the second reading; NULL in the first. */
 	struct ks_buffer *out;
 	size_t n_copied;
@@ -131,8 +146,27 @@ static void insert(struct reader *reader, const char *text)
 	reader->n_copied = reader->at;
 }
 
-/* The text is read to behind the opening brace. add_block: the first "app default" needs one. */
-static bool open_block(struct reader *reader, bool add_block)
+/* At the head of the first "app default": what it lacks. */
+static void insert_missing(struct reader *reader, const bool has[N_BLOCKS])
+{
+	for (size_t i = 0; i < reader->n_blocks; i++) {
+		if (!has[i])
+			insert(reader, blocks[i].whole);
+	}
+}
+
+static void look_at_block(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->n_blocks; i++) {
+		if (!is_word(reader->key, blocks[i].key) || (blocks[i].name && !is_word(reader->name, blocks[i].name)))
+			continue;
+		reader->default_has[i] = reader->default_has[i] || reader->in_default;
+		insert(reader, blocks[i].head);
+	}
+}
+
+/* The text is read to behind the opening brace. has: which blocks the first "app default" is known to have. */
+static bool open_block(struct reader *reader, const bool has[N_BLOCKS])
 {
 	if (reader->state != KEY && reader->state != NAME)
 		return false;
@@ -140,12 +174,10 @@ static bool open_block(struct reader *reader, bool add_block)
 		reader->in_app = is_word(reader->key, "app");
 		reader->in_default = reader->in_app && !reader->has_default && is_word(reader->name, "default");
 		reader->has_default = reader->has_default || reader->in_default;
-		if (reader->in_default && add_block)
-			insert(reader, BLOCK);
-	} else if (reader->depth == 1 && reader->in_app && is_word(reader->key, "framework") &&
-		   is_word(reader->name, "pkcs15")) {
-		reader->default_is_good = reader->default_is_good || reader->in_default;
-		insert(reader, SETTING);
+		if (reader->in_default)
+			insert_missing(reader, has);
+	} else if (reader->depth == 1 && reader->in_app) {
+		look_at_block(reader);
 	}
 	reader->depth++;
 	reader->state = START;
@@ -161,13 +193,13 @@ static bool close_block(struct reader *reader)
 	return true;
 }
 
-static bool take_sign(struct reader *reader, char sign, bool add_block)
+static bool take_sign(struct reader *reader, char sign, const bool has[N_BLOCKS])
 {
 	if ((sign == '{' || sign == ',') && reader->depth >= DEPTH_MAX)
 		return false;
 	switch (sign) {
 	case '{':
-		return open_block(reader, add_block);
+		return open_block(reader, has);
 	case '}':
 		return close_block(reader);
 	case '=':
@@ -188,7 +220,7 @@ static bool take_sign(struct reader *reader, char sign, bool add_block)
 }
 
 /* false when scconf would refuse the text. */
-static bool read_all(struct reader *reader, bool add_block)
+static bool read_all(struct reader *reader, const bool has[N_BLOCKS])
 {
 	bool good = true;
 
@@ -204,7 +236,7 @@ static bool read_all(struct reader *reader, bool add_block)
 			good = take_word(reader, read_quoted(reader));
 		} else if (strchr(",{}=;", c)) {
 			reader->at++;
-			good = take_sign(reader, (char)c, add_block);
+			good = take_sign(reader, (char)c, has);
 		} else {
 			good = take_word(reader, read_until(reader, ";, \t\r\n"));
 		}
@@ -212,20 +244,30 @@ static bool read_all(struct reader *reader, bool add_block)
 	return good;
 }
 
-int ks_opensc_conf_make(struct ks_bytes original, struct ks_buffer *out)
+static void put_file_of_ours(struct ks_buffer *out, size_t n_blocks)
 {
-	struct reader first = { .text = original };
-	struct reader second = { .text = original, .out = out };
+	ks_buffer_put(out, ks_bytes_text("app default {"));
+	for (size_t i = 0; i < n_blocks; i++)
+		ks_buffer_put(out, ks_bytes_text(blocks[i].whole));
+	ks_buffer_put(out, ks_bytes_text("}\n"));
+}
+
+int ks_opensc_conf_make(struct ks_bytes original, bool unblock, struct ks_buffer *out)
+{
+	const size_t n_blocks = unblock ? N_BLOCKS : 1;
+	struct reader first = { .text = original, .n_blocks = n_blocks };
+	struct reader second = { .text = original, .n_blocks = n_blocks, .out = out };
+	static const bool all[N_BLOCKS] = { true, true };
 
 	/* OpenSC refuses a text as a whole, and one that it refuses is no text. */
-	if (!read_all(&first, false)) {
-		ks_buffer_put(out, ks_bytes_text(FILE_OF_OURS));
+	if (!read_all(&first, all)) {
+		put_file_of_ours(out, n_blocks);
 		return ks_buffer_error(out);
 	}
 	/* In front: a text may end within a block. */
 	if (!first.has_default)
-		ks_buffer_put(out, ks_bytes_text(FILE_OF_OURS));
-	(void)read_all(&second, !first.default_is_good);
+		put_file_of_ours(out, n_blocks);
+	(void)read_all(&second, first.default_has);
 	insert(&second, "");
 	return ks_buffer_error(out);
 }
@@ -285,7 +327,7 @@ static bool can_open(const char *path)
 	return fd >= 0;
 }
 
-int ks_opensc_conf_use(void)
+int ks_opensc_conf_use(bool unblock)
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
 	KS_AUTO_FREE char *original = NULL;
@@ -298,7 +340,7 @@ int ks_opensc_conf_use(void)
 	/* One that cannot be read is none, to OpenSC as to us. */
 	if (r == KS_ERR_NO_MEMORY || r == KS_ERR_TOO_LARGE)
 		return r;
-	r = ks_opensc_conf_make(ks_bytes(original, original ? size : 0), &text);
+	r = ks_opensc_conf_make(ks_bytes(original, original ? size : 0), unblock, &text);
 	if (r == 0)
 		r = make_file(ks_buffer_bytes(&text), &fd);
 	if (r < 0)

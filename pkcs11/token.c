@@ -86,7 +86,7 @@ bool ks_token_needs_login(const struct ks_token *token)
 	return (token->info.flags & CKF_LOGIN_REQUIRED) != 0;
 }
 
-uint32_t ks_token_pin_flags(const struct ks_token *token)
+uint32_t ks_token_info_pin_flags(const CK_TOKEN_INFO *info)
 {
 	static const struct {
 		CK_FLAGS theirs;
@@ -103,22 +103,32 @@ uint32_t ks_token_pin_flags(const struct ks_token *token)
 	uint32_t ours = 0;
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
-		if (token->info.flags & flags[i].theirs)
+		if (info->flags & flags[i].theirs)
 			ours |= flags[i].ours;
 	}
 	return ours;
 }
 
-/* Both 0 and ~0 are used for "I do not know", and some tokens have the two exchanged. */
-void ks_token_pin_limits(const struct ks_token *token, uint32_t *ret_min, uint32_t *ret_max)
+uint32_t ks_token_pin_flags(const struct ks_token *token)
 {
-	CK_ULONG min = token->info.ulMinPinLen;
-	CK_ULONG max = token->info.ulMaxPinLen;
+	return ks_token_info_pin_flags(&token->info);
+}
+
+/* Both 0 and ~0 are used for "I do not know", and some tokens have the two exchanged. */
+void ks_token_info_pin_limits(const CK_TOKEN_INFO *info, uint32_t *ret_min, uint32_t *ret_max)
+{
+	CK_ULONG min = info->ulMinPinLen;
+	CK_ULONG max = info->ulMaxPinLen;
 	bool has_min = min <= KS_SECRET_MAX && (max == 0 || min <= max);
 	bool has_max = max > 0 && max <= KS_SECRET_MAX && min <= max;
 
 	*ret_min = has_min ? (uint32_t)min : 0;
 	*ret_max = has_max ? (uint32_t)max : 0;
+}
+
+void ks_token_pin_limits(const struct ks_token *token, uint32_t *ret_min, uint32_t *ret_max)
+{
+	ks_token_info_pin_limits(&token->info, ret_min, ret_max);
 }
 
 /* --- all of them ------------------------------------------------------------------------------------------------- */

@@ -80,8 +80,10 @@ void ks_token_gone(struct ks_token *token);
 /* CKF_LOGIN_REQUIRED */
 bool ks_token_needs_login(const struct ks_token *token);
 
-/* enum ks_pin_flag, or-ed. */
+/* enum ks_pin_flag, or-ed, without those of the SO PIN. */
 uint32_t ks_token_pin_flags(const struct ks_token *token);
+uint32_t ks_token_info_pin_flags(const CK_TOKEN_INFO *info);
 
 /* The shortest and the longest PIN; 0 where the token says nothing that could be true. */
 void ks_token_pin_limits(const struct ks_token *token, uint32_t *ret_min, uint32_t *ret_max);
+void ks_token_info_pin_limits(const CK_TOKEN_INFO *info, uint32_t *ret_min, uint32_t *ret_max);

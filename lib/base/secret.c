@@ -25,7 +25,8 @@
 
 struct ks_secret {
 	uint16_t size;
-	uint8_t data[KS_SECRET_MAX + 1]; /* one more, to see that an input is too long, or its newline */
+	uint8_t data[KS_SECRET_MAX +
+		     1]; /* one more, to see that an input is too long, or its newline; zero behind size */
 };
 
 struct arena {
@@ -200,6 +201,11 @@ int ks_secret_copy(const struct ks_secret *secret, struct ks_secret **ret_copy)
 struct ks_bytes ks_secret_bytes(const struct ks_secret *secret)
 {
 	return ks_bytes(secret->data, secret->size);
+}
+
+const char *ks_secret_text(const struct ks_secret *secret)
+{
+	return memchr(secret->data, 0, secret->size) ? NULL : (const char *)secret->data;
 }
 
 void ks_secret_arena(const void **ret_start, size_t *ret_size)

@@ -39,8 +39,11 @@ int ks_secret_copy(const struct ks_secret *secret, struct ks_secret **ret_copy) 
  * Reads straight into the arena. TOO_LARGE past KS_SECRET_MAX. */
 int ks_secret_read(struct ks_secret *secret, int fd, bool stop_at_newline) KS_WARN_UNUSED;
 
-/* Borrowed, inside the arena. Not NUL-terminated. */
+/* Borrowed, inside the arena. */
 struct ks_bytes ks_secret_bytes(const struct ks_secret *secret);
+
+/* The same with a NUL behind it, for libraries that want that; NULL when there is a NUL in it. */
+const char *ks_secret_text(const struct ks_secret *secret);
 
 /* Overwrites memory so that the compiler cannot leave it out (explicit_bzero). */
 void ks_secret_wipe(void *memory, size_t size);

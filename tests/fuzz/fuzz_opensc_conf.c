@@ -15,6 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define SETTING " use_pin_caching = false; "
 #define BLOCK " framework pkcs15 {" SETTING "} "
 #define ALONE "app default {" BLOCK "}\n"
+#define UNBLOCK " user_pin_unblock_style = set_pin_in_unlogged_session; "
+#define BOTH "app default {" BLOCK " pkcs11 {" UNBLOCK "} }\n"
 
 static bool starts_with(struct ks_bytes text, const char *start)
 {
@@ -36,27 +38,33 @@ static bool holds(struct ks_bytes made, struct ks_bytes original)
 	return original.size == 0;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check(struct ks_bytes original, bool unblock)
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer out = { 0 };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer again = { 0 };
-	struct ks_bytes original = ks_bytes(data, size);
+	const char *alone = unblock ? BOTH : ALONE;
 
-	if (ks_opensc_conf_make(original, &out) < 0)
-		return 0;
+	if (ks_opensc_conf_make(original, unblock, &out) < 0)
+		return;
 	struct ks_bytes made = ks_buffer_bytes(&out);
-	bool alone = ks_bytes_equal(made, ks_bytes_text(ALONE));
-	if (!alone && !holds(made, original))
+	if (!ks_bytes_equal(made, ks_bytes_text(alone)) && !holds(made, original))
 		abort();
-	if (!memmem(made.data, made.size, SETTING, strlen(SETTING)))
+	if (!memmem(made.data, made.size, SETTING, strlen(SETTING)) ||
+	    (unblock && !memmem(made.data, made.size, UNBLOCK, strlen(UNBLOCK))))
 		abort();
-	if (ks_opensc_conf_make(made, &again) < 0)
-		return 0;
+	if (ks_opensc_conf_make(made, unblock, &again) < 0)
+		return;
 	struct ks_bytes remade = ks_buffer_bytes(&again);
 	/* A second default block would not be looked into; a text that is refused now was so before. */
-	if (starts_with(made, ALONE) && starts_with(behind(remade, strlen(ALONE)), ALONE))
+	if (starts_with(made, alone) && starts_with(behind(remade, strlen(alone)), alone))
 		abort();
 	if (!holds(remade, made))
 		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	check(ks_bytes(data, size), false);
+	check(ks_bytes(data, size), true);
 	return 0;
 }

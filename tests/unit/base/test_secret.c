@@ -421,6 +421,26 @@ static void test_secret_read_waits_where_the_descriptor_does_not(void **state)
 	ks_secret_free(secret);
 }
 
+static void test_secret_text_ends_with_a_nul(void **state)
+{
+	(void)state;
+	uint8_t longer[] = "12345678", shorter[] = "1234", broken[] = { '1', 0, '2' }, longest[KS_SECRET_MAX];
+	struct ks_secret *secret = NULL;
+
+	assert_int_equal(ks_secret_new(&secret), 0);
+	assert_string_equal(ks_secret_text(secret), "");
+	assert_int_equal(ks_secret_take(secret, longer, 8), 0);
+	assert_string_equal(ks_secret_text(secret), "12345678");
+	assert_int_equal(ks_secret_take(secret, shorter, 4), 0);
+	assert_string_equal(ks_secret_text(secret), "1234");
+	assert_int_equal(ks_secret_take(secret, broken, sizeof(broken)), 0);
+	assert_null(ks_secret_text(secret));
+	memset(longest, 'x', sizeof(longest));
+	assert_int_equal(ks_secret_take(secret, longest, sizeof(longest)), 0);
+	assert_int_equal(strlen(ks_secret_text(secret)), KS_SECRET_MAX);
+	ks_secret_free(secret);
+}
+
 static void test_secret_wipe_overwrites(void **state)
 {
 	(void)state;
@@ -452,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_secret_read_knows_the_maximum_either_way),
 		cmocka_unit_test(test_secret_read_that_fails_leaves_nothing),
 		cmocka_unit_test(test_secret_read_waits_where_the_descriptor_does_not),
+		cmocka_unit_test(test_secret_text_ends_with_a_nul),
 		cmocka_unit_test(test_secret_wipe_overwrites),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

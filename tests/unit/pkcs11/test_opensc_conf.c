@@ -17,15 +17,20 @@
 #define BLOCK " framework pkcs15 {" OFF "} "
 #define ALONE "app default {" BLOCK "}\n"
 
-static void expect(const char *original, const char *made)
+static void expect_with(const char *original, bool unblock, const char *made)
 {
 	struct ks_buffer out = { 0 };
 
-	assert_int_equal(ks_opensc_conf_make(ks_bytes_text(original), &out), 0);
+	assert_int_equal(ks_opensc_conf_make(ks_bytes_text(original), unblock, &out), 0);
 	char *text = ks_buffer_steal_text(&out);
 	assert_non_null(text);
 	assert_string_equal(text, made);
 	free(text);
+}
+
+static void expect(const char *original, const char *made)
+{
+	expect_with(original, false, made);
 }
 
 static void test_opensc_conf_adds_what_an_empty_one_lacks(void **state)
@@ -126,7 +131,7 @@ static void test_opensc_conf_leaves_out_what_opensc_refuses(void **state)
 		expect(refused[i], ALONE);
 	static const char nul[] = "app default { framework pkcs15 { } }\0 }";
 	struct ks_buffer out = { 0 };
-	assert_int_equal(ks_opensc_conf_make(ks_bytes(nul, sizeof(nul) - 1), &out), 0);
+	assert_int_equal(ks_opensc_conf_make(ks_bytes(nul, sizeof(nul) - 1), false, &out), 0);
 	assert_true(ks_bytes_equal(ks_buffer_bytes(&out), ks_bytes_text(ALONE)));
 	ks_buffer_deinit(&out);
 }
@@ -136,7 +141,7 @@ static void test_opensc_conf_says_that_there_is_no_room(void **state)
 	(void)state;
 	struct ks_buffer out = { .limit = sizeof(ALONE) };
 
-	assert_int_equal(ks_opensc_conf_make(ks_bytes_text("app default { framework pkcs15 { } } # long"), &out),
+	assert_int_equal(ks_opensc_conf_make(ks_bytes_text("app default { framework pkcs15 { } } # long"), false, &out),
 			 KS_ERR_TOO_LARGE);
 	ks_buffer_deinit(&out);
 }
@@ -146,7 +151,7 @@ static void expect_installed(const char *named, const char *made)
 	char text[256];
 
 	assert_int_equal(setenv("OPENSC_CONF", named, 1), 0);
-	assert_int_equal(ks_opensc_conf_use(), 0);
+	assert_int_equal(ks_opensc_conf_use(false), 0);
 	assert_string_not_equal(getenv("OPENSC_CONF"), named);
 	FILE *file = fopen(getenv("OPENSC_CONF"), "r");
 	assert_non_null(file);
@@ -170,9 +175,28 @@ static void test_opensc_conf_takes_the_place_of_the_users_file(void **state)
 	expect_installed(name, ALONE);
 }
 
+#define UNBLOCK " user_pin_unblock_style = set_pin_in_unlogged_session; "
+#define UNBLOCK_BLOCK " pkcs11 {" UNBLOCK "} "
+
+static void test_opensc_conf_lets_a_pin_be_unblocked_where_that_is_asked_for(void **state)
+{
+	(void)state;
+	expect_with("", true, "app default {" BLOCK UNBLOCK_BLOCK "}\n");
+	expect_with("app default { }", true, "app default {" BLOCK UNBLOCK_BLOCK " }");
+	expect_with("app default { framework pkcs15 { } }", true,
+		    "app default {" UNBLOCK_BLOCK " framework pkcs15 {" OFF " } }");
+	expect_with("app default { pkcs11 { user_pin_unblock_style = none; } }", true,
+		    "app default {" BLOCK " pkcs11 {" UNBLOCK " user_pin_unblock_style = none; } }");
+	expect_with("app opensc-pkcs11 { pkcs11 { a = b; } } app default { pkcs11 x { } framework pkcs15 { } }", true,
+		    "app opensc-pkcs11 { pkcs11 {" UNBLOCK " a = b; } } app default { pkcs11 x {" UNBLOCK
+		    " } framework pkcs15 {" OFF " } }");
+	expect("app default { pkcs11 { } }", "app default {" BLOCK " pkcs11 { } }");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_opensc_conf_lets_a_pin_be_unblocked_where_that_is_asked_for),
 		cmocka_unit_test(test_opensc_conf_adds_what_an_empty_one_lacks),
 		cmocka_unit_test(test_opensc_conf_switches_off_in_the_framework_block),
 		cmocka_unit_test(test_opensc_conf_comes_before_what_the_user_says),
