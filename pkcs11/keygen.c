@@ -17,74 +17,26 @@
 #include "lib/base/der.h"
 #include "lib/base/text.h"
 #include "pkcs11/ckr.h"
+#include "pkcs11/key_pair.h"
 #include "pkcs11/writing.h"
 
-/* --- what can be made -------------------------------------------------------------------------------------------- */
-
-#define TEMPLATE_MAX 16u
-#define NAMES_MAX 2u
-
-struct kind {
-	enum ks_key_algorithm algorithm;
-	unsigned bits;
-	const char *name;
-	CK_MECHANISM_TYPE mechanism;
-	struct ks_bytes curves[NAMES_MAX]; /* CKA_EC_PARAMS: the ways to write it; none for RSA */
-};
-
-#define BYTES(...)                                                                                                     \
-	{                                                                                                              \
-		(const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ })                             \
-	}
-
-static const struct kind kinds[] = {
-	{ KS_KEY_RSA, 2048, "RSA-2048", CKM_RSA_PKCS_KEY_PAIR_GEN, { { NULL, 0 } } },
-	{ KS_KEY_RSA, 3072, "RSA-3072", CKM_RSA_PKCS_KEY_PAIR_GEN, { { NULL, 0 } } },
-	{ KS_KEY_RSA, 4096, "RSA-4096", CKM_RSA_PKCS_KEY_PAIR_GEN, { { NULL, 0 } } },
-	{ KS_KEY_EC,
-	  256,
-	  "P-256",
-	  CKM_EC_KEY_PAIR_GEN,
-	  { BYTES(0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07) } },
-	{ KS_KEY_EC, 384, "P-384", CKM_EC_KEY_PAIR_GEN, { BYTES(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22) } },
-	{ KS_KEY_EC, 521, "P-521", CKM_EC_KEY_PAIR_GEN, { BYTES(0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23) } },
-	/* The curve's name (PKCS#11 3.0 section 2.3.10), which is all that SoftHSM takes, and its OID of RFC 8410. */
-	{ KS_KEY_ED25519,
-	  256,
-	  "Ed25519",
-	  CKM_EC_EDWARDS_KEY_PAIR_GEN,
-	  { BYTES(0x13, 0x0c, 'e', 'd', 'w', 'a', 'r', 'd', 's', '2', '5', '5', '1', '9'),
-	    BYTES(0x06, 0x03, 0x2b, 0x65, 0x70) } },
-};
-
-static const struct kind *find_kind(const struct ks_keygen *wanted)
-{
-	unsigned bits = wanted->algorithm == KS_KEY_ED25519 && wanted->bits == 0 ? 256 : wanted->bits;
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (kinds[i].algorithm == wanted->algorithm && kinds[i].bits == bits)
-			return &kinds[i];
-	}
-	return NULL;
-}
+/* --- one pair ---------------------------------------------------------------------------------------------------- */
 
 /* One pair under way. */
 struct making {
 	const struct ks_keygen *wanted;
-	const struct kind *kind;
+	const struct ks_key_pair_kind *kind;
 	struct ks_writing writing;
 	uint8_t id[KS_KEY_ID_MAX]; /* under which it is made */
 	size_t id_size;
-	CK_OBJECT_HANDLE halves[2]; /* public, private */
+	CK_OBJECT_HANDLE halves[2]; /* by enum ks_half */
 	struct ks_key *keys[2];     /* as they were read back; owned */
 };
 
-enum { PUBLIC, PRIVATE };
-
 static void making_deinit(struct making *making)
 {
-	ks_key_free(making->keys[PUBLIC]);
-	ks_key_free(making->keys[PRIVATE]);
+	ks_key_free(making->keys[KS_PUBLIC_HALF]);
+	ks_key_free(making->keys[KS_PRIVATE_HALF]);
 	ks_writing_deinit(&making->writing);
 }
 
@@ -138,97 +90,6 @@ static int check_free(const struct making *making, struct ks_problem *problem)
 			      token->whose, label_taken ? "label" : "object id");
 }
 
-/* --- making it --------------------------------------------------------------------------------------------------- */
-
-struct template
-{
-	CK_ATTRIBUTE at[TEMPLATE_MAX];
-	CK_ULONG n;
-};
-
-static CK_BBOOL yes = CK_TRUE, no = CK_FALSE; /* Cryptoki has no const */
-
-static void put(struct template *template, CK_ATTRIBUTE_TYPE type, const void *value, size_t size)
-{
-	template->at[template->n++] = (CK_ATTRIBUTE){ type, (void *)(uintptr_t)value, size };
-}
-
-static void put_bool(struct template *template, CK_ATTRIBUTE_TYPE type, CK_BBOOL *value)
-{
-	put(template, type, value, sizeof(*value));
-}
-
-static void put_names(struct template *template, const struct making *making)
-{
-	put(template, CKA_LABEL, making->wanted->label.data, making->wanted->label.size);
-	put(template, CKA_ID, making->id, making->id_size);
-}
-
-/* What it is not for is left out for modules that know no such attribute in a template (plain); what they make of it
- * is looked at afterwards. */
-static CK_RV generate_once(struct making *making, struct ks_bytes curve, bool plain)
-{
-	const struct ks_module *module = making->writing.module;
-	static const CK_BYTE exponent[] = { 0x01, 0x00, 0x01 };
-	struct template public = { .n = 0 }, private = { .n = 0 };
-	CK_ULONG bits = making->kind->bits;
-	CK_MECHANISM mechanism = { making->kind->mechanism, NULL, 0 };
-
-	put_bool(&public, CKA_TOKEN, &yes);
-	put_bool(&public, CKA_VERIFY, &yes);
-	put_names(&public, making);
-	if (curve.size > 0) {
-		put(&public, CKA_EC_PARAMS, curve.data, curve.size);
-	} else {
-		put(&public, CKA_MODULUS_BITS, &bits, sizeof(bits));
-		put(&public, CKA_PUBLIC_EXPONENT, exponent, sizeof(exponent));
-	}
-	put_bool(&private, CKA_TOKEN, &yes);
-	put_bool(&private, CKA_PRIVATE, &yes);
-	put_bool(&private, CKA_SENSITIVE, &yes);
-	put_bool(&private, CKA_EXTRACTABLE, &no);
-	put_bool(&private, CKA_SIGN, &yes);
-	put_names(&private, making);
-	if (!plain) {
-		put_bool(&public, CKA_PRIVATE, &no);
-		put_bool(&public, CKA_ENCRYPT, &no);
-		put_bool(&public, CKA_WRAP, &no);
-		put_bool(&private, CKA_DECRYPT, &no);
-		put_bool(&private, CKA_UNWRAP, &no);
-		put_bool(&private, CKA_DERIVE, &no);
-	}
-	CK_RV rv = module->calls->C_GenerateKeyPair(making->writing.session, &mechanism, public.at, public.n,
-						    private.at, private.n, &making->halves[PUBLIC],
-						    &making->halves[PRIVATE]);
-	if (rv != CKR_OK)
-		making->halves[PUBLIC] = making->halves[PRIVATE] = CK_INVALID_HANDLE;
-	return rv;
-}
-
-/* Does it refuse the way in which it was asked, and nothing else? */
-static bool is_of_template(CK_RV rv)
-{
-	return rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_VALUE_INVALID || rv == CKR_ATTRIBUTE_READ_ONLY ||
-	       rv == CKR_TEMPLATE_INCONSISTENT || rv == CKR_DOMAIN_PARAMS_INVALID || rv == CKR_CURVE_NOT_SUPPORTED;
-}
-
-static CK_RV generate(struct making *making)
-{
-	CK_RV rv = CKR_FUNCTION_NOT_SUPPORTED;
-
-	for (size_t i = 0; i < NAMES_MAX; i++) {
-		struct ks_bytes curve = making->kind->curves[i];
-		if (i > 0 && curve.size == 0)
-			break;
-		for (unsigned plain = 0; plain < 2; plain++) {
-			rv = generate_once(making, curve, plain == 1);
-			if (!is_of_template(rv))
-				return rv;
-		}
-	}
-	return rv;
-}
-
 /* --- undoing it -------------------------------------------------------------------------------------------------- */
 
 /* A key that was there before? */
@@ -272,8 +133,8 @@ static CK_RV destroy_by_handle(const struct making *making, struct ks_writing *w
 
 	if (making->halves[half] == CK_INVALID_HANDLE)
 		return CKR_OK;
-	int r = ks_key_read(writing->module, writing->session, making->halves[half], half == PRIVATE, &writing->memory,
-			    &rv, &key);
+	int r = ks_key_read(writing->module, writing->session, making->halves[half], half == KS_PRIVATE_HALF,
+			    &writing->memory, &rv, &key);
 	if (rv != CKR_OK)
 		return ks_ckr_kind(rv) == KS_CKR_OBJECT_LOST ? CKR_OK : rv;
 	if (r < 0 || is_old(making->writing.token, key))
@@ -285,7 +146,7 @@ static CK_RV destroy_half(const struct making *making, struct ks_writing *writin
 {
 	bool found = false;
 
-	CK_RV rv = destroy_by_id(making, writing, half == PRIVATE ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY, &found);
+	CK_RV rv = destroy_by_id(making, writing, half == KS_PRIVATE_HALF ? CKO_PRIVATE_KEY : CKO_PUBLIC_KEY, &found);
 	return rv == CKR_OK && !found ? destroy_by_handle(making, writing, half) : rv;
 }
 
@@ -297,9 +158,9 @@ static int undo(const struct making *making, int error, struct ks_problem *probl
 	CK_RV rv = CKR_GENERAL_ERROR;
 
 	if (ks_writing_begin(making->writing.token, &writing, NULL) == 0) {
-		rv = destroy_half(making, &writing, PRIVATE);
+		rv = destroy_half(making, &writing, KS_PRIVATE_HALF);
 		if (rv == CKR_OK)
-			rv = destroy_half(making, &writing, PUBLIC);
+			rv = destroy_half(making, &writing, KS_PUBLIC_HALF);
 	}
 	if (rv != CKR_OK)
 		(void)ks_text_print(problem->text + used, sizeof(problem->text) - used,
@@ -325,8 +186,8 @@ static int read_half(struct making *making, int half, struct ks_problem *problem
 	CK_RV rv = CKR_OK;
 
 	ks_key_free(KS_STEAL(making->keys[half]));
-	int r = ks_key_read(making->writing.module, making->writing.session, making->halves[half], half == PRIVATE,
-			    &making->writing.memory, &rv, &key);
+	int r = ks_key_read(making->writing.module, making->writing.session, making->halves[half],
+			    half == KS_PRIVATE_HALF, &making->writing.memory, &rv, &key);
 	if (r < 0 && rv != CKR_OK)
 		return ks_ckr_problem(problem, rv, token->whose, "C_GetAttributeValue");
 	if (r < 0)
@@ -356,15 +217,15 @@ static int give_id(struct making *making, struct ks_problem *problem)
 	uint8_t id[KS_DIGEST_KEY_ID_SIZE];
 	bool taken = false;
 
-	if (!ks_bytes_equal(ks_key_id(making->keys[PUBLIC]), id_of(making)))
+	if (!ks_bytes_equal(ks_key_id(making->keys[KS_PUBLIC_HALF]), id_of(making)))
 		return 0; /* the token gives ids itself */
-	if (ks_digest_key_id(making->wanted->digests, key_bits(ks_key_spki(making->keys[PUBLIC])), id) < 0)
+	if (ks_digest_key_id(making->wanted->digests, key_bits(ks_key_spki(making->keys[KS_PUBLIC_HALF])), id) < 0)
 		return 0;
-	if (set_id(making, making->halves[PRIVATE], ks_bytes(id, sizeof(id))) != CKR_OK)
+	if (set_id(making, making->halves[KS_PRIVATE_HALF], ks_bytes(id, sizeof(id))) != CKR_OK)
 		return 0;
-	CK_RV rv = set_id(making, making->halves[PUBLIC], ks_bytes(id, sizeof(id)));
+	CK_RV rv = set_id(making, making->halves[KS_PUBLIC_HALF], ks_bytes(id, sizeof(id)));
 	if (rv != CKR_OK)
-		rv = set_id(making, making->halves[PRIVATE], id_of(making));
+		rv = set_id(making, making->halves[KS_PRIVATE_HALF], id_of(making));
 	else
 		taken = true;
 	if (rv != CKR_OK)
@@ -395,8 +256,8 @@ static int check_protection(struct making *making, struct ks_problem *problem)
 		[DERIVE] = { .type = CKA_DERIVE, .max = sizeof(CK_BBOOL) },
 	};
 
-	CK_RV rv = ks_object_read(making->writing.module, making->writing.session, making->halves[PRIVATE], attributes,
-				  N, &making->writing.memory);
+	CK_RV rv = ks_object_read(making->writing.module, making->writing.session, making->halves[KS_PRIVATE_HALF],
+				  attributes, N, &making->writing.memory);
 	if (rv != CKR_OK)
 		return ks_ckr_problem(problem, rv, making->writing.token->whose, "C_GetAttributeValue");
 	/* What it does not say is not so. */
@@ -407,15 +268,15 @@ static int check_protection(struct making *making, struct ks_problem *problem)
 	if (ks_attribute_bool(&attributes[EXTRACTABLE], true) ||
 	    !ks_attribute_bool(&attributes[NEVER_EXTRACTABLE], false))
 		return refuse(making, "can be extracted", problem);
-	if (making->keys[PRIVATE]->decrypts || ks_attribute_bool(&attributes[DERIVE], false))
+	if (making->keys[KS_PRIVATE_HALF]->decrypts || ks_attribute_bool(&attributes[DERIVE], false))
 		return refuse(making, "does more than sign", problem);
-	return making->keys[PRIVATE]->signs ? 0 : refuse(making, "does not sign", problem);
+	return making->keys[KS_PRIVATE_HALF]->signs ? 0 : refuse(making, "does not sign", problem);
 }
 
 /* The key that was asked for, and both halves of the same one. */
 static int check_key(const struct making *making, struct ks_problem *problem)
 {
-	const struct ks_key *public = making->keys[PUBLIC], *private = making->keys[PRIVATE];
+	const struct ks_key *public = making->keys[KS_PUBLIC_HALF], *private = making->keys[KS_PRIVATE_HALF];
 	struct ks_spki spki;
 
 	if (is_old(making->writing.token, public) || is_old(making->writing.token, private))
@@ -434,13 +295,13 @@ static int check_key(const struct making *making, struct ks_problem *problem)
 
 static int finish(struct making *making, struct ks_problem *problem)
 {
-	int r = read_half(making, PUBLIC, problem);
+	int r = read_half(making, KS_PUBLIC_HALF, problem);
 	if (r == 0 && making->wanted->object_id.size == 0)
 		r = give_id(making, problem);
 	if (r == 0)
-		r = read_half(making, PUBLIC, problem);
+		r = read_half(making, KS_PUBLIC_HALF, problem);
 	if (r == 0)
-		r = read_half(making, PRIVATE, problem);
+		r = read_half(making, KS_PRIVATE_HALF, problem);
 	if (r == 0)
 		r = check_key(making, problem);
 	return r == 0 ? check_protection(making, problem) : r;
@@ -452,7 +313,7 @@ static int prepare(struct making *making, struct ks_token *token, struct ks_prob
 {
 	const struct ks_keygen *wanted = making->wanted;
 
-	making->kind = find_kind(wanted);
+	making->kind = ks_key_pair_kind(wanted->algorithm, wanted->bits);
 	if (!making->kind)
 		return ks_problem_set(problem, KS_ERR_INVALID,
 				      "keys are RSA of 2048, 3072 or 4096 bits, EC of 256, 384 or 521 bits, or "
@@ -466,6 +327,13 @@ static int prepare(struct making *making, struct ks_token *token, struct ks_prob
 		making->id_size = KS_DIGEST_KEY_ID_SIZE;
 	else
 		return ks_problem_set(problem, KS_ERR_SYSTEM, "the system gives no random numbers");
+	/* It signs with RSA by the TPM's raw decryption (1.9): a key that does not decrypt would sign nothing. */
+	if (wanted->algorithm == KS_KEY_RSA && ks_writing_is_tpm2(token->sessions.module))
+		return ks_problem_set(
+			problem, KS_ERR_UNSUPPORTED,
+			"%s: tpm2-pkcs11 signs by RSA only with keys that decrypt as well; choose a P-256 "
+			"key, or run: tpm2_ptool addkey --algorithm rsa2048 --label TOKEN",
+			token->whose);
 	int r = ks_writing_begin(token, &making->writing, problem);
 	if (r == 0 && !making->writing.module->calls->C_GenerateKeyPair)
 		r = ks_writing_refused(token, CKR_FUNCTION_NOT_SUPPORTED, "C_GenerateKeyPair", KS_WRITING_KEY, problem);
@@ -481,12 +349,12 @@ int ks_keygen(struct ks_token *token, const struct ks_keygen *wanted, struct ks_
 	int r = prepare(&making, token, problem);
 	if (r < 0)
 		return r;
-	CK_RV rv = generate(&making);
+	CK_RV rv = ks_key_pair_generate(&making.writing, making.kind, wanted->label, id_of(&making), making.halves);
 	r = rv == CKR_OK ? finish(&making, problem) :
 			   ks_writing_refused(token, rv, "C_GenerateKeyPair", KS_WRITING_KEY, problem);
 	if (r < 0)
 		return undo(&making, r, problem);
-	struct ks_bytes id = ks_key_id(making.keys[PUBLIC]), spki = ks_key_spki(making.keys[PUBLIC]);
+	struct ks_bytes id = ks_key_id(making.keys[KS_PUBLIC_HALF]), spki = ks_key_spki(making.keys[KS_PUBLIC_HALF]);
 	*ret_made = (struct ks_keygen_made){ .id_size = id.size, .spki_size = spki.size };
 	memcpy(ret_made->id, id.data, id.size);
 	memcpy(ret_made->spki, spki.data, spki.size);

@@ -133,7 +133,7 @@ static int check_flags(const struct ks_provision_task *task, struct ks_problem *
 		return ks_problem_set(
 			problem, KS_ERR_PIN_BLOCKED,
 			"%s has blocked its %s after too many wrong ones; nothing was tried%s", slot->whose, role->name,
-			role == &user_role ? "; unblock it by its SO PIN or PUK: keystay token unblock" : "");
+			role == &user_role ? "; unblock it by its SO PIN or PUK: keystay token pin unblock" : "");
 	if (ks_provision_slot_has(slot, role->final) && !(told & role->told_final))
 		return ks_problem_set(problem, KS_ERR_PIN_FINAL_TRY,
 				      "%s: one more wrong %s would block it; nothing was tried", slot->whose,
@@ -351,8 +351,12 @@ static int init_token(struct ks_provision_task *task, struct ks_problem *problem
 	padded[LABEL_SIZE] = '\0';
 	memcpy(padded, label.data, label.size);
 	problem->not_given = false;
-	if (PKCS11_init_token(task->slot->slot->token, ks_secret_text(task->so_pin), padded) < 0)
-		return explain(task, ks_provision_rv(), "C_InitToken", problem);
+	if (PKCS11_init_token(task->slot->slot->token, ks_secret_text(task->so_pin), padded) < 0) {
+		CK_RV rv = ks_provision_rv();
+		/* tpm2-pkcs11's way to say that it initialises nothing twice. */
+		bool never_twice = rv == CKR_ARGUMENTS_BAD && !is_blank(task);
+		return explain(task, never_twice ? CKR_FUNCTION_NOT_SUPPORTED : rv, "C_InitToken", problem);
+	}
 	int r = ks_provision_slot_refresh(task->module, task->slot, true, problem);
 	if (r < 0 || ks_secret_bytes(task->new_pin).size == 0)
 		return r;
@@ -361,7 +365,7 @@ static int init_token(struct ks_provision_task *task, struct ks_problem *problem
 		return 0;
 	const struct ks_problem why = *problem;
 	return ks_problem_set(problem, why.error,
-			      "%s was initialised, but has no user PIN yet (%s); set one: keystay token set-pin",
+			      "%s was initialised, but has no user PIN yet (%s); set one: keystay token pin set",
 			      task->slot->whose, why.text);
 }
 

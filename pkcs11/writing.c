@@ -115,10 +115,15 @@ static bool is_opensc(const struct ks_module *module, const CK_TOKEN_INFO *info)
 	return begins(module->description, "OpenSC");
 }
 
+bool ks_writing_is_tpm2(const struct ks_module *module)
+{
+	return begins(module->description, "TPM2");
+}
+
 static bool is_tpm2(const struct ks_module *module, const CK_TOKEN_INFO *info)
 {
 	(void)info;
-	return begins(module->description, "TPM2");
+	return ks_writing_is_tpm2(module);
 }
 
 static const struct {

@@ -41,3 +41,6 @@ const char *ks_writing_hint(const struct ks_module *module, const CK_TOKEN_INFO 
 
 /* A PIV card (NIST SP 800-73) behind OpenSC, which neither initialises it nor knows an SO PIN of it. */
 bool ks_writing_is_opensc_piv(const struct ks_module *module, const CK_TOKEN_INFO *info);
+
+/* tpm2-pkcs11. */
+bool ks_writing_is_tpm2(const struct ks_module *module);
