@@ -8,16 +8,17 @@
 static int refuse_blocked(const struct ks_token *token, struct ks_problem *problem)
 {
 	return ks_problem_set(problem, KS_ERR_PIN_BLOCKED,
-			      "%s has blocked its PIN after too many wrong ones; unblock it with its SO PIN or PUK",
+			      "%s has blocked its PIN after too many wrong ones; unblock it with its SO PIN or PUK: "
+			      "keystay token pin unblock",
 			      token->whose);
 }
 
-/* Changing a PIN is for the token's own tools: keystay has no call that writes. */
+/* Changing it is for the other life of this program (provision.h). */
 static int refuse_expired(const struct ks_token *token, struct ks_problem *problem)
 {
 	return ks_problem_set(problem, KS_ERR_PIN_EXPIRED,
-			      "%s: its PIN has expired or was never chosen by its holder; change it with the token's "
-			      "own program, then try again; nothing was tried",
+			      "%s: its PIN has expired or was never chosen by its holder; change it: keystay token "
+			      "pin change; nothing was tried",
 			      token->whose);
 }
 
@@ -81,7 +82,7 @@ int ks_pin_explain(struct ks_token *token, CK_RV rv, struct ks_problem *problem)
 	if (flags & CKF_USER_PIN_LOCKED)
 		return ks_problem_set(problem, KS_ERR_PIN_WRONG,
 				      "%s: the PIN is wrong, and that was the last try: it is blocked now; unblock it "
-				      "with its SO PIN or PUK",
+				      "with its SO PIN or PUK: keystay token pin unblock",
 				      token->whose);
 	if (flags & CKF_USER_PIN_FINAL_TRY)
 		return ks_problem_set(problem, KS_ERR_PIN_WRONG, "%s: the PIN is wrong; one more wrong PIN blocks it",
@@ -91,8 +92,7 @@ int ks_pin_explain(struct ks_token *token, CK_RV rv, struct ks_problem *problem)
 	if (error == KS_ERR_PIN_BLOCKED)
 		return refuse_blocked(token, problem);
 	if (error == KS_ERR_PIN_EXPIRED)
-		return ks_problem_set(problem, error,
-				      "%s: its PIN has expired; change it with the token's own program, then try again",
+		return ks_problem_set(problem, error, "%s: its PIN has expired; change it: keystay token pin change",
 				      token->whose);
 	return ks_ckr_problem(problem, rv, token->whose, "C_Login");
 }

@@ -165,7 +165,7 @@ static void test_login_with_a_blocked_or_expired_pin_is_not_tried(void **state)
 	assert_int_equal(log_in(RIG_PIN, &told), KS_ERR_PIN_EXPIRED);
 	assert_string_equal(worker.error,
 			    "token \"corp\": its PIN has expired or was never chosen by its holder; change "
-			    "it with the token's own program, then try again; nothing was tried");
+			    "it: keystay token pin change; nothing was tried");
 	assert_int_equal(rig_count(&rig, "C_Login"), 0);
 	rig_stop(&worker);
 }
