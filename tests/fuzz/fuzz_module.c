@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A PKCS#11 module whose every answer is taken from the input: an inventory, a login, a signature with each key that it
- * showed, a logout. Whatever it says, nothing is read or written out of bounds, what is told is well-formed, and it ends.
+ * showed, a change (a new key, a certificate that is stored, something removed), a logout. Whatever it says, nothing is read or written out of bounds, what is told is well-formed, and it ends.
  *
  * Each call takes one byte: its return value (low bits), and whether lengths and counts are far too large (high bit).
  * Then comes what the call answers; when the input is used up every call fails.
@@ -17,8 +17,11 @@
 #include "lib/base/reader.h"
 #include "lib/base/secret.h"
 #include "lib/protocol/message.h"
+#include "pkcs11/keygen.h"
+#include "pkcs11/remove.h"
 #include "pkcs11/report.h"
 #include "pkcs11/sign.h"
+#include "pkcs11/store.h"
 #include "pkcs11/user.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -223,6 +226,53 @@ static CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG size, CK_BY
 	return rv;
 }
 
+static CK_RV generate_key_pair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public,
+			       CK_ULONG n_public, CK_ATTRIBUTE *private, CK_ULONG n_private,
+			       CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+{
+	CK_RV rv = next_rv();
+	(void)session;
+	(void)mechanism;
+	(void)public;
+	(void)n_public;
+	(void)private;
+	(void)n_private;
+
+	*public_key = ks_reader_u8(&input.reader);
+	*private_key = ks_reader_u8(&input.reader);
+	return rv;
+}
+
+static CK_RV create_object(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *object)
+{
+	CK_RV rv = next_rv();
+	(void)session;
+
+	/* All that it was given can be read. */
+	for (CK_ULONG i = 0; i < n; i++) {
+		for (CK_ULONG at = 0; at < template[i].ulValueLen; at++)
+			(void)((volatile CK_BYTE *)template[i].pValue)[at];
+	}
+	*object = ks_reader_u8(&input.reader);
+	return rv;
+}
+
+static CK_RV set_attribute_value(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG n)
+{
+	(void)session;
+	(void)object;
+	(void)template;
+	(void)n;
+	return next_rv();
+}
+
+static CK_RV destroy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+	(void)session;
+	(void)object;
+	return next_rv();
+}
+
 static CK_FUNCTION_LIST calls = {
 	.C_GetSlotList = get_slot_list,
 	.C_GetSlotInfo = get_slot_info,
@@ -240,6 +290,10 @@ static CK_FUNCTION_LIST calls = {
 	.C_GetAttributeValue = get_attribute_value,
 	.C_SignInit = sign_init,
 	.C_Sign = sign,
+	.C_GenerateKeyPair = generate_key_pair,
+	.C_CreateObject = create_object,
+	.C_SetAttributeValue = set_attribute_value,
+	.C_DestroyObject = destroy_object,
 };
 
 /* --- what is asked ----------------------------------------------------------------------------------------------- */
@@ -299,6 +353,58 @@ static void sign_with(const struct ks_token *token, const struct ks_digest *dige
 	}
 }
 
+static int make(struct ks_token *token, const struct ks_digest *digests, struct ks_bytes id, struct ks_problem *problem)
+{
+	struct ks_keygen_made made;
+	const struct ks_keygen wanted = {
+		.algorithm = KS_KEY_EC, .bits = 256, .label = ks_bytes("new", 3), .object_id = id, .digests = digests
+	};
+
+	int r = ks_keygen(token, &wanted, &made, problem);
+	check(r < 0 || (made.spki_size > 0 && made.id_size <= sizeof(made.id)));
+	return r;
+}
+
+/* What the input says: nothing, a key with an id or without, a certificate, or something to be removed. */
+static void change(struct ks_token *token, const struct ks_digest *digests)
+{
+	struct ks_problem problem = { .error = 0, .text = "" };
+	const struct ks_key *key = token->keys.n > 0 ? token->keys.list[0] : NULL;
+	uint8_t der[512];
+	uint32_t n = 0;
+	int r = 0;
+
+	switch (ks_reader_u8(&input.reader) % 5) {
+	case 1:
+		r = make(token, digests, ks_bytes("\x09", 1), &problem);
+		break;
+	case 2:
+		r = make(token, digests, KS_BYTES_NONE, &problem);
+		break;
+	case 3: {
+		size_t size = ks_reader_u16(&input.reader) % sizeof(der);
+		memset(der, 0, sizeof(der));
+		fill(der, size);
+		const struct ks_store wanted = { .object_id = key ? ks_key_id(key) : KS_BYTES_NONE,
+						 .der = ks_bytes(der, size) };
+		r = ks_store(token, &wanted, &problem);
+		break;
+	}
+	case 4: {
+		const struct ks_remove wanted = { .object_id = key ? ks_key_id(key) : KS_BYTES_NONE,
+						  .spki = key ? ks_key_spki(key) : KS_BYTES_NONE,
+						  .keys = true,
+						  .certificates = true,
+						  .digests = digests };
+		r = ks_remove(token, &wanted, &n, &problem);
+		break;
+	}
+	default:
+		break;
+	}
+	check(r == 0 || (problem.error == r && problem.text[0] != '\0'));
+}
+
 static void ask(const struct ks_report_place *place, struct ks_tokens *tokens, const struct ks_digest *digests)
 {
 	KS_CLEANUP(ks_secret_freep) struct ks_secret *pin = NULL;
@@ -314,13 +420,18 @@ static void ask(const struct ks_report_place *place, struct ks_tokens *tokens, c
 		bool submitted;
 		if (!token->present)
 			continue;
-		const struct ks_user_login user = { .pin = pin, .serial = ks_bytes_text(token->serial) };
+		const struct ks_user_login user = { .pin = pin,
+						    .digests = digests,
+						    .serial = ks_bytes_text(token->serial),
+						    .digest = ks_bytes(token->digest, sizeof(token->digest)) };
 		int r = ks_user_login(token, &user, &submitted, &problem);
 		check(r == 0 || problem.error == r);
 		if (token->present)
 			all = ks_report_token(place, tokens, token);
 		for (size_t k = 0; token->present && k < token->keys.n; k++)
 			sign_with(token, digests, token->keys.list[k]);
+		if (token->present)
+			change(token, digests);
 		check(all == 0 || all == KS_ERR_MODULE_FAILED);
 		r = token->present ? ks_user_logout(token, &problem) : 0;
 		check(r == 0 || problem.error != 0);
