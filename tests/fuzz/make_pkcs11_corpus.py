@@ -5,8 +5,8 @@ this script is for changing them.
 
     make_pkcs11_corpus.py tests/fuzz/corpus
 
-The order of calls is that of pkcs11/report.c, user.c, sign.c, keygen.c, store.c and remove.c. Where it changes, old files stay good input, but mean
-something else; make them anew.
+The order of calls is that of pkcs11/report.c, user.c, sign.c, keygen.c, store.c and remove.c. Where it changes, old
+files stay good input, but mean something else; make them anew.
 """
 import hashlib
 import os
@@ -135,8 +135,8 @@ def whole(types, public, private, certificates, signatures, change=NO_CHANGE):
     """Told before the login and after it, then signed with, then changed."""
     before = objects(public, found(), certificates, 0)
     after = objects(public, private, certificates, 1)
-    return (slots() + token_info() + mechanisms(*types) + opened() + before + login(public, certificates) + mechanisms(*types) + after +
-            signatures + change + rv() * 4)
+    return (slots() + token_info() + mechanisms(*types) + opened() + before + login(public, certificates) +
+            mechanisms(*types) + after + signatures + change + rv() * 4)
 
 
 def writing():
@@ -178,7 +178,8 @@ def corpus():
         "a-bare-point": whole((ECDSA,), found(2) + key(EC, b"\2", b"ec", parameters=P256, point=POINT), ec_private,
                               none, signature(64) * 3),
         "a-public-half-from-the-certificate": whole((ECDSA,), found(), ec_private, one, signature(64) * 3),
-        "a-certificate-with-padding": whole((ECDSA,), ec, ec_private, Certificates((b"\2", b"padded", x509(EC_SPKI) + bytes(300))), signature(64) * 3),
+        "a-certificate-with-padding": whole((ECDSA,), ec, ec_private, Certificates(
+            (b"\2", b"padded", x509(EC_SPKI) + bytes(300))), signature(64) * 3),
         "a-certificate-that-is-none": whole((ECDSA,), ec, ec_private, Certificates((b"\2", b"", b"\x04\x03abc")),
                                             signature(64) * 3),
         "one-key-shown-twice": whole((ECDSA,), found(1, 2) + 2 * key(EC, b"\2", b"ec", **EC_KEY), ec_private, none,
@@ -216,7 +217,8 @@ def corpus():
             found(1) + rv() + struct.pack(">8H", 8, 1, 2, 0, 0, 10, 67, 0xffff) + rv(LARGE) + bytes(88) + found() + found(),
         "a-new-key": whole((ECDSA,), ec, ec_private, none, signature(64) * 3, NEW_KEY + new_key(b"\x09")),
         "a-new-key-that-can-be-extracted": whole(
-            (ECDSA,), ec, ec_private, none, signature(64) * 3, NEW_KEY + new_key(b"\x09", b"\1\1\1\0\0")[:-1] + writing() +
+            (ECDSA,), ec, ec_private, none, signature(64) * 3,
+            NEW_KEY + new_key(b"\x09", b"\1\1\1\0\0")[:-1] + writing() +
             (found(0x16) + rv()) + (found(0x15) + rv()) + rv() * 2),
         "a-new-key-that-is-an-old-one": whole(
             (ECDSA,), ec, ec_private, none, signature(64) * 3, NEW_KEY + writing() + found() * 5 + rv() + b"\2\5" +
