@@ -12,6 +12,7 @@
 #include "agent/tries.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
+#include "lib/protocol/token_kind.h"
 
 #define SO_FLAGS (KS_PIN_SO_COUNT_LOW | KS_PIN_SO_FINAL_TRY)
 
@@ -55,17 +56,13 @@ bool ks_provisioning_gives_so_pin(const struct ks_provisioning *job)
 	}
 }
 
-/* OpenSC calls the PIV application so. */
-static bool is_piv(const struct ks_slot *slot)
-{
-	return strstr(slot->manufacturer, "piv") || strstr(slot->manufacturer, "PIV") || strstr(slot->model, "PIV");
-}
-
 const char *ks_provisioning_pin_word(const struct ks_provisioning *job)
 {
 	if (ks_provisioning_gives_user_pin(job))
 		return "PIN";
-	return is_piv(&job->chosen) ? "PUK" : "SO PIN";
+	return ks_token_kind_is_piv(ks_bytes_text(job->chosen.manufacturer), ks_bytes_text(job->chosen.model)) ?
+		       "PUK" :
+		       "SO PIN";
 }
 
 static unsigned count_of(const struct ks_provisioning *job)

@@ -15,6 +15,7 @@ extern const struct ks_command ks_command_cert;
 extern const struct ks_command ks_command_csr;    /* cmd_csr.c */
 extern const struct ks_command ks_command_enroll; /* cmd_enroll.c */
 extern const struct ks_command ks_command_renew;
+extern const struct ks_command ks_command_token;  /* cmd_token.c */
 extern const struct ks_command ks_command_unlock; /* cmd_unlock.c */
 extern const struct ks_command ks_command_lock;
 extern const struct ks_command ks_command_run; /* cmd_run.c */

@@ -5,7 +5,7 @@
  * Read from the table: each command is one function in the cmd_*.c file of its row. Everything that is shared by them
  * is in command.c (finding and helping), output.c (tables, JSON, colour) and client/ (the way to the agent).
  *
- * Runs in: keystay. Holds a PIN in `unlock` alone. Must never load a PKCS#11 module or sign anything.
+ * Runs in: keystay. Holds a PIN in `unlock` and `token` alone. Must never load a PKCS#11 module or sign anything.
  */
 #include "cli/commands.h"
 #include "lib/base/process.h"
@@ -18,6 +18,7 @@ static const struct ks_command *const table[] = {
 	&ks_command_csr,     /* a certificate request */
 	&ks_command_enroll,  /* a certificate from a CA */
 	&ks_command_renew,   /* the next ones */
+	&ks_command_token,   /* tokens, PINs, and what is on them */
 	&ks_command_unlock,  /* give a token its PIN */
 	&ks_command_lock,    /* take it back */
 	&ks_command_run,     /* a program that can use the keys */
