@@ -32,7 +32,9 @@ struct ks_audit_record {
 	pid_t pid;
 	const char *key, *token;
 	const uint8_t *spki_hash; /* of the key, or NULL */
-	const char *purpose;      /* "tls13-client", "tls12-client", "digest", "csr", "unlock", "lock" */
+	const char *
+		purpose; /* "tls13-client", "tls12-client", "digest", "csr", "unlock", "lock", "keygen", "store", "remove",
+				   * "provision" */
 	const char *scheme;
 	const char *server;
 	bool server_proven;

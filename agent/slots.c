@@ -83,6 +83,12 @@ static void note_problem(struct ks_slots *slots, const char *module, const char 
 {
 	size_t used = strlen(slots->problems);
 
+	char prefix[80];
+
+	/* A call's own words begin with the module's name. */
+	(void)ks_text_print(prefix, sizeof(prefix), "module \"%s\": ", module);
+	if (strncmp(text, prefix, strlen(prefix)) == 0)
+		text += strlen(prefix);
 	(void)ks_text_print(slots->problems + used, sizeof(slots->problems) - used,
 			    "%smodule \"%s\" could not be asked: %.400s", used ? "; " : "", module, text);
 }

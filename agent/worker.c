@@ -92,8 +92,7 @@ static int on_backoff(sd_event_source *source, uint64_t usec, void *userdata)
 static void start_after(struct ks_worker *worker, uint64_t pause_ms)
 {
 	if (worker->suspended) {
-		set_state(worker, KS_MODULE_WAITING);
-		ks_worker_suspend_look(worker);
+		set_state(worker, KS_MODULE_WAITING); /* worker_suspend.c goes on when its calls have failed */
 		return;
 	}
 	if (worker->provisions) {

@@ -607,6 +607,7 @@ void ks_worker_fail_calls(struct ks_worker *worker, int error, const char *why)
 	worker->n_sent = 0;
 	worker->n_queued = 0;
 	put_off_failed(worker);
+	ks_worker_suspend_look(worker);
 }
 
 void ks_worker_call_cancel(struct ks_worker_call *call)

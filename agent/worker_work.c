@@ -27,6 +27,7 @@ static int begin(struct ks_worker *worker, uint8_t type, uint32_t token, uint32_
 	if (!call)
 		return KS_ERR_NO_MEMORY;
 	call->token = token;
+	call->owner = UINT64_MAX - call->id; /* of nobody who was served lately: it has its turn */
 	call->work_type = type;
 	call->input = malloc(n ? n : 1);
 	if (!call->input) {

@@ -356,7 +356,7 @@ static void note_token(struct ks_table *table, struct ks_bytes list, const struc
 	note_submissions(table, token);
 	if (token->state == KS_TOKEN_BLOCKED)
 		ks_table_note(table, KS_COLOR_BAD,
-			      "its PIN is blocked: set a new one with the token's own tool and its PUK or SO PIN");
+			      "its PIN is blocked: set a new one by its PUK or SO PIN: keystay token pin unblock");
 	else if (token->state == KS_TOKEN_LOCKED && !(token->pin_flags & KS_PIN_SET))
 		ks_table_note(table, KS_COLOR_BAD, "it has no PIN yet: set one with the token's own tool");
 	else if (token->state == KS_TOKEN_LOCKED)

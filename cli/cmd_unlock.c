@@ -147,10 +147,11 @@ static bool needs_pin(const struct unlocking *unlocking, enum ks_exit *ret_resul
 		*ret_result = print_unlocked(unlocking, false, token->unlocked_for_s, token->n_keys);
 		return false;
 	case KS_TOKEN_BLOCKED:
-		ks_output_error(unlocking->cli,
-				"token \"%s\" has blocked its PIN; set a new one with the token's own tool and its PUK "
-				"or SO PIN",
-				unlocking->shown);
+		ks_output_error(
+			unlocking->cli,
+			"token \"%s\" has blocked its PIN; set a new one by its PUK or SO PIN: keystay token pin "
+			"unblock",
+			unlocking->shown);
 		break;
 	default:
 		ks_output_error(unlocking->cli, "token \"%s\" is not there; insert it, then run this again",

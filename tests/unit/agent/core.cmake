@@ -31,7 +31,7 @@ endforeach()
 # A worker and its process, for which puppet_main.c stands in.
 add_executable(puppet-worker puppet_main.c)
 set_target_properties(puppet-worker PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/unit)
-foreach(test worker worker_calls)
+foreach(test worker worker_calls worker_work)
 	keystay_unit_test(test_agent_${test} test_${test}.c puppet.c LINK ks_agent)
 	target_compile_definitions(test_agent_${test} PRIVATE PUPPET="$<TARGET_FILE:puppet-worker>")
 	add_dependencies(test_agent_${test} puppet-worker)
