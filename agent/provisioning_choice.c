@@ -156,6 +156,8 @@ static int check_length(struct ks_provisioning *job)
 	if (job->message.operation == KS_PROVISION_SO_PIN_CHANGE ||
 	    (job->message.operation == KS_PROVISION_INIT && size == 0))
 		return 0;
+	if (size == 0 && (slot->pin_flags & KS_PIN_PAD))
+		return 0; /* it is typed at the reader */
 	if (size > 0 && size >= slot->pin_min && (slot->pin_max == 0 || size <= slot->pin_max))
 		return 0;
 	if (slot->pin_max > 0)

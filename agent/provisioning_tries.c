@@ -97,8 +97,8 @@ int ks_provisioning_may_try(struct ks_provisioning *job)
 		return 0;
 	(void)ks_text_print(
 		job->text, sizeof(job->text),
-		"token \"%s\": a wrong %s was given since the last good one (%u counted here); only after a "
-		"yes in a dialog of the agent the next one is tried, and no dialog may be shown here",
+		"token \"%s\": a wrong %s was given since the last good one (%u counted here); the next one is tried "
+		"after a yes in a dialog of the agent, and none may be shown here; nothing was tried",
 		job->chosen.label, word, count);
 	return KS_ERR_NEEDS_DIALOG;
 }

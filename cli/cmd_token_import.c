@@ -142,16 +142,19 @@ static int put_rest(const struct bundle *bundle, bool with_leaf, struct ks_buffe
 	return r;
 }
 
-/* What the agent makes of it now. */
+/* What the agent makes of it now; the name may be another one, where it came from the certificate. */
 static void print_result(const struct ks_cli *cli, const struct ks_client_identity *before, const char *token,
 			 size_t n_intermediates)
 {
 	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *after = NULL;
-	KS_AUTO_FREE char *name = ks_text_copy(before->identity.name);
 	struct ks_client_error error;
-	char until[KS_WORDS_TIME_MAX] = "?";
+	char fingerprint[65] = "", until[KS_WORDS_TIME_MAX] = "";
 
-	KS_AUTO_FREE char *shown = ks_output_escape(before->identity.name);
+	for (size_t i = 0; i < 32; i++)
+		(void)ks_text_print(fingerprint + 2 * i, 3, "%02x", before->identity.spki_hash.data[i]);
+	if (ks_client_get(fingerprint, &after, &error) < 0)
+		after = NULL;
+	KS_AUTO_FREE char *shown = ks_output_escape(after ? after->identity.name : before->identity.name);
 	KS_AUTO_FREE char *where = token ? ks_output_escape(ks_bytes_text(token)) : NULL;
 	(void)fprintf(cli->out, "The certificate of key \"%s\" is ", shown ? shown : "?");
 	if (token)
@@ -160,7 +163,7 @@ static void print_result(const struct ks_cli *cli, const struct ks_client_identi
 		(void)fputs("in the agent's certs folder, since the token takes none", cli->out);
 	if (n_intermediates > 0)
 		(void)fprintf(cli->out, "; %zu of its issuers in the agent's certs folder", n_intermediates);
-	if (name && ks_client_get(name, &after, &error) == 0 && after->identity.n_certificates > 0) {
+	if (after && after->identity.n_certificates > 0) {
 		ks_words_time(after->identity.not_after, until, sizeof(until));
 		(void)fprintf(cli->out, ".\nIn use now: one that is valid until %s", until);
 	}

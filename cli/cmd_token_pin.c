@@ -158,6 +158,10 @@ static enum ks_exit get_pin(struct work *work, enum ks_token_option option, cons
 		.option = names[option], .fd = work->arguments->values[option], .what = what, .is_new = is_new
 	};
 
+	if (!pin.fd && (work->slot->pin_flags & KS_PIN_PAD)) {
+		(void)fprintf(work->cli->err, "keystay: the reader asks for the %s%s\n", is_new ? "new " : "", word);
+		return KS_EXIT_GOOD;
+	}
 	(void)ks_text_print(what, sizeof(what), "%s%s of %s%s%s", is_new ? "new " : "", word,
 			    work->shown[0] ? "token \"" : "the new token", work->shown, work->shown[0] ? "\"" : "");
 	return ks_token_pins_get(&work->pins, &pin, ret_secret);
