@@ -12,10 +12,11 @@ SO_PIN=87654321
 NEW_PIN=271828
 rig_alice_token
 server_start_nginx server
-export KEYSTAY_SHIM_COUNTS=$T/shim.counts
+export KEYSTAY_SHIM_SCRIPT=$T/shim.script KEYSTAY_SHIM_COUNTS=$T/shim.counts
+: >"$KEYSTAY_SHIM_SCRIPT"
 : >"$KEYSTAY_SHIM_COUNTS"
 prompt_begin
-printf '%s\n' '[module "softhsm"]' "path = $BUILD/tests/fakes/keystay-shim.so" "${PROMPT_LINES[@]}" 'keep-pin = yes' \
+printf '%s\n' '[module "shim"]' "path = $BUILD/tests/fakes/keystay-shim.so" "${PROMPT_LINES[@]}" 'keep-pin = yes' \
 	>"$T/keystay.conf"
 agent_start
 
