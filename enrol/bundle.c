@@ -10,7 +10,7 @@
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
 
-#include "enrol/base64.h"
+#include "lib/base/base64.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/der.h"
 #include "lib/protocol/limits.h"

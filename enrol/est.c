@@ -13,7 +13,7 @@
  */
 #include <string.h>
 
-#include "enrol/base64.h"
+#include "lib/base/base64.h"
 #include "enrol/bundle.h"
 #include "enrol/driver.h"
 #include "enrol/http.h"

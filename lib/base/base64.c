@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base64: see base64.h. Runs in: keystay-enroll. */
-#include "enrol/base64.h"
+/* base64: see base64.h. */
+#include "lib/base/base64.h"
 
 #include <string.h>
 

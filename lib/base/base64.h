@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base64: as enrolment protocols write and read it (RFC 4648 section 4, RFC 8951 section 3).
+ * base64: as PEM and enrolment protocols have it (RFC 4648 section 4, RFC 7468, RFC 8951 section 3).
  *
- * Servers send one long line, or lines, with or without a carriage return; there are servers that take nothing but
- * lines. So lines are written, and all of that is read. Runs in: keystay-enroll. Pure.
+ * Enrolment servers send one long line, or lines, with or without a carriage return; some take nothing but lines. So
+ * lines are written, and all of that is read. Pure.
  */
 #pragma once
 
 #include "lib/base/buffer.h"
 #include "lib/base/bytes.h"
 
-/* Appends bytes in lines of 64 characters (RFC 7468), each with a line feed. */
+/* Appends bytes in lines of 64 characters each with a line feed. */
 int ks_base64_put(struct ks_buffer *out, struct ks_bytes bytes) KS_WARN_UNUSED;
 
 /* Appends what text says. Spaces, tabs and line ends may stand anywhere. MALFORMED on any other character, wrong padding,
