@@ -8,6 +8,7 @@ it, base64 in one line:
 
     wrapped crlf binary   base64 in lines, in lines with carriage returns, or no base64 at all
     wait                  202 with Retry-After 3600 to the first request, the certificate when the very same one comes again
+    soon                  the same with Retry-After 1
     mixed                 intermediate, root and another certificate before and behind the one that was asked for
     lax                   /cacerts as text/plain; strict: no smime-type there
     open                  needs no authentication;  both: a renewal needs certificate and password
@@ -183,12 +184,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.issue(request)
 
     def wait(self, subject, der):
-        if "wait" not in self.modes:
+        if not self.modes & {"wait", "soon"}:
             return
         with self.server.lock:
             first = self.server.waiting.setdefault(subject.rfc4514_string(), der)
         if first is der:
-            raise Refused(202, Retry_After="3600")
+            raise Refused(202, Retry_After="3600" if "wait" in self.modes else "1")
         if first != der:
             raise Refused(400, "another request than before\n")
 
