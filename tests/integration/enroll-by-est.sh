@@ -112,6 +112,15 @@ expect_status 0 "a key that has a certificate already"
 est_requests >"$T/out"
 expect_out "POST simpleenroll - user=None cert=alice 200" "may show that"
 
+modern_url=$est_url
+est_start 1.2
+est_enrol '' "$T/tls12" old=alice
+expect_status 0 "a renewal in TLS 1.2"
+tail -n 1 "$XDG_STATE_HOME/keystay/audit/audit.jsonl" >"$T/out"
+expect_out '"purpose":"tls12-client"' "a renewal in TLS 1.2"
+expect_out '"server":"localhost","proven":true' "whose server is proven too"
+est_url=$modern_url
+
 # --- what goes wrong -------------------------------------------------------------------------------------------------
 
 # refused LABEL TEXT SENTENCE [FIELD=VALUE...]

@@ -3,11 +3,11 @@
 """
 est_server: an EST server (RFC 7030) that issues from the story's intermediate CA, and errs on demand.
 
-What it does stands in the label of the path (section 3.2.2), words with "+" between; without one it is as RFC 8951 wants
-it, base64 in one line:
+What it does stands in the label of the path (section 3.2.2), words with "+" between; without one it is as RFC 8951
+wants it, base64 in one line:
 
     wrapped crlf binary   base64 in lines, in lines with carriage returns, or no base64 at all
-    wait                  202 with Retry-After 3600 to the first request, the certificate when the very same one comes again
+    wait                  202 with Retry-After 3600 to the first request, the certificate when the very same one comes
     soon                  the same with Retry-After 1
     mixed                 intermediate, root and another certificate before and behind the one that was asked for
     lax                   /cacerts as text/plain; strict: no smime-type there
@@ -17,7 +17,7 @@ it, base64 in one line:
 
 Each request is a line in LOG: "POST simpleenroll LABEL user=NAME cert=NAME STATUS".
 
-usage: est_server.py CA-FOLDER LOG [PASSWORD]      prints "listening PORT"; the user is "device"
+usage: est_server.py CA-FOLDER LOG PASSWORD [1.2]      prints "listening PORT"; the user is "device"
 """
 import base64
 import datetime
@@ -195,7 +195,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def issue(self, request):
         authority = Other() if "other-ca" in self.modes else self.server.authority
-        key = ec.generate_private_key(ec.SECP256R1()).public_key() if "other-key" in self.modes else request.public_key()
+        key = request.public_key()
+        if "other-key" in self.modes:
+            key = ec.generate_private_key(ec.SECP256R1()).public_key()
         try:
             names = request.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
         except x509.ExtensionNotFound:
@@ -238,8 +240,10 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def main():
-    folder, log, *password = sys.argv[1:]
-    server = Server(pathlib.Path(folder), log, password[0] if password else "s3cret")
+    folder, log, password, *version = sys.argv[1:]
+    server = Server(pathlib.Path(folder), log, password)
+    if version == ["1.2"]:
+        server.context.maximum_version = ssl.TLSVersion.TLSv1_2
     print("listening", server.server_address[1], flush=True)
     server.serve_forever()
 

@@ -7,11 +7,11 @@
 ENROL_TRY=$BUILD/try/enrol-try
 EST_LOG=$T/est-requests.log
 
-# est_start: $est_url; requests in $EST_LOG. User "device", password "s3cret".
+# est_start [1.2]: $est_url; requests in $EST_LOG. User "device", password "s3cret".
 est_start() {
 	"$PYTHON" -c 'import cryptography' 2>/dev/null || skip "python3-cryptography is not installed"
 	: >"$EST_LOG"
-	process_start_until est '^listening ([0-9]+)$' "$PYTHON" "$RIG_FOLDER/est_server.py" "$T/ca" "$EST_LOG" s3cret ||
+	process_start_until est '^listening ([0-9]+)$' "$PYTHON" "$RIG_FOLDER/est_server.py" "$T/ca" "$EST_LOG" s3cret "$@" ||
 		fail "the EST server did not start: $(cat "$T/est.log")"
 	est_url=https://localhost:${BASH_REMATCH[1]}
 	printf 's3cret\n' >"$T/est.secret"
