@@ -27,24 +27,29 @@ scep() {
 
 # is_for KEY FILE: the first certificate in FILE is of this key.
 is_for() {
-	[ "$(openssl x509 -in "$2" -noout -pubkey)" = "$(keystay cert "$1" | openssl x509 -noout -pubkey)" ]
+	[ "$(openssl x509 -in "$2" -noout -pubkey)" = "$(keystay csr "$1" --subject CN=a | openssl req -noout -pubkey)" ]
 }
 
-# The token's own certificates name other things; a key needs one to have a name here.
 ca_make
 token_make corp
 key_make corp p256 ec 01
 key_make corp rsa2048 rsa 02
-certificate_make ec
-certificate_make rsa
+echo sekret >"$T/challenge"
+stepca_start -lifetime 10m -backdate 1m
+pin=$(fingerprint_of "$T/stepca/intermediate.pem")
+(cd "$T" && scepserver ca -init -keySize 2048 -organization Example -depot depot) >"$T/depot.log" 2>&1 ||
+	fail "scepserver makes no CA: $(cat "$T/depot.log")"
+debian_pin=$(fingerprint_of "$T/depot/ca.pem")
+agent_configure '[profile "corp"]' 'protocol = scep' "url = $stepca_scep_url" "ca-fingerprint = $pin" \
+	"secret-file = $T/challenge" 'subject = /O=Example/CN=alice' \
+	'[profile "debian"]' 'protocol = scep' 'url = http://127.0.0.1:8802/scep' "ca-fingerprint = $debian_pin" \
+	"secret-file = $T/challenge" 'subject = /O=Example/CN=debian' 'scep-legacy = yes' \
+	'[key "ec"]' 'match = pkcs11:object=ec' 'profile = corp' '[key "rsa"]' 'match = pkcs11:object=rsa' 'profile = corp'
 agent_start
 unlock corp >/dev/null
-echo sekret >"$T/challenge"
 
 # --- step-ca --------------------------------------------------------------------------------------------------------
 
-stepca_start -lifetime 10m
-pin=$(fingerprint_of "$T/stepca/intermediate.pem")
 for key in rsa ec; do
 	scep "$key" "$key" url="$stepca_scep_url" ca-fingerprint="$pin"
 	expect_status 0 "step-ca issues for the $key key"
@@ -89,25 +94,29 @@ scep des ec url="$stepca_scep_url" ca-fingerprint="$pin" scep-legacy=yes
 expect_status 0 "unless the profile says scep-legacy = yes"
 is_for ec "$T/des-certificates.pem" || fail "the certificate is of another key"
 
-# --- what was issued works ------------------------------------------------------------------------------------------
+# --- the whole way --------------------------------------------------------------------------------------------------
 
-mkdir -p "$T/certs"
-cp "$T/ec-certificates.pem" "$T/certs/ec.pem"
-keystay reload >/dev/null
-keystay cert ec -o "$T/ec.pem"
-expect_equal "$(openssl x509 -in "$T/ec.pem" -noout -issuer -nameopt RFC2253)" \
-	"$(openssl x509 -in "$T/stepca/intermediate.pem" -noout -subject -nameopt RFC2253 | sed s/subject/issuer/)" \
-	"the agent offers the new certificate"
+process_stop "$started"
+stepca_start -lifetime 10m -backdate 1m
 cat "$stepca_root" >>"$T/ca/root.pem"
 server_start_openssl server
-run fetch "$port" "$T/ec.pem"
-expect_status 0 "curl signs in with the certificate from step-ca"
+for key in rsa ec; do
+	run keystay enroll "$key"
+	expect_status 0 "keystay enroll $key"
+	keystay cert "$key" -o "$T/$key.pem"
+	run fetch "$port" "$T/$key.pem"
+	expect_status 0 "curl signs in with the certificate of $key"
+done
+serial=$(keystay cert ec --no-key | openssl x509 -noout -serial)
+run keystay renew ec --force
+expect_status 0 "keystay renew ec"
+[ "$(keystay cert ec --no-key | openssl x509 -noout -serial)" != "$serial" ] || fail "nothing was renewed"
+ok "a renewal, with the challenge of the profile"
+run keystay enroll ec --force --secret-fd 4 4<<<wrong
+expect_fail "a wrong challenge"
+expect_err "wrong password provided" "is refused with the CA's reason"
 
 # --- Debian's scepserver --------------------------------------------------------------------------------------------
-
-(cd "$T" && scepserver ca -init -keySize 2048 -organization Example -depot depot) >"$T/depot.log" 2>&1 ||
-	fail "scepserver makes no CA: $(cat "$T/depot.log")"
-pin=$(fingerprint_of "$T/depot/ca.pem")
 
 # in_namespace COMMAND...: with a scepserver at 127.0.0.1:8802, which nobody else sees or is in the way of.
 in_namespace() {
@@ -134,7 +143,7 @@ debian() {
 	rm -f "$T/$out"-*
 	run in_namespace "$BUILD/try/enrol-try" enrol protocol=scep key="$key" out="$T/$out" \
 		subject="/O=Example/CN=debian-$key" secret-file="$T/challenge" url=http://127.0.0.1:8802/scep \
-		ca-fingerprint="$pin" "$@"
+		ca-fingerprint="$debian_pin" "$@"
 }
 
 debian no rsa
@@ -143,8 +152,12 @@ expect_err "encrypted with single DES" "which is refused"
 debian debian rsa scep-legacy=yes
 expect_status 0 "with scep-legacy = yes it issues for an RSA key"
 is_for rsa "$T/debian-certificates.pem" || fail "the certificate is of another key"
-debian debian rsa scep-legacy=yes
-expect_status 0 "and renews"
+run in_namespace "$KEYSTAY" enroll rsa --profile debian --force
+expect_status 0 "keystay enroll rsa --profile debian"
+expect_equal "$(keystay cert rsa --no-key | openssl x509 -noout -subject -nameopt RFC2253)" "subject=CN=debian,O=Example" \
+	"and the agent has the new certificate"
+run in_namespace "$KEYSTAY" renew rsa --force
+expect_status 0 "scepserver renews"
 debian no ec scep-legacy=yes
 expect_status 1 "it issues for no EC key"
 expect_err "error denied final: SCEP server http://127.0.0.1:8802/scep refuses the request" "and says so"
