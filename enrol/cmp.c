@@ -103,18 +103,29 @@ static int exchange(struct ks_cmp_session *session, struct ks_enrol_answer *answ
 	return r == 1 ? put_answer(session, answer) : ks_cmp_words_fail(session, "issue a certificate");
 }
 
+/* The CA's answer of then does not hold any more (another secret, another CA), or it does not know of that exchange: then
+ * it calls the poll a bad request, while its no to what was asked for comes with a reason of its own, or as an answer. */
+static bool is_outdated(const struct ks_cmp_session *session)
+{
+	static const int bad_request = 1 << OSSL_CMP_PKIFAILUREINFO_badRequest;
+	int failure = OSSL_CMP_CTX_get_failInfoCode(session->cmp);
+
+	if (session->pending.waiting.size == 0 || session->failed_here || session->keys.error.code < 0)
+		return false;
+	return session->n_exchanges == 0 || (session->n_exchanges == 1 && session->had_error &&
+					     (session->said[0] || failure <= 0 || (failure & bad_request)));
+}
+
 /* ret_anew: what an earlier run has left is of no use any more. */
 static int attempt(const struct ks_enrol_request *request, int type, const struct ks_cmp_pending *pending,
 		   struct ks_enrol_answer *answer, bool *ret_anew, struct ks_enrol_problem *problem)
 {
 	struct ks_cmp_session session = { .request = request, .problem = problem, .type = type, .pending = *pending };
-	bool is_resumed = pending->waiting.size > 0;
 
 	int r = ks_cmp_session_init(&session);
 	if (r == 0)
 		r = exchange(&session, answer);
-	/* The CA's answer of then does not hold any more (another secret, another CA), or it has forgotten. */
-	*ret_anew = r < 0 && is_resumed && !session.failed_here && (session.n_exchanges == 0 || session.said[0]);
+	*ret_anew = r < 0 && session.cmp && is_outdated(&session);
 	ks_cmp_session_deinit(&session);
 	return r;
 }

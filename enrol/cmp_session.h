@@ -39,6 +39,7 @@ struct ks_cmp_session {
 	unsigned n_exchanges;     /* with the server */
 	struct ks_buffer waiting; /* the first answer of this exchange, and the last one to a poll */
 	struct ks_buffer poll;
+	bool had_error;   /* the last answer was an error and nothing else */
 	bool failed_here; /* problem says why: the server could not be asked */
 	char said[256];   /* by an answer that nobody protected, escaped: for a person, never to act on */
 };

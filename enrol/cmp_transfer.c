@@ -89,7 +89,8 @@ static OSSL_CMP_MSG *take_answer(struct ks_cmp_session *session, const struct ks
 					   "%s answered with what is no message of CMP", whose);
 		return fail(session);
 	}
-	if (OSSL_CMP_MSG_get_bodytype(message) == KS_CMP_ERROR)
+	session->had_error = OSSL_CMP_MSG_get_bodytype(message) == KS_CMP_ERROR;
+	if (session->had_error)
 		ks_cmp_words_unprotected(der, session->said, sizeof(session->said));
 	keep(session, OSSL_CMP_MSG_get_bodytype(message), der);
 	return message;

@@ -60,23 +60,23 @@ void ks_cmp_words_unprotected(struct ks_bytes answer, char *out, size_t size)
 
 /* --- reasons ------------------------------------------------------------------------------------------------------ */
 
-/* What OpenSSL's queue has to say, in our words where we have some. */
-static const struct {
+/* What OpenSSL's queue has to say, in our words where we have some; the first of them that is there tells most. */
+static const struct reason {
 	int reason;
 	int code;
 	bool is_final;
 	const char *words;
 } reasons[] = {
-	{ CMP_R_CERTIFICATE_NOT_ACCEPTED, KS_ERR_WRONG_SIGNATURE, false,
+	{ CMP_R_CERTIFICATE_NOT_ACCEPTED, KS_ERR_INVALID, false,
 	  "the certificate that came back is not wanted, and the CA was told so" },
 	{ CMP_R_WRONG_PBM_VALUE, KS_ERR_DENIED, true,
 	  "its answer is protected by another secret than the profile's; check user and secret-file" },
 	{ CMP_R_MISSING_SECRET, KS_ERR_DENIED, true, "its answer is protected by a secret, and there is none here" },
-	{ CMP_R_ERROR_VALIDATING_SIGNATURE, KS_ERR_DENIED, false, "the signature of its answer does not verify" },
 	{ CMP_R_NO_SUITABLE_SENDER_CERT, KS_ERR_DENIED, true,
 	  "its answer is signed by nobody that a CA of issued-by vouches for" },
 	{ CMP_R_MISSING_TRUST_ANCHOR, KS_ERR_DENIED, true, "its answer is signed, and the profile has no issued-by" },
 	{ CMP_R_MISSING_TRUST_STORE, KS_ERR_DENIED, true, "its answer is signed, and the profile has no issued-by" },
+	{ CMP_R_ERROR_VALIDATING_SIGNATURE, KS_ERR_DENIED, false, "the signature of its answer does not verify" },
 	{ CMP_R_MISSING_PROTECTION, KS_ERR_DENIED, false, "its answer is not protected, so it is not believed" },
 	{ CMP_R_TRANSACTIONID_UNMATCHED, KS_ERR_MALFORMED, false, "its answer is of another exchange" },
 	{ CMP_R_RECIPNONCE_UNMATCHED, KS_ERR_MALFORMED, false, "its answer is of another exchange" },
@@ -85,34 +85,35 @@ static const struct {
 	{ CMP_R_TOTAL_TIMEOUT, KS_ERR_TIMEOUT, false, "it took too long" },
 };
 
-/* The most telling entry of the queue, with what is attached to it; empties it. */
-static int take_reason(char *out, size_t size, bool *ret_final)
+#define N_REASONS (sizeof(reasons) / sizeof(reasons[0]))
+
+/* The most telling entry of the queue, with what is attached to it: its place in reasons, N_REASONS where it has none.
+ * Empties the queue. */
+static size_t take_reason(char *out, size_t size)
 {
-	const char *data;
+	size_t best = N_REASONS;
 	unsigned long code;
-	int flags, found = KS_ERR_DENIED;
-	bool is_known = false;
+	const char *data;
+	int flags;
 
 	out[0] = '\0';
-	*ret_final = false;
 	while ((code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags)) != 0) {
-		const char *reason = ERR_reason_error_string(code);
+		const char *words = ERR_reason_error_string(code);
 		char attached[256] = "";
+		size_t i = 0;
+		while (i < best && (ERR_GET_LIB(code) != ERR_LIB_CMP || ERR_GET_REASON(code) != reasons[i].reason))
+			i++;
+		if (i == best && out[0])
+			continue;
 		if ((flags & ERR_TXT_STRING) && data)
 			ks_text_escape(ks_bytes_text(data), attached, sizeof(attached));
-		for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-			if (is_known || ERR_GET_LIB(code) != ERR_LIB_CMP || ERR_GET_REASON(code) != reasons[i].reason)
-				continue;
-			is_known = true;
-			found = reasons[i].code;
-			*ret_final = reasons[i].is_final;
-			(void)ks_text_print(out, size, "%s%s%s%s", reasons[i].words, attached[0] ? " (" : "", attached,
-					    attached[0] ? ")" : "");
-		}
-		if (!out[0] && reason)
-			(void)ks_text_print(out, size, "%s%s%s", reason, attached[0] ? ": " : "", attached);
+		if (i < best)
+			words = reasons[i].words;
+		best = i;
+		(void)ks_text_print(out, size, "%s%s%s%s", words ? words : "OpenSSL does not say what is wrong",
+				    attached[0] ? " (" : "", attached, attached[0] ? ")" : "");
 	}
-	return found;
+	return best;
 }
 
 /* Has the CA itself said no, in a message that was verified? */
@@ -131,27 +132,27 @@ int ks_cmp_words_fail(struct ks_cmp_session *session, const char *what)
 {
 	const struct ks_profile *profile = session->request->profile;
 	const struct ks_client_error *agent = &session->keys.error;
-	char text[640];
-	bool is_final;
+	char text[640], status[512];
 
 	if (session->failed_here)
 		return session->problem->code; /* it says why */
 	if (agent->code < 0)
 		return ks_enrol_problem_client(session->problem, agent);
-	if (session->said[0])
+	size_t reason = take_reason(text, sizeof(text));
+	bool is_ours = reason < N_REASONS && reasons[reason].reason == CMP_R_CERTIFICATE_NOT_ACCEPTED;
+	if (session->said[0] && !is_ours)
 		return ks_enrol_problem_set(
 			session->problem, KS_ERR_DENIED,
 			"the CMP server %s does not %s; it says, in an answer that nobody has protected: "
 			"\"%s\"",
 			profile->url, what, session->said);
-	if (is_rejected(session, text, sizeof(text)))
+	if (!is_ours && is_rejected(session, status, sizeof(status)))
 		return ks_enrol_problem_final(session->problem, KS_ERR_DENIED,
 					      "the CA behind %s does not %s: %s (profile \"%s\", %s)", profile->url,
-					      what, text, profile->name, profile->origin);
-	int code = take_reason(text, sizeof(text), &is_final);
+					      what, status, profile->name, profile->origin);
+	int code = reason < N_REASONS ? reasons[reason].code : KS_ERR_DENIED;
 	(void)ks_enrol_problem_set(session->problem, code, "the CMP server %s: %s (profile \"%s\", %s)", profile->url,
-				   text[0] ? text : "OpenSSL does not say what is wrong", profile->name,
-				   profile->origin);
-	session->problem->is_final = is_final;
+				   text, profile->name, profile->origin);
+	session->problem->is_final = reason < N_REASONS && reasons[reason].is_final;
 	return code;
 }

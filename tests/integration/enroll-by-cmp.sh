@@ -110,3 +110,127 @@ mock_start "$T/rsp.pem" -grant_implicitconf
 try enrol key=p256 csr="$T/p256.csr" "${secret[@]}"
 expect_certificate p256 "p10cr"
 expect_equal "$(signatures_of corp)" $((n + 1)) "the key signed nothing but the PKCS#10 request"
+
+# --- renewed: the old key signs ---------------------------------------------------------------------------------------
+
+serial_of() {
+	echo "0x$(openssl x509 -in "$1" -noout -serial | cut -d= -f2)"
+}
+
+signed_by=(issued-by="$T/ca/both.pem" subject=/O=Example/CN=somebody)
+for type in p256 rsa2048 p384; do
+	issue $type "$T/rsp.pem" "$(serial_of "$T/certs/$type.pem")"
+	mock_start "$T/rsp.pem"
+	n=$(signatures_of corp)
+	try enrol key=$type old=$type "${signed_by[@]}"
+	expect_certificate $type "kur with $type"
+	expect_equal "$(signatures_of corp)" $((n + 3)) "three signatures: of the request, of kur, of certConf"
+	expect_equal "$(tail -n 3 "$LOG" | "$PYTHON" -c 'import json, sys
+for line in sys.stdin: print(json.loads(line)["text"].split(" (sha256")[0])')" \
+		"a certificate request (CRMF), for this key
+a key update (kur) of CMP, for key \"$type\"
+a confirmation (certConf) of CMP" "the records of $type"
+	mock_start "$T/rsp.pem" -grant_implicitconf
+	try enrol key=$type old=$type "${signed_by[@]}"
+	expect_certificate $type "kur with $type, which needs no confirmation"
+	expect_equal "$(signatures_of corp)" $((n + 5)) "two signatures"
+done
+issue other "$T/rsp.pem" "$(serial_of "$T/certs/p256.pem")"
+mock_start "$T/rsp.pem"
+try enrol key=other old=p256 "${signed_by[@]}"
+expect_certificate other "kur for another key"
+grep -q 'with "p256": a key update (kur) of CMP, for key "other" (sha256:' "$T/agent.log" || fail "the log names no key"
+ok "the log says for which"
+
+# --- revoked ----------------------------------------------------------------------------------------------------------
+
+mock_start "$T/certs/p256.pem"
+try revoke key=p256 old=p256 reason=4 "${signed_by[@]}"
+expect_status 0 "rr"
+expect_equal "$(last '(r["outcome"], r["purpose"], r["key"], r["text"])')" \
+	"('signed', 'cmp', 'p256', 'a revocation (rr) of CMP, of the certificate with the serial number 4711')" \
+	"its record says which certificate"
+mock_start "$T/certs/p256.pem" -pkistatus 2 -statusstring 'ask the help desk'
+try revoke key=p256 old=p256 "${signed_by[@]}"
+expect_fail "a CA that does not revoke"
+expect_err 'ask the help desk' "its words arrive"
+
+# --- a CA that takes its time -----------------------------------------------------------------------------------------
+
+mock_start "$T/rsp.pem" -poll_count 2 -check_after 7
+issue p256 "$T/rsp.pem"
+mock_start "$T/rsp.pem" -poll_count 3 -check_after 7
+try enrol key=p256 "${secret[@]}"
+expect_status 4 "the CA has not decided"
+expect_err 'pending: 7' "it says when to come again"
+n=$(signatures_of corp)
+for n_polls in 2 3; do
+	mv "$T/got-pending" "$T/pending"
+	try enrol key=p256 "${secret[@]}" pending="$T/pending"
+	[ $n_polls = 3 ] || expect_status 4 "a second program polls on"
+done
+expect_certificate p256 "a third one has the certificate"
+expect_equal "$(signatures_of corp)" "$n" "nothing was signed for polls that a secret protects"
+issue p256 "$T/rsp.pem" "$(serial_of "$T/certs/p256.pem")"
+mock_start "$T/rsp.pem" -poll_count 2 -check_after 1
+try enrol key=p256 old=p256 "${signed_by[@]}"
+expect_status 4 "a renewal that has to wait"
+n=$(signatures_of corp)
+mv "$T/got-pending" "$T/pending"
+try enrol key=p256 old=p256 "${signed_by[@]}" pending="$T/pending"
+expect_certificate p256 "kur after a wait"
+expect_equal "$(signatures_of corp)" $((n + 2)) "the key signed one poll and certConf, and no request again"
+mock_start "$T/rsp.pem"
+try enrol key=p256 old=p256 "${signed_by[@]}" pending="$T/pending"
+expect_certificate p256 "a CA that has forgotten the exchange: it begins anew"
+head -c 40 "$T/pending" >"$T/damaged"
+try enrol key=p256 old=p256 "${signed_by[@]}" pending="$T/damaged"
+expect_certificate p256 "what was kept is damaged: it begins anew"
+
+# --- what servers say against it --------------------------------------------------------------------------------------
+
+refused() { # SENTENCE WORDS [KEY...]: the last run failed with these words
+	expect_fail "$1"
+	expect_err "$2" "$1: in words"
+	[ ! -e "$T/got-certificates.pem" ] || fail "$1: there is a certificate"
+}
+
+issue p256 "$T/rsp.pem"
+mock_start "$T/rsp.pem" -pkistatus 2 -failure 9 -statusstring $'not today\x1b[2J'
+try enrol key=p256 "${secret[@]}"
+refused "a rejection" 'does not issue a certificate: PKIStatus: rejection; PKIFailureInfo: badPOP'
+expect_err 'not today\x1b[2J' "what it says is escaped"
+expect_err 'error denied final' "it is for a person to change something"
+mock_start "$T/rsp.pem" -send_error
+try enrol key=p256 "${secret[@]}"
+refused "an error message" 'does not issue a certificate'
+mock_start "$T/rsp.pem" -send_unprot_err -send_error
+try enrol key=p256 "${secret[@]}"
+refused "an error that nobody protects" 'it says, in an answer that nobody has protected'
+expect_err 'error denied again' "it is not believed"
+mock_start "$T/rsp.pem" -send_unprotected
+try enrol key=p256 "${secret[@]}"
+refused "a certificate that nobody protects" 'its answer is not protected, so it is not believed'
+mock_start "$T/rsp.pem"
+try enrol key=p256 user=r1 secret-file="$T/wrong-secret" subject=/CN=a
+refused "another secret" 'protected'
+issue rsa2048 "$T/rsp.pem"
+mock_start "$T/rsp.pem"
+try enrol key=p256 "${secret[@]}"
+refused "a certificate of another key" 'public key in new certificate does not match our enrollment key'
+openssl req -x509 -new -key "$T/ca/server.key" -subj "/CN=Somebody's CA" -days 3 -out "$T/ca/stranger.pem"
+cp "$T/ca/server.key" "$T/ca/stranger.key"
+issue p256 "$T/rsp.pem" 0x4711 stranger
+mock_start "$T/rsp.pem"
+try enrol key=p256 "${secret[@]}" issued-by="$T/ca/root.pem"
+refused "a certificate of another CA" 'the certificate that came back is not wanted'
+try enrol key=p256 old=p256 subject=/CN=a issued-by="$T/ca/stranger.pem"
+refused "an answer that a stranger signed" 'its answer is signed by nobody that a CA of issued-by vouches for'
+try enrol key=p256 subject=/CN=a
+refused "no secret" 'needs the secret that the CA has given out; write user = REFERENCE and secret-file = FILE into [profile'
+try enrol key=ed25519 old=ed25519 "${signed_by[@]}"
+refused "kur with Ed25519" 'OpenSSL protects no message of CMP with a key of this type'
+cat "$T/err"
+process_stop "$mock_pid"
+try enrol key=p256 "${secret[@]}"
+expect_fail "no server"
