@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the corpora of the fuzz targets request10 and csr. The files are committed; this script is for changing them.
+"""Writes the corpora of the fuzz targets request10, cmp_part and csr. The files are committed; this script changes them.
 
     make_request_corpus.py tests/fuzz/corpus
 
-The requests of request10 are for the key of tests/fuzz/tls_key.h; the hostile ones are those of the story
-make-a-certificate-request.
+The requests of request10 and the messages of cmp_part are for the key of tests/fuzz/tls_key.h; the hostile ones are those
+of the stories make-a-certificate-request and enroll-by-cmp.
 """
 import pathlib
 import re
@@ -14,6 +14,7 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
 
+import sign_cmp  # noqa: E402
 import sign_requests as r  # noqa: E402
 
 TEXTS = {
@@ -56,6 +57,21 @@ def write(folder, files):
         (folder / name).write_bytes(contents)
 
 
+def file_name(word, name):
+    return word + "-" + re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-") + ".bin"
+
+
+def parts():
+    key = tls_key()
+    other = key[:-1] + bytes([key[-1] ^ 1])
+    for name, text in sign_cmp.good(key, other):
+        yield file_name("accepted", name), text
+    certificate = r.sequence(r.sequence(r.der(2, b"\1")), r.sequence(), r.der(3, b"\0"))
+    for name, text in sign_cmp.hostile(key, other, certificate):
+        # Which keys there are, the agent knows and the reader does not.
+        yield file_name("accepted" if name == sign_cmp.NOT_HERE else "refused", name), text
+
+
 def requests():
     key = tls_key()
     found = dict(good(key))
@@ -64,7 +80,7 @@ def requests():
     certificate = r.sequence(r.sequence(r.der(2, b"\1")), r.sequence(), r.der(3, b"\0"))
     for name, text in r.hostile(found["accepted-plain"], other, certificate):
         if len(text) <= 16384:
-            yield "refused-" + re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-") + ".bin", text
+            yield file_name("refused", name), text
 
 
 if __name__ == "__main__":
@@ -72,4 +88,5 @@ if __name__ == "__main__":
         sys.exit("usage: make_request_corpus.py tests/fuzz/corpus")
     corpus = pathlib.Path(sys.argv[1])
     write(corpus / "request10", requests())
+    write(corpus / "cmp_part", parts())
     write(corpus / "csr", ((name + ".txt", text.encode()) for name, text in TEXTS.items()))

@@ -30,19 +30,38 @@ certificate_issue intermediate server "$T/ca/server.pub" "/O=Example/CN=CMP" "$T
 printf 's3cret\n' >"$T/secret"
 printf 'wrong\n' >"$T/wrong-secret"
 
-# The issuer and its certificate, which signs CMP as well: an EC key's extensions of ca_make do not allow signatures.
-printf '%s\n' '[profile "ca"]' 'protocol = cmp' 'url = http://127.0.0.1:1/pkix/' "issued-by = $T/ca/both.pem" \
-	'subject = /O=Example/CN=somebody' >"$T/profile"
-configure() {
-	local type
-	agent_configure "$(cat "$T/profile")"
-	for type in "${types[@]}" other; do
-		printf '%s\n' "[key \"$type\"]" "match = pkcs11:object=$type" 'profile = ca' >>"$T/keystay.conf"
-	done
-}
-configure
+export KEYSTAY_SHIM_SCRIPT=$T/shim.script KEYSTAY_SHIM_COUNTS=$T/shim.counts
+: >"$KEYSTAY_SHIM_SCRIPT"
+printf '%s\n' '[module "shim"]' "path = $BUILD/tests/fakes/keystay-shim.so" '[profile "ca"]' 'protocol = cmp' \
+	'url = http://127.0.0.1:1/pkix/' "issued-by = $T/ca/both.pem" 'subject = /O=Example/CN=somebody' >"$T/keystay.conf"
+for type in "${types[@]}" other; do
+	printf '%s\n' "[key \"$type\"]" "match = pkcs11:object=$type" 'profile = ca' >>"$T/keystay.conf"
+done
 agent_start
-unlock corp >/dev/null
+
+# --- what must never be signed ----------------------------------------------------------------------------------------
+
+openssl x509 -in "$T/ca/cmp.pem" -out "$T/some.pem"
+ask_for_anything() {
+	run "$PYTHON" "$RIG_FOLDER/sign_cmp.py" "$@" "$XDG_RUNTIME_DIR/$CONTROL_SOCKET" "$XDG_RUNTIME_DIR/$SIGN_SOCKET" \
+		"$T/p256.pub" "$T/other.pub" "$T/stranger.pub" "$T/some.pem"
+}
+for state in locked unlocked; do
+	[ $state = locked ] || unlock corp >/dev/null
+	before=$(wc -l <"$KEYSTAY_SHIM_COUNTS")
+	[ "$before" -gt 0 ] || fail "the shim counts nothing"
+	ask_for_anything --hostile
+	expect_status 0 "$state: each hostile input is refused for its own reason"
+	ok "$state: $(tail -n 1 "$T/out")"
+	expect_equal "$(wc -l <"$KEYSTAY_SHIM_COUNTS")" "$before" "$state: the module was not called once"
+done
+expect_out 'lonely: key "stranger" belongs to no enrolment profile, so it signs nothing of CMP; write "profile = NAME"' \
+	"a key without a profile: the refusal says what to write"
+n=$(signatures_of corp)
+ask_for_anything
+expect_status 0 "the good inputs that they are made from are signed, by SIGN_CMP and by nothing else"
+ok "$(tail -n 1 "$T/out")"
+expect_equal "$(signatures_of corp)" $((n + 17)) "seventeen signatures for seventeen good inputs"
 
 # last EXPRESSION: of the last record, as the Python variable r.
 last() {
@@ -230,7 +249,6 @@ try enrol key=p256 subject=/CN=a
 refused "no secret" 'needs the secret that the CA has given out; write user = REFERENCE and secret-file = FILE into [profile'
 try enrol key=ed25519 old=ed25519 "${signed_by[@]}"
 refused "kur with Ed25519" 'OpenSSL protects no message of CMP with a key of this type'
-cat "$T/err"
 process_stop "$mock_pid"
 try enrol key=p256 "${secret[@]}"
 expect_fail "no server"
