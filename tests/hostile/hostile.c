@@ -69,5 +69,6 @@ int ks_hostile_build(const struct ks_hostile_target *target,
 	ks_hostile_contents12_add(&list);
 	ks_hostile_protocols_add(&list);
 	ks_hostile_schemes_add(&list);
+	ks_hostile_cmp_add(&list);
 	return list.error < 0 ? list.error : list.n;
 }

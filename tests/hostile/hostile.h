@@ -8,6 +8,7 @@
  *	C5  bare digests, in all their dresses        C6  TLS 1.2 transcripts with one fault
  *	C7  what other protocols sign                 C8  schemes that do not fit the key, or anybody
  *	C10 messages and numbers of a signing oracle (raw, digest, decrypt): ks_hostile_messages()
+ *	C11 what a key signs in CMP, over a sign socket (its own message is another one, of the control socket)
  * (C9, a proof of the server that does not hold, is for the rules that ask for one.)
  */
 #pragma once

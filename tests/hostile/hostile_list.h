@@ -27,5 +27,7 @@ void ks_hostile_tls12_add(struct ks_hostile_list *list);
 void ks_hostile_contents12_add(struct ks_hostile_list *list);
 /* C7 */
 void ks_hostile_protocols_add(struct ks_hostile_list *list);
+/* C11 */
+void ks_hostile_cmp_add(struct ks_hostile_list *list);
 /* C8 */
 void ks_hostile_schemes_add(struct ks_hostile_list *list);

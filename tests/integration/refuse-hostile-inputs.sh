@@ -26,7 +26,7 @@ done
 # Each class of the list of faults is there; C10, messages of an oracle, is sent beside them; C9, servers that are not who
 # they say, is in refuse-forged-servers.
 "$hostile" --list "$T/p256.pem" >"$T/list"
-for class in C1 C2 C3 C4 C5 C6 C7 C8; do
+for class in C1 C2 C3 C4 C5 C6 C7 C8 C11; do
 	n=$(grep -c "^$class " "$T/list") || fail "there is no input of class $class"
 	ok "$class: $n inputs"
 done

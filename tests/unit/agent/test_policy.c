@@ -20,6 +20,7 @@ static const struct ks_signable tls12 = { .kind = KS_SIGNABLE_TLS12_CLIENT };
 static const struct ks_signable unknown_kind = { .kind = (enum ks_signable_kind)99 };
 
 static const struct ks_signable request = { .kind = KS_SIGNABLE_REQUEST };
+static const struct ks_signable cmp = { .kind = KS_SIGNABLE_CMP };
 static const struct ks_signable digest = { .kind = KS_SIGNABLE_DIGEST };
 
 /* rules: what stands in [key "alice"] behind its eku, or NULL for a key without a section. */
@@ -82,6 +83,11 @@ static const struct row rows[] = {
 	  KS_ERR_INPUT_DIGEST, NOT_CHECKED "[socket \"module\"]" AND_RELOAD },
 	{ "refuses_a_request_over_a_sign_socket", NULL, NULL, &request, REQUEST, NULL, NO, ONLY_OVER_CONTROL },
 	{ "refuses_a_request_where_digests_are_allowed", BOTH_DIGEST, &request, REQUEST, NULL, NO, ONLY_OVER_CONTROL },
+	{ "refuses_cmp_over_a_sign_socket", ENROLS, NULL, &cmp, REQUEST, NULL, NO, ONLY_OVER_CONTROL },
+	{ "refuses_cmp_as_tls", ENROLS, NULL, &cmp, TLS, "?", NO, SOMETHING_ELSE },
+	{ "refuses_cmp_as_a_digest",
+	  "profile = p\nallow = tls, digest\n[profile \"p\"]\nprotocol = est\nurl = https://a\n",
+	  "allow = tls, digest\n", &cmp, DIGEST, "?", NO, SOMETHING_ELSE },
 	{ "refuses_a_request_as_tls", NULL, NULL, &request, TLS, "?", NO, SOMETHING_ELSE },
 	{ "refuses_a_request_as_a_digest", BOTH_DIGEST, &request, DIGEST, "?", NO, SOMETHING_ELSE },
 	/* which server */
@@ -361,6 +367,38 @@ static void test_policy_of_the_control_socket_signs_requests_alone(void **state)
 	}
 }
 
+/* Only where a [key] section names a profile; then what holds for requests holds. */
+static void test_policy_of_cmp_wants_a_profile(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *rules;
+		enum ks_verdict verdict;
+		const char *words;
+	} asked[] = {
+		{ "", KS_VERDICT_DENY, "write \"profile = NAME\" into [key \"alice\"] of keystay.conf" },
+		{ "confirm = always\n", KS_VERDICT_DENY,
+		  "belongs to no enrolment profile, so it signs nothing of CMP" },
+		{ ENROLS, KS_VERDICT_ALLOW, "" },
+		{ CORP ENROLS, KS_VERDICT_ALLOW, "" },
+		{ "confirm = always\n" ENROLS, KS_VERDICT_ASK, "" },
+		{ "users = 0\n" ENROLS, KS_VERDICT_DENY, "key \"alice\" is for the users 0" },
+	};
+	const struct row row = { .rules = "", .signable = &cmp, .purpose = REQUEST };
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = read_rules(asked[i].rules, NULL);
+		struct ks_policy_question question = ask_of(settings, &row);
+		question.socket = &settings->control;
+		decide(&question, asked[i].verdict, asked[i].words);
+	}
+	KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = read_rules("", NULL);
+	struct ks_policy_question question = ask_of(settings, &row);
+	question.rules = NULL;
+	question.socket = &settings->control;
+	decide(&question, KS_VERDICT_DENY, "into a [key] section of its own, beside its match, of keystay.conf");
+}
+
 static void test_policy_refuses_by_a_socket_that_has_gone(void **state)
 {
 	(void)state;
@@ -411,6 +449,7 @@ int main(void)
 		cmocka_unit_test(test_policy_does_not_ask_again_after_a_yes),
 		cmocka_unit_test(test_policy_of_requests_asks_who_when_and_a_person),
 		cmocka_unit_test(test_policy_of_the_control_socket_signs_requests_alone),
+		cmocka_unit_test(test_policy_of_cmp_wants_a_profile),
 	};
 	static char names[N_ROWS][96];
 

@@ -53,6 +53,7 @@ static void test_error_numbers_stay_as_the_wire_has_them(void **state)
 	assert_int_equal(KS_ERR_INPUT_UNKNOWN, -80);
 	assert_int_equal(KS_ERR_INPUT_NOT_OFFERED, -94);
 	assert_int_equal(KS_ERR_INPUT_REQUEST, -95);
+	assert_int_equal(KS_ERR_INPUT_CMP, -96);
 }
 
 static void test_error_words_are_lower_case_with_hyphens(void **state)

@@ -37,6 +37,20 @@ static void note_name(struct tally *tally, const struct ks_hostile_input *input)
 	tally->names[tally->n_names++] = strdup(input->name);
 }
 
+/* Nor is any of it a certificate request or a message of CMP. C11 is CMP, of a key that can sign ecdsa-with-SHA256. */
+static void check_other_doors(struct ks_bytes exact, const struct ks_hostile_input *input, const struct ks_spki *spki)
+{
+	struct ks_signable signable;
+	struct ks_signable_refusal refusal;
+	bool is_cmp = strcmp(input->class, "C11") == 0;
+
+	assert_true(ks_signable_check_request(exact, input->scheme, spki, &signable, &refusal) < 0);
+	int r = ks_signable_check_cmp(exact, input->scheme, spki, &signable, &refusal);
+	if (is_cmp && spki->curve == KS_CURVE_P256 && r < 0)
+		fail_msg("%s is none: %s", input->name, refusal.text);
+	assert_true(is_cmp || r < 0);
+}
+
 static int refuse_one(const struct ks_hostile_input *input, void *userdata)
 {
 	struct tally *tally = userdata;
@@ -50,6 +64,7 @@ static int refuse_one(const struct ks_hostile_input *input, void *userdata)
 		memcpy(exact, input->input.data, input->input.size);
 	int r = ks_signable_check(ks_bytes(exact, input->input.size), input->scheme, tally->spki, &signable, &refusal);
 	note_name(tally, input);
+	check_other_doors(ks_bytes(exact, input->input.size), input, tally->spki);
 	if (r == input->expected || (r < 0 && r == input->or_else)) {
 		assert_true(strlen(refusal.text) > 20 && strlen(refusal.text) < sizeof(refusal.text) - 1);
 		return 0;
