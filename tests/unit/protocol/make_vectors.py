@@ -134,6 +134,13 @@ def request_of(spki):
     return bytes([0x30, len(contents)]) + contents
 
 
+def cert_request_of(spki):
+    """CertRequest of CRMF with a template of the key alone."""
+    key = bytes([0xa6]) + spki[1:]
+    contents = bytes.fromhex("020100") + bytes([0x30, len(key)]) + key
+    return bytes([0x30, len(contents)]) + contents
+
+
 NO_LABELS = {"program": "", "tty": "", "term": "", "display": "", "wayland_display": ""}
 SIGN = {"spki_hash": hashlib.sha256(p256("alice")).digest(), "scheme": 0x0403, "input": TLS13, "transcript": b"",
         "wait_ms": 0xffffffff, **NO_LABELS}
@@ -229,6 +236,11 @@ def control_socket(w):
             **NO_LABELS, "program": "keystay"}, id=11)
     w.good("sign-request-reply", "its signature", "sign_request_reply",
            {"signature": bytes.fromhex("3006020101020102")}, id=11)
+    w.good("sign-cmp", "a request of CRMF, of an ECDSA key", "sign_cmp",
+           {"spki_hash": SIGN["spki_hash"], "scheme": 0x0403, "part": cert_request_of(p256("alice")), "wait_ms": 0,
+            **NO_LABELS, "program": "keystay-enroll"}, id=12)
+    w.good("sign-cmp-reply", "its signature", "sign_cmp_reply",
+           {"signature": bytes.fromhex("3006020101020102")}, id=12)
     w.good("profiles", "how are certificates enrolled", "profiles", {})
     w.good("profiles-reply", "one key has a profile", "profiles_reply", {
         "folder": "/home/alice/.local/state/keystay",
