@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 keystay_fuzz_target(bundle fuzz_bundle.c LINK ks_enrol)
+keystay_fuzz_target(cmp_answer fuzz_cmp_answer.c LINK ks_enrol)
 keystay_fuzz_target(enrol_json fuzz_enrol_json.c LINK ks_enrol)
 keystay_fuzz_target(scep fuzz_scep.c LINK ks_enrol)
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the corpora of the fuzz targets request10, cmp_part and csr. The files are committed; this script changes them.
+"""Writes the corpora of the fuzz targets request10, cmp_part, cmp_answer and csr; they are committed, this changes them.
 
     make_request_corpus.py tests/fuzz/corpus
 
-The requests of request10 and the messages of cmp_part are for the key of tests/fuzz/tls_key.h; the hostile ones are those
-of the stories make-a-certificate-request and enroll-by-cmp.
+The requests of request10 and the messages of cmp_part are for the key of tests/fuzz/tls_key.h; the hostile ones are
+those of the stories make-a-certificate-request and enroll-by-cmp.
 """
 import pathlib
 import re
@@ -72,6 +72,33 @@ def parts():
         yield file_name("accepted" if name == sign_cmp.NOT_HERE else "refused", name), text
 
 
+def answers():
+    header, protection = sign_cmp.header(more=sign_cmp.octets(0xa6)), r.der(0xa0, r.der(3, b"\0x"))
+    texts = r.sequence(r.der(0x0c, b"not today"), r.der(0x0c, b"\x1b[2J"))
+
+    def error(*content, more=b""):
+        return r.sequence(header, r.der(0xb7, r.sequence(*content)), more)
+
+    refused = r.sequence(r.der(2, b"\2"), texts)
+    yield "error", error(refused)
+    yield "error-with-code-and-details", error(refused, r.der(2, b"\1"), texts)
+    yield "error-protected", error(refused, more=protection)
+    yield "error-without-words", error(r.sequence(r.der(2, b"\2")))
+    yield "error-of-text-alone", error(r.der(0x0c, b"no"))
+    yield "error-of-long-words", error(r.sequence(r.der(2, b"\2"), r.sequence(r.der(0x0c, b"long " * 200))))
+    yield "error-of-broken-words", error(r.sequence(r.der(2, b"\2"), r.sequence(r.der(0x0c, b"\xff\0\xc3"))))
+    poll = r.sequence(header, r.der(0xba, r.sequence(r.sequence(sign_cmp.ZERO, r.der(2, b"\7")))))
+    yield "poll-answer", poll
+
+    def string(text):
+        return len(text).to_bytes(4, "big") + text
+
+    kur = bytes([0, 0, 0, 7]) + bytes(32)
+    yield "pending", string(b"keystay cmp 1") + kur + string(poll) + string(poll)
+    yield "pending-without-poll", string(b"keystay cmp 1") + kur + string(poll) + string(b"")
+    yield "pending-of-another-version", string(b"keystay cmp 2") + kur + string(poll) + string(poll)
+
+
 def requests():
     key = tls_key()
     found = dict(good(key))
@@ -89,4 +116,5 @@ if __name__ == "__main__":
     corpus = pathlib.Path(sys.argv[1])
     write(corpus / "request10", requests())
     write(corpus / "cmp_part", parts())
+    write(corpus / "cmp_answer", ((name + ".bin", text) for name, text in answers()))
     write(corpus / "csr", ((name + ".txt", text.encode()) for name, text in TEXTS.items()))

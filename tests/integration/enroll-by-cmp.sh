@@ -249,6 +249,33 @@ try enrol key=p256 subject=/CN=a
 refused "no secret" 'needs the secret that the CA has given out; write user = REFERENCE and secret-file = FILE into [profile'
 try enrol key=ed25519 old=ed25519 "${signed_by[@]}"
 refused "kur with Ed25519" 'OpenSSL protects no message of CMP with a key of this type'
+
+# --- as people do it --------------------------------------------------------------------------------------------------
+
+# point_at_mock: the profile names the mock that runs now.
+point_at_mock() {
+	sed -i "s|^url = .*|url = $url|" "$T/keystay.conf"
+	keystay reload >/dev/null
+}
+sed -i "s|^protocol = cmp|&\nuser = r1\nsecret-file = $T/secret|" "$T/keystay.conf"
+issue other "$T/first.pem" 0x100
+mock_start "$T/first.pem"
+point_at_mock
+run keystay enroll other
+expect_status 0 "keystay enroll"
+keystay cert other -o "$T/other.pem"
+expect_equal "$(serial_of "$T/other.pem")" 0x0100 "the certificate is in use"
+mock_start "$T/first.pem" -poll_count 2 -check_after 0
+point_at_mock
+run keystay renew other --force
+expect_equal "$(last '(r["purpose"], r["key"], r["text"])')" "('cmp', 'other', 'a poll (pollReq) of CMP')" \
+	"keystay renew asks by the old key, and has to come again"
+run keystay renew other --force
+expect_equal "$(last '(r["purpose"], r["key"], r["text"])')" "('cmp', 'other', 'a confirmation (certConf) of CMP')" \
+	"keystay renew went on and has the certificate"
+run keystay enroll other --revoke --reason superseded
+expect_status 0 "keystay enroll --revoke"
+expect_equal "$(last 'r["text"]')" 'a revocation (rr) of CMP, of the certificate with the serial number 0100' "by rr"
 process_stop "$mock_pid"
 try enrol key=p256 "${secret[@]}"
 expect_fail "no server"
