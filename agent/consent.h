@@ -41,6 +41,7 @@ struct ks_consent_question {
 	bool server_proven;                 /* else server is what the client claims */
 	const char *unverified;             /* why it is not proven, one clause; "" when it is */
 	bool is_request;                    /* for a certificate: nothing is said of servers */
+	bool is_cmp;                        /* of these: it may be a revocation as well; purpose says what it is */
 	char warning[KS_LIFETIME_TEXT_MAX]; /* of the key's certificate: ks_identity_warning() */
 	const char *purpose; /* "TLS 1.3 client authentication", "a bare digest, which nobody can check" */
 	struct ks_prompt_place place;

@@ -33,6 +33,7 @@ void ks_consent_words_init(struct ks_consent_words *words, const struct ks_conse
 	*words = (struct ks_consent_words){ .level = question->level,
 					    .pid = question->pid,
 					    .is_request = question->is_request,
+					    .is_cmp = question->is_cmp,
 					    .server_proven = question->server_proven && question->server[0] };
 	copy_escaped(question->program, words->program, sizeof(words->program));
 	copy_escaped(question->socket, words->socket, sizeof(words->socket));
@@ -41,7 +42,8 @@ void ks_consent_words_init(struct ks_consent_words *words, const struct ks_conse
 	copy_server(question->server, words->server, sizeof(words->server));
 	copy_escaped(question->unverified, words->unverified, sizeof(words->unverified));
 	copy_escaped(question->warning, words->warning, sizeof(words->warning));
-	copy_escaped(question->purpose, words->purpose, sizeof(words->purpose));
+	copy_escaped(question->purpose, words->purpose,
+		     question->is_request ? sizeof(words->purpose) : KS_CONSENT_PROGRAM_SIZE);
 }
 
 bool ks_consent_words_remembers(const struct ks_consent_words *words)
@@ -71,7 +73,9 @@ void ks_consent_words_describe(const struct ks_consent_words *words, char *out, 
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
 
 	ks_buffer_printf(&text, "A program wants to %s with your key.\n",
-			 words->is_request ? "ask for a certificate" : "sign in");
+			 words->is_cmp     ? "ask a certificate authority for something" :
+			 words->is_request ? "ask for a certificate" :
+					     "sign in");
 	ks_buffer_printf(&text, "\nProgram: calls itself \"%s\" (pid %d)", words->program, (int)words->pid);
 	if (!words->is_request)
 		describe_server(words, &text);

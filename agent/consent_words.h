@@ -16,6 +16,8 @@
  * much would be cut off at the end. */
 #define KS_CONSENT_PROGRAM_SIZE 64
 #define KS_CONSENT_NAME_SIZE 97
+/* Where no server is spoken of there is room for it. */
+#define KS_CONSENT_PURPOSE_SIZE 192
 #define KS_CONSENT_SERVER_SIZE 256
 #define KS_CONSENT_REASON_SIZE 161
 #define KS_CONSENT_DESCRIPTION_SIZE 2048
@@ -24,12 +26,12 @@
 struct ks_consent_words {
 	enum ks_confirm level;
 	pid_t pid;
-	bool is_request, server_proven;
+	bool is_request, is_cmp, server_proven;
 	char program[KS_CONSENT_PROGRAM_SIZE];
 	char socket[KS_CONSENT_NAME_SIZE], key[KS_CONSENT_NAME_SIZE], token[KS_CONSENT_NAME_SIZE];
 	char server[KS_CONSENT_SERVER_SIZE];
 	char unverified[KS_CONSENT_REASON_SIZE];
-	char purpose[KS_CONSENT_PROGRAM_SIZE];
+	char purpose[KS_CONSENT_PURPOSE_SIZE];
 	char warning[KS_LIFETIME_TEXT_MAX];
 };
 

@@ -55,11 +55,6 @@ const struct ks_settings_socket *ks_signing_socket(const struct ks_signing_job *
 	return ks_rules_socket(signing->request);
 }
 
-bool ks_signing_is_for_a_certificate(const struct ks_signing_job *signing)
-{
-	return signing->is_request || signing->is_cmp;
-}
-
 bool ks_signing_may_prompt(const struct ks_signing_job *signing)
 {
 	const struct ks_settings_socket *socket = ks_signing_socket(signing);
@@ -112,26 +107,6 @@ static enum next_step look_at_identity(struct ks_signing_job *signing, struct ks
 
 /* --- looking: what and for whom ---------------------------------------------------------------------------------- */
 
-static int understand(const struct ks_signing_job *signing, const struct ks_spki *spki,
-		      struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal)
-{
-	const struct ks_msg_sign *message = &signing->message;
-
-	return (signing->is_digest  ? ks_signable_check_digest :
-		signing->is_request ? ks_signable_check_request :
-		signing->is_cmp     ? ks_signable_check_cmp :
-				  ks_signable_check)(message->input, message->scheme, spki, ret_signable, ret_refusal);
-}
-
-static const char *what_it_signs(const struct ks_signing_job *signing)
-{
-	if (signing->is_request)
-		return "certificate requests of its own here";
-	if (signing->is_cmp)
-		return "messages of CMP (kur, rr, certConf, pollReq) and its own CertRequest here";
-	return signing->is_digest ? "TLS client authentication and digests" : "TLS client authentication";
-}
-
 /* Invariant I2: what is it? Before any rule, any PIN, any token. */
 static enum next_step look_at_input(struct ks_signing_job *signing, struct ks_signing_finding *finding)
 {
@@ -139,7 +114,7 @@ static enum next_step look_at_input(struct ks_signing_job *signing, struct ks_si
 	struct ks_signable_refusal refusal;
 	char text[KS_TEXT_MAX];
 
-	int error = understand(signing, &identity->spki, &finding->signable, &refusal);
+	int error = ks_signing_understand(signing, &identity->spki, &finding->signable, &refusal);
 	if (error == 0 && signing->is_cmp)
 		error = ks_signing_look_at_cmp(signing, &finding->signable, &refusal);
 	/* Of digests the rules speak first: what is wrong with one that is not allowed anyway helps nobody. */
@@ -148,7 +123,7 @@ static enum next_step look_at_input(struct ks_signing_job *signing, struct ks_si
 	if (error < 0 &&
 	    !(signing->is_digest && !ks_policy_allows_digest(identity->rules, ks_signing_socket(signing)))) {
 		(void)ks_text_print(text, sizeof(text), "key \"%s\" signs only %s: %s", identity->name,
-				    what_it_signs(signing), refusal.text);
+				    ks_signing_what_it_signs(signing), refusal.text);
 		return refuse(signing, identity, error, text);
 	}
 	signing->kind = finding->signable.kind;
@@ -264,18 +239,6 @@ static struct ks_asking_reason reason_of(const struct ks_signing_job *signing, c
 	return reason;
 }
 
-static const char *purpose_words(const struct ks_signing_job *signing)
-{
-	if (signing->is_digest)
-		return "a bare digest, which nobody can check";
-	if (signing->is_request)
-		return "a certificate request";
-	if (signing->is_cmp)
-		return signing->cmp;
-	return signing->kind == KS_SIGNABLE_TLS13_CLIENT ? "TLS 1.3 client authentication" :
-							   "TLS 1.2 client authentication";
-}
-
 /* A rule wants a person's yes. */
 static enum next_step ask_consent(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
 {
@@ -296,7 +259,8 @@ static enum next_step ask_consent(struct ks_signing_job *signing, const struct k
 		.server_proven = proven,
 		.unverified = proven ? "" : proof->why,
 		.is_request = ks_signing_is_for_a_certificate(signing),
-		.purpose = purpose_words(signing),
+		.is_cmp = signing->is_cmp,
+		.purpose = ks_signing_purpose_words(signing),
 		.may_prompt = ks_signing_may_prompt(signing),
 		.timeout_ms = (uint32_t)state->settings->prompt_timeout_ms,
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * signing_message: what a client asks to be signed, of whichever message: one struct for signing.c's story.
+ * signing_message: what a client asks to be signed, of whichever message: one struct for signing.c's story, who
+ * understands it, and its words.
  *
  * Runs in: keystay-agent.
  */
@@ -78,4 +79,41 @@ int ks_signing_read_message(struct ks_signing_job *signing)
 	if (request->type == KS_MSG_SIGN_CMP)
 		return read_cmp(signing);
 	return ks_message_read(KS_MSG_SIGN, request->body, &signing->message, sizeof(signing->message));
+}
+
+bool ks_signing_is_for_a_certificate(const struct ks_signing_job *signing)
+{
+	return signing->is_request || signing->is_cmp;
+}
+
+int ks_signing_understand(const struct ks_signing_job *signing, const struct ks_spki *spki,
+			  struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal)
+{
+	const struct ks_msg_sign *message = &signing->message;
+
+	return (signing->is_digest  ? ks_signable_check_digest :
+		signing->is_request ? ks_signable_check_request :
+		signing->is_cmp     ? ks_signable_check_cmp :
+				  ks_signable_check)(message->input, message->scheme, spki, ret_signable, ret_refusal);
+}
+
+const char *ks_signing_what_it_signs(const struct ks_signing_job *signing)
+{
+	if (signing->is_request)
+		return "certificate requests of its own here";
+	if (signing->is_cmp)
+		return "messages of CMP (kur, rr, certConf, pollReq) and its own CertRequest here";
+	return signing->is_digest ? "TLS client authentication and digests" : "TLS client authentication";
+}
+
+const char *ks_signing_purpose_words(const struct ks_signing_job *signing)
+{
+	if (signing->is_digest)
+		return "a bare digest, which nobody can check";
+	if (signing->is_request)
+		return "a certificate request";
+	if (signing->is_cmp)
+		return signing->cmp;
+	return signing->kind == KS_SIGNABLE_TLS13_CLIENT ? "TLS 1.3 client authentication" :
+							   "TLS 1.2 client authentication";
 }

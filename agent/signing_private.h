@@ -89,10 +89,6 @@ struct ks_signing_finding {
 
 const struct ks_settings_socket *ks_signing_socket(const struct ks_signing_job *signing);
 
-/* Is it no TLS handshake, but the way to a certificate? Then there is no server, and a revoked certificate is no reason to
- * refuse. */
-bool ks_signing_is_for_a_certificate(const struct ks_signing_job *signing);
-
 /* May a person be asked for this client: do the socket, the client's own words and its patience allow it? */
 bool ks_signing_may_prompt(const struct ks_signing_job *signing);
 
@@ -124,6 +120,18 @@ int ks_signing_describe_token(const struct ks_signing_finding *finding, char tex
 
 /* Fills in message and says which one it is, from the request. MALFORMED and others of ks_message_read(). */
 int ks_signing_read_message(struct ks_signing_job *signing) KS_WARN_UNUSED;
+
+/* Is it no TLS handshake, but the way to a certificate? Then there is no server, and a revoked certificate is no reason to
+ * refuse. */
+bool ks_signing_is_for_a_certificate(const struct ks_signing_job *signing);
+
+/* Invariant I2: what lib/tls says to the input, as this message wants it understood. */
+int ks_signing_understand(const struct ks_signing_job *signing, const struct ks_spki *spki,
+			  struct ks_signable *ret_signable, struct ks_signable_refusal *ret_refusal) KS_WARN_UNUSED;
+
+/* For persons: "key … signs only …", and what this one is for. */
+const char *ks_signing_what_it_signs(const struct ks_signing_job *signing);
+const char *ks_signing_purpose_words(const struct ks_signing_job *signing);
 
 /* --- signing_cmp.c ------------------------------------------------------------------------------------------------ */
 

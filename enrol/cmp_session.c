@@ -6,12 +6,13 @@
  * who signed them; there is no other way, and errors without protection are no exception (OSSL_CMP_OPT_UNPROTECTED_ERRORS
  * stays off).
  */
+#include "enrol/cmp_session.h"
+
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
 #include "client/csr_text.h"
-#include "enrol/cmp_session.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/reader.h"
 #include "lib/protocol/csr.h"

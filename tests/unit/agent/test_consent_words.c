@@ -65,6 +65,16 @@ static void test_consent_words_of_a_request_say_nothing_of_servers(void **state)
 						 "Program: calls itself \"curl\" (pid 4711)\n"
 						 "Key: \"alice\" on token \"CORP\"\n"
 						 "For: a certificate request");
+	question.is_cmp = true;
+	question.purpose = "a revocation (rr) of CMP, of the certificate with the serial number "
+			   "00112233445566778899aabbccddeeff0011223344";
+	assert_string_equal(describe(&question),
+			    "A program wants to ask a certificate authority for something with your key.\n"
+			    "\n"
+			    "Program: calls itself \"curl\" (pid 4711)\n"
+			    "Key: \"alice\" on token \"CORP\"\n"
+			    "For: a revocation (rr) of CMP, of the certificate with the serial number "
+			    "00112233445566778899aabbccddeeff0011223344");
 }
 
 static void test_consent_words_say_that_a_certificate_expires(void **state)
@@ -175,6 +185,9 @@ static void test_consent_words_fit_what_a_pinentry_takes(void **state)
 	assert_true(ks_percent_encode(describe(&question), line, sizeof(line)));
 	question.server_proven = false;
 	assert_true(ks_percent_encode(describe(&question), line, sizeof(line)));
+	question.is_request = question.is_cmp = true;
+	assert_true(ks_percent_encode(describe(&question), line, sizeof(line)));
+	question.is_request = question.is_cmp = false;
 	/* Not even with what is longer when it is escaped. */
 	memset(longest, '\n', sizeof(longest) - 1);
 	assert_true(ks_percent_encode(describe(&question), line, sizeof(line)));
