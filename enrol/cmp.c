@@ -170,7 +170,7 @@ static int run(const struct ks_enrol_request *request, struct ks_enrol_answer *r
 	const struct ks_cmp_pending none = { .type = 0 };
 	struct ks_cmp_pending pending = none;
 	bool anew = false;
-	int type;
+	int type = OSSL_CMP_IR;
 
 	int r = choose_type(request, &type, problem);
 	if (r < 0)
