@@ -38,7 +38,7 @@ static int tell_programs(const struct ks_profiles *profiles, const struct ks_pro
 	int r = ks_keep_fresh_run(profiles->folder, &n_written, problem);
 	if (profile->deploy_hook) {
 		int hook = ks_hook_run(profile->deploy_hook, name ? name : state->key, state->installed,
-				       KS_ENROL_HOOK_MS, r < 0 ? &other : problem);
+				       r < 0 ? &other : problem);
 		if (r < 0 && hook < 0)
 			ks_console_warn("%s", other.text);
 		r = r < 0 ? r : hook;

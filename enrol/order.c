@@ -107,11 +107,14 @@ static int take_request(const struct ks_order *order, struct sending *sending, s
 		sending->request.csr = ks_buffer_bytes(&order->state.request);
 		return 0;
 	}
-	if (order->state.pending.size > 0 && order->driver->wants_challenge)
-		return 0;
 	sending->csr.secret = challenge != NULL;
 	int r = ks_request_make(sending->request.key, order->profile, sending->request.subject, sending->request.names,
 				challenge, &sending->csr, problem);
+	/* To ask how an order stands needs no token. */
+	if (r < 0 && order->state.pending.size > 0) {
+		ks_buffer_release(&sending->csr);
+		r = 0;
+	}
 	sending->request.csr = ks_buffer_bytes(&sending->csr);
 	return r;
 }
