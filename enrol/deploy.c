@@ -116,7 +116,7 @@ static int inherit(const struct ks_order *order, struct ks_enrol_state *heir, st
 	for (size_t i = 0; i < heir->n_previous; i++)
 		known |= strcmp(heir->previous[i].spki, state->spki) == 0;
 	/* Those before it, too: their certificates may still hold. */
-	for (size_t i = 0; !known && i < state->n_previous && heir->n_previous < KS_ENROL_PREVIOUS_MAX - 1; i++)
+	for (size_t i = 0; !known && i < state->n_previous && heir->n_previous < KS_ENROL_PREVIOUS_MAX; i++)
 		heir->previous[heir->n_previous++] = state->previous[i];
 	if (!known && heir->n_previous < KS_ENROL_PREVIOUS_MAX) {
 		struct ks_enrol_state_previous *previous = &heir->previous[heir->n_previous++];

@@ -67,7 +67,8 @@ static int take_key(struct ks_order *order, struct sending *sending, struct ks_e
 {
 	bool under_way = order->state.pending.size > 0;
 	bool second = under_way ? order->state.new_id != NULL :
-				  order->profile->rekey && !order->wish->enrol && ks_order_has_certificate(order);
+				  order->profile->rekey && !order->wish->enrol && ks_order_has_certificate(order) &&
+					  order->state.n_previous < KS_ENROL_PREVIOUS_MAX;
 	int r = 0;
 
 	if (second)

@@ -59,11 +59,13 @@ static CK_RV is_taken(const struct making *making, CK_OBJECT_CLASS class, CK_ATT
 	return rv;
 }
 
-/* A certificate may have the label already, but not the id: it would be taken for one of the new key. */
+/* A certificate may have the label already, but not the id: it would be taken for one of the new key. Whoever says the id
+ * may give the label of another key: a second key that takes its place is called as it is. */
 static int check_free(const struct making *making, struct ks_problem *problem)
 {
 	const struct ks_token *token = making->writing.token;
 	struct ks_bytes label = making->wanted->label;
+	bool may_share = making->wanted->object_id.size > 0;
 	bool label_taken = false, id_taken = false;
 	CK_RV rv = CKR_OK;
 
@@ -82,6 +84,7 @@ static int check_free(const struct making *making, struct ks_problem *problem)
 		rv = is_taken(making, CKO_CERTIFICATE, CKA_ID, id_of(making), &id_taken);
 	if (rv != CKR_OK)
 		return ks_ckr_problem(problem, rv, token->whose, "C_FindObjects");
+	label_taken = label_taken && !may_share;
 	if (!label_taken && !id_taken)
 		return 0;
 	return ks_problem_set(problem, KS_ERR_BUSY,

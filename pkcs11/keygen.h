@@ -27,6 +27,6 @@ struct ks_keygen_made {
 	size_t spki_size;
 };
 
-/* INVALID for what is no such key, BUSY when label or id are taken, TOKEN_LOCKED, UNSUPPORTED. */
+/* INVALID for what is no such key, BUSY when the id is taken, or the label and no id is said, TOKEN_LOCKED, UNSUPPORTED. */
 int ks_keygen(struct ks_token *token, const struct ks_keygen *wanted, struct ks_keygen_made *ret_made,
 	      struct ks_problem *problem) KS_WARN_UNUSED;

@@ -424,8 +424,8 @@
 #define KS_ENROL_STATE_MAX (1024u * 1024)
 
 /* Keys that a rekeyed one has left behind and whose certificates have not expired; more than one only when somebody
- * forces it. */
-#define KS_ENROL_PREVIOUS_MAX 8u
+ * forces it, and more than this keep the key that there is. */
+#define KS_ENROL_PREVIOUS_MAX 64u
 
 /* PEM files that are kept fresh. */
 #define KS_ENROL_FRESH_MAX 256u

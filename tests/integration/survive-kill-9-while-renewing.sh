@@ -103,3 +103,33 @@ expect_equal "$(wc -l <"$T/hooked")" 2 "the hook is run again"
 expect_equal "$(tail -n 1 "$T/hooked")" "alice $STATE/certs/$(files_of_certs)" "with the key's name and the file"
 expect_equal "$(issued)" "$n" "and no other certificate was asked for"
 settled "after a kill in the hook"
+
+# --- another key at each renewal -------------------------------------------------------------------------------------
+
+# keys_on_token: how many the agent lists.
+keys_on_token() {
+	keystay list --json | "$PYTHON" -c 'import json, sys; print(len(json.load(sys.stdin)))'
+}
+
+# A key whose certificate holds is kept when another one takes its place; a run that was killed may leave a second key that
+# nobody has enrolled yet, which the next renewal uses.
+no_lost_key() {
+	local now
+	now=$(keys_on_token)
+	[ "$now" -le $(($(with_certificate) + 1)) ] || fail "$1: $now keys, of which $(with_certificate) have certificates"
+}
+
+with_certificate() {
+	keystay list --json | "$PYTHON" -c '
+import json, sys
+print(sum(1 for key in json.load(sys.stdin) if key["certificates"]))'
+}
+
+sed 's/^subject = .*/&\nrekey = yes/' "$T/keystay.conf" >"$T/keystay.conf.new"
+mv "$T/keystay.conf.new" "$T/keystay.conf"
+keystay reload >/dev/null
+kill_everywhere "another key" no_lost_key 30
+run keystay renew alice --force
+expect_status 0 "a last renewal"
+settled "a last renewal"
+expect_equal "$(keys_on_token)" "$(with_certificate)" "every key on the token has a certificate: none was lost"

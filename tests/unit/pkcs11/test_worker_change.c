@@ -340,6 +340,17 @@ static void test_keygen_refuses_what_is_no_key(void **state)
 	rig_stop(&worker);
 }
 
+static void test_keygen_shares_a_label_where_the_id_is_said(void **state)
+{
+	(void)state;
+	const uint8_t free_id[] = { 0xfe, 0xed };
+
+	start(NULL);
+	assert_int_equal(keygen(KS_KEY_EC, 256, "old", ks_bytes(free_id, sizeof(free_id))), 0);
+	assert_int_equal(rig_count(&rig, "C_GenerateKeyPair"), 1);
+	rig_stop(&worker);
+}
+
 static void test_keygen_refuses_a_label_or_id_that_is_taken(void **state)
 {
 	(void)state;
@@ -738,6 +749,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_keygen_leaves_the_token_unlocked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_makes_room_for_its_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_refuses_what_is_no_key, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_shares_a_label_where_the_id_is_said, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_refuses_a_label_or_id_that_is_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_leaves_nothing_of_a_key_that_it_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_says_what_it_could_not_undo, setup, teardown),
