@@ -69,20 +69,32 @@ static const struct ks_enrol_state *state_of(const struct gathering *gathering, 
 	return NULL;
 }
 
-/* Is it the second or a replaced key of another one? */
-static bool belongs_to_another(const struct gathering *gathering, const char *spki)
+/* Whose second key it is, or NULL. */
+static const struct ks_enrol_state *first_of(const struct gathering *gathering, const char *spki)
 {
 	for (size_t i = 0; i < gathering->n_states; i++) {
+		if (strcmp(gathering->states[i].new_spki, spki) == 0)
+			return &gathering->states[i];
+	}
+	return NULL;
+}
+
+/* Who has taken its place, or NULL. One that has a state (again) was enrolled by a person, or is not replaced yet. */
+static const struct ks_enrol_state *heir_of(const struct gathering *gathering, const char *spki)
+{
+	for (size_t i = 0; i < gathering->n_states && !state_of(gathering, spki); i++) {
 		const struct ks_enrol_state *state = &gathering->states[i];
-		if (strcmp(state->new_spki, spki) == 0)
-			return true;
-		/* A replaced key that has a state again was enrolled again, by a person. */
-		for (size_t j = 0; j < state->n_previous && !state_of(gathering, spki); j++) {
+		for (size_t j = 0; j < state->n_previous; j++) {
 			if (strcmp(state->previous[j].spki, spki) == 0)
-				return true;
+				return state;
 		}
 	}
-	return false;
+	return NULL;
+}
+
+static bool belongs_to_another(const struct gathering *gathering, const char *spki)
+{
+	return first_of(gathering, spki) || heir_of(gathering, spki);
 }
 
 /* --- keys -------------------------------------------------------------------------------------------------------- */
@@ -167,5 +179,26 @@ int ks_cared_keys_get(const struct ks_profiles *profiles, struct ks_cared_keys *
 		qsort(gathering.found.keys, gathering.found.n, sizeof(*gathering.found.keys), by_name);
 	*ret_keys = gathering.found;
 	gathering.found = (struct ks_cared_keys){ 0 };
+	return 0;
+}
+
+int ks_cared_keys_owner(const struct ks_profiles *profiles, char spki[KS_STATE_HASH_TEXT],
+			struct ks_enrol_problem *problem)
+{
+	KS_CLEANUP(gathering_deinit) struct gathering gathering = { .profiles = profiles };
+
+	int r = load_states(&gathering, problem);
+	if (r < 0)
+		return r;
+	const struct ks_enrol_state *first = first_of(&gathering, spki);
+	const struct ks_enrol_state *heir = heir_of(&gathering, spki);
+	if (heir)
+		return ks_enrol_problem_final(
+			problem, KS_ERR_RULE,
+			"another key has taken the place of this one: \"%s\"; this one goes when its "
+			"certificate has expired",
+			heir->key ? heir->key : heir->spki);
+	if (first)
+		memcpy(spki, first->spki, KS_STATE_HASH_TEXT);
 	return 0;
 }

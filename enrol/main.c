@@ -14,6 +14,7 @@
 #include "enrol/console.h"
 #include "enrol/driver.h"
 #include "enrol/keep_fresh.h"
+#include "enrol/keys.h"
 #include "enrol/listing.h"
 #include "enrol/options.h"
 #include "enrol/order.h"
@@ -101,6 +102,8 @@ static enum ks_enroll_exit enrol_key(const struct ks_enroll_options *options, co
 	ks_text_hex(found->identity.spki_hash, spki);
 	if (options->revoke)
 		return revoke_key(wish, found, spki, options->reason);
+	if (ks_cared_keys_owner(wish->profiles, spki, &report.problem) < 0)
+		return fail(&report.problem);
 	ks_enrol_key(wish, spki, &report);
 	if (report.problem.code < 0)
 		ks_console_warn("%s", report.problem.text);

@@ -105,6 +105,9 @@ static int renew_named(const struct ks_enrol_wish *wish, const char *name, struc
 	if (ks_client_get(name, &found, &error) < 0)
 		return ks_enrol_problem_client(problem, &error);
 	ks_text_hex(found->identity.spki_hash, key.spki);
+	int r = ks_cared_keys_owner(wish->profiles, key.spki, problem);
+	if (r < 0)
+		return r;
 	KS_AUTO_FREE char *own = ks_text_copy(found->identity.name);
 	key.name = own;
 	if (!own)
