@@ -4,7 +4,7 @@
 # Certificates that live for seconds, from step-ca, renewed five times by `keystay renew --watch` while nobody looks and curl
 # signs in at nginx without a pause: no request fails. The PEM file that curl reads is kept fresh.
 #
-# usage: renew-unattended.sh [SECONDS [RENEWALS]]   lives of 15 seconds, five times; 300 5 is the same for a long coffee
+# usage: renew-unattended.sh [SECONDS [RENEWALS]]   lives of 12 seconds, five times; 300 5 is the same for a long coffee
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -12,7 +12,7 @@ rig_begin
 . "$RIG_FOLDER/rig_enrol.sh"
 # shellcheck source=rig_stepca.sh
 . "$RIG_FOLDER/rig_stepca.sh"
-life=${1:-15}
+life=${1:-12}
 renewals=${2:-5}
 stepca_start -lifetime "${life}s" -backdate 0s
 ca_make

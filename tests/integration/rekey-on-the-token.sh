@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# `rekey = yes`: each renewal makes another key on the same token, of the same type, that the same [key] section fits. The new
+# one takes the name over, the old one goes on signing until its certificate has expired, and then it is removed from the
+# token. Never more keys than that, whatever fails in between.
+
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+rig_begin
+# shellcheck source=rig_enrol.sh
+. "$RIG_FOLDER/rig_enrol.sh"
+[ -z "$RIG_SANITIZER" ] || skip "a program with a sanitizer takes no clock before it"
+cp "$BUILD/tests/fakes/keystay-clock-shift.so" "$T/clock-shift.so"
+export KEYSTAY_CLOCK_SHIFT=$T/shift
+echo 0 >"$T/shift"
+KEYSTAY_TEST_WRAP="env LD_PRELOAD=$T/clock-shift.so" enrol_begin 'rekey = yes'
+server_start_nginx server
+
+# keys EXPRESSION: of `keystay list --json`, with keys (by name).
+keys() {
+	keystay list --json | "$PYTHON" -c '
+import json, sys
+keys = {key["name"]: key for key in json.load(sys.stdin)}
+print(eval(sys.argv[1]))' "$1"
+}
+aged() {
+	LD_PRELOAD=$T/clock-shift.so run "$ENROLL" "$@"
+}
+
+run keystay enroll alice
+expect_status 0 "a first certificate"
+keystay cert alice -o "$T/old.pem"
+keystay cert alice -o "$T/fresh.pem" --keep-fresh
+old=$(keys 'keys["alice"]["spki_hash"]')
+
+# A CA that fails leaves one new key, however often it is tried.
+ca_says fail
+for i in 1 2 3; do
+	run keystay renew alice --force
+	expect_status 1 "a CA that fails"
+done
+expect_equal "$(keys 'sorted(keys)')" "['alice', 'alice-2']" "three failures have made one key"
+expect_equal "$(keys 'keys["alice"]["spki_hash"]')" "$old" "the old one has its name still"
+ca_says
+
+run keystay renew alice --force
+expect_status 0 "a renewal with another key"
+expect_equal "$(keys 'sorted(keys)')" "['alice', 'alice-2']" "it is the key that was made already"
+expect_equal "$(keys 'keys["alice-2"]["spki_hash"]')" "$old" "the old one is alice-2"
+expect_equal "$(keys 'keys["alice"]["type"], keys["alice"]["token"], keys["alice"]["label"]')" "('P-256', 'corp', 'alice')" \
+	"the new one is of the same type, on the same token, with the same label"
+fetch "$port" "$T/old.pem" >"$T/out"
+expect_out 'verified=SUCCESS' "who holds the old file goes on signing in with the old key"
+fetch "$port" "$T/fresh.pem" >"$T/out"
+expect_out 'verified=SUCCESS' "the file that is kept fresh is of the new one"
+! cmp -s "$T/old.pem" "$T/fresh.pem" || fail "the file is not fresh"
+expect_equal "$(enrolled "keys['alice']['previous_keys'], len(keys)")" "(1, 1)" "one key is looked after, one waits for its end"
+run keystay renew alice-2 --force
+expect_status 1 "the old key is not renewed"
+expect_err 'another key has taken the place of this one: "alice"' "it is said who has taken its place"
+run keystay renew
+expect_status 0 "a run before that"
+expect_equal "$(keys 'len(keys)')" 2 "leaves the old key where it is"
+
+# The old certificate expires: 31 days later, the new one (of 60 days) holds still.
+ca_lives 5184000
+run keystay renew alice --force
+expect_status 0 "one more, for 60 days"
+expect_equal "$(keys 'len(keys)')" 3 "two keys wait for their end"
+echo $((31 * 86400)) >"$T/shift"
+aged renew
+expect_status 0 "a run a month later"
+expect_equal "$(keys 'sorted(keys)')" "['alice']" "the keys whose certificates have expired are gone from the token"
+expect_equal "$(files_of_certs | wc -l)" 1 "and so are their certificates"
+

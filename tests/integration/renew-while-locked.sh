@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The timer comes while the token is locked: nobody is asked, it is said plainly, nothing counts as failed, and soon after the
+# next unlock `keystay renew --watch` has the new certificate. A CA that cannot be reached meanwhile is asked again.
+
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+rig_begin
+# shellcheck source=rig_enrol.sh
+. "$RIG_FOLDER/rig_enrol.sh"
+enrol_begin
+# So short that what is left is always less than a third: due at once.
+ca_lives 120
+run keystay enroll alice
+expect_status 0 "a first certificate"
+first=$(serial_of)
+keystay lock >/dev/null
+
+run keystay renew --all --quiet
+expect_status 4 "a timer run while the token is locked waits"
+expect_err 'keystay: alice: ' "it says which key"
+grep -qi 'lock' "$T/err" || fail "it does not say why: $(cat "$T/err")"
+expect_equal "$(enrolled "keys['alice']['state'], keys['alice']['failures']")" "('waiting', 0)" "nothing has failed"
+expect_equal "$(issued)" 1 "and the CA was not asked"
+
+ca_lives 2592000
+"$KEYSTAY" renew --watch >"$T/watch.log" 2>&1 &
+watch=$!
+process_started $watch
+said() {
+	[ -s "$T/watch.log" ] || [ "$(enrolled "keys['alice']['state']")" = waiting ]
+}
+wait_until "a first look" said
+expect_equal "$(serial_of)" "$first" "the old one is in use while the token is locked"
+unlock corp >/dev/null
+renewed() {
+	grep -q '^alice: new certificate' "$T/watch.log"
+}
+DEADLINE_S=20 wait_until "a renewal soon after the unlock" renewed
+ok "soon after the unlock it is renewed"
+[ "$(serial_of)" != "$first" ] || fail "the agent shows the old one"
+expect_equal "$(enrolled "keys['alice']['state']")" good "and all is good"
+process_stop $watch
+
+# --- two at once -----------------------------------------------------------------------------------------------------
+
+# The timer and a person: the lock of the key lets one of them be first, and both certificates are whole.
+n=$(issued)
+"$ENROLL" renew alice --force >"$T/one.log" 2>&1 &
+one=$!
+"$ENROLL" renew alice --force >"$T/two.log" 2>&1 || fail "a second one at once: $(cat "$T/two.log")"
+wait $one || fail "a first one: $(cat "$T/one.log")"
+expect_equal "$(issued)" $((n + 2)) "both have asked, one after the other"
+expect_equal "$(serial_of)" "$(last_issued)" "and the later one is in use"
+expect_equal "$(files_of_certs | wc -l)" 1 "alone"
+
+# --- a damaged state -------------------------------------------------------------------------------------------------
+
+for file in "$STATE"/enrol/????*.json; do
+	printf '{"version": 1, "spki": ' >"$file"
+done
+run keystay renew
+expect_status 0 "a damaged state stops nothing"
+expect_err 'was damaged and is begun anew' "it is said"
+expect_equal "$(find "$STATE/enrol" -name '*.json.bad' | wc -l)" 1 "and set aside"
+run keystay renew alice --force
+expect_status 0 "and the key is renewed"
