@@ -42,6 +42,9 @@ cat >"$T/proxy.conf" <<-CONF
 	worker_processes 1;
 	pid "$T/proxy.pid";
 	error_log stderr notice;
+	env XDG_RUNTIME_DIR;
+	env OPENSSL_CONF;
+	env OPENSSL_MODULES;
 	events { worker_connections 64; }
 	http {
 		access_log off;

@@ -43,18 +43,20 @@ refuses 'the CA answered with the certificate that is there already' "the old on
 ca_says fail
 refuses 'the CA is closed today' "a CA that fails says why"
 
-# Unattended, a certificate that ends before the old one is no renewal.
+# Unattended, a certificate that ends before the old one is no renewal. The old one has so little left that it is due.
 force=
+ca_says
+ca_lives 100
+run keystay renew alice --force
+expect_status 0 "a short one"
+first=$(serial_of)
 ca_says late
-mkdir "$T/aged"
-"$PYTHON" - "$STATE"/enrol/*.json <<-'EDIT'
-	import json, sys
-	state = json.load(open(sys.argv[1]))
-	for name in ("next", "error", "code", "failures", "failed-at"):
-	    state.pop(name, None)
-	json.dump(state, open(sys.argv[1], "w"))
-EDIT
-expect_equal "$(enrolled "keys['alice']['state']")" good "an edited state is read"
+refuses 'before the one that is there; nothing was installed' "one that ends before the old one"
+expect_equal "$(enrolled "keys['alice']['state'], keys['alice']['failures']")" "('failed', 1)" "the failure is listed"
+run keystay renew
+expect_status 0 "a run right after it"
+expect_equal "$(enrolled "keys['alice']['failures']")" 1 "does not ask again before it is time"
+ca_lives 2592000
 
 # A CA that never decides is asked as often as the limits say, however often somebody runs the timer.
 ca_says pending
@@ -79,9 +81,9 @@ first=$(serial_of)
 
 # est_profile LABEL: alice's profile is now this one.
 est_profile() {
-	printf '%s\n' '[module "softhsm"]' "path = $SOFTHSM" '[profile "est"]' 'protocol = est' "url = $est_url" \
-		"tls-ca = $T/ca/root.pem" 'user = device' "secret-file = $T/est.secret" 'subject = /O=Example/CN=alice' \
-		${1:+"label = $1"} '[key "alice"]' 'match = pkcs11:token=corp;object=alice' 'profile = est' >"$T/keystay.conf"
+	printf '%s\n' '[module "softhsm"]' "path = $SOFTHSM" '[profile "est"]' 'protocol = est' \
+		"url = $est_url${1:+/.well-known/est/$1/}" "tls-ca = $T/ca/root.pem" 'user = device' "secret-file = $T/est.secret" 'subject = /O=Example/CN=alice' \
+		'[key "alice"]' 'match = pkcs11:token=corp;object=alice' 'profile = est' >"$T/keystay.conf"
 	keystay reload >/dev/null
 }
 force=yes

@@ -31,7 +31,7 @@ run keystay enroll alice
 expect_status 0 "a first certificate"
 keystay cert alice -o "$T/old.pem"
 keystay cert alice -o "$T/fresh.pem" --keep-fresh
-old=$(keys 'keys["alice"]["spki_hash"]')
+old=$(keys 'keys["alice"]["fingerprint"]')
 
 # A CA that fails leaves one new key, however often it is tried.
 ca_says fail
@@ -40,13 +40,13 @@ for i in 1 2 3; do
 	expect_status 1 "a CA that fails"
 done
 expect_equal "$(keys 'sorted(keys)')" "['alice', 'alice-2']" "three failures have made one key"
-expect_equal "$(keys 'keys["alice"]["spki_hash"]')" "$old" "the old one has its name still"
+expect_equal "$(keys 'keys["alice"]["fingerprint"]')" "$old" "the old one has its name still"
 ca_says
 
 run keystay renew alice --force
 expect_status 0 "a renewal with another key"
 expect_equal "$(keys 'sorted(keys)')" "['alice', 'alice-2']" "it is the key that was made already"
-expect_equal "$(keys 'keys["alice-2"]["spki_hash"]')" "$old" "the old one is alice-2"
+expect_equal "$(keys 'keys["alice-2"]["fingerprint"]')" "$old" "the old one is alice-2"
 expect_equal "$(keys 'keys["alice"]["type"], keys["alice"]["token"], keys["alice"]["label"]')" "('P-256', 'corp', 'alice')" \
 	"the new one is of the same type, on the same token, with the same label"
 fetch "$port" "$T/old.pem" >"$T/out"

@@ -63,7 +63,7 @@ ca_script() {
 		other-key) cat ca/foreign.csr >"\$request" ;;
 		other-ca) ca=foreign ;;
 		server) section=server ;;
-		expired) begin=-7200 life=3600 ;;
+		expired) begin=-7200 life=-60 ;;
 		early) begin=\${EARLY:-5} ;;
 		late) life=60 ;;
 		same) cat ca/db/last.pem; exit ;;
