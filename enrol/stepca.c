@@ -119,19 +119,19 @@ static int needs_a_person(const struct ks_bytes name, const char *why, struct ks
 		key, why, key, key);
 }
 
-/* Is there a certificate that step-ca can renew? One that has expired ends the handshake, without a word why. */
+/* Is there a certificate that step-ca can renew? One that has expired ends the handshake, without a word why; who asks may
+ * leave it out as well. */
 static int check_old(const struct ks_enrol_request *request, struct ks_enrol_problem *problem)
 {
-	const struct ks_client_identity *old = request->old;
+	const struct ks_msg_identity *shown = request->old ? &request->old->identity : &request->key->identity;
 	uint64_t now = ks_clock_wall_s();
 	char words[KS_LIFETIME_TEXT_MAX];
 
-	if (!old || old->identity.n_certificates == 0)
-		return needs_a_person(request->key->identity.name, "is not there yet", problem);
-	if (old->identity.not_after >= now)
-		return 0;
-	ks_lifetime_words(old->identity.not_before, old->identity.not_after, now, words);
-	return needs_a_person(old->identity.name, words, problem);
+	if (shown->n_certificates > 0 && shown->not_after < now) {
+		ks_lifetime_words(shown->not_before, shown->not_after, now, words);
+		return needs_a_person(shown->name, words, problem);
+	}
+	return request->old ? 0 : needs_a_person(shown->name, "is not there yet", problem);
 }
 
 static int run(const struct ks_enrol_request *request, struct ks_enrol_answer *ret_answer,
