@@ -10,6 +10,7 @@
 #include "enrol/request.h"
 #include "enrol/schedule.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 
 KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
@@ -212,6 +213,8 @@ int ks_order_place(struct ks_order *order, uint64_t *ret_wait_s, struct ks_enrol
 		sending.request.pending = KS_BYTES_NONE;
 	if (r == 0)
 		r = order->driver->run(&sending.request, &sending.answer, problem);
+	/* That took a while: what was issued now would else hold only from later on. */
+	order->now = ks_clock_wall_s();
 	if (r < 0)
 		return r;
 	return sending.answer.outcome == KS_ENROL_PENDING ? take_pending(order, &sending, ret_wait_s, problem) :
