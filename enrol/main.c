@@ -19,6 +19,7 @@
 #include "enrol/options.h"
 #include "enrol/order.h"
 #include "enrol/renew.h"
+#include "enrol/status_run.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/process.h"
@@ -148,6 +149,25 @@ static enum ks_enroll_exit run_list(const struct ks_enroll_options *options)
 	return fflush(stdout) == 0 ? KS_ENROLL_GOOD : KS_ENROLL_FAILED;
 }
 
+static void tell_status(const struct ks_enrol_problem *problem, void *userdata)
+{
+	(void)userdata;
+	ks_console_warn("%s", problem->text);
+}
+
+/* What CAs say of revocation, whether it is due or not. */
+static enum ks_enroll_exit run_status(const struct ks_enroll_options *options)
+{
+	KS_CLEANUP(ks_profiles_deinit) struct ks_profiles profiles = { 0 };
+	struct ks_enrol_problem problem;
+	struct ks_status_sum sum;
+
+	if (ks_profiles_get(&profiles, &problem) < 0 ||
+	    ks_status_run(profiles.folder, options->name, true, tell_status, NULL, &sum, &problem) < 0)
+		return fail(&problem);
+	return sum.n_failed > 0 ? KS_ENROLL_FAILED : KS_ENROLL_GOOD;
+}
+
 static enum ks_enroll_exit run_renew(const struct ks_enroll_options *options)
 {
 	struct ks_enrol_problem problem;
@@ -157,6 +177,8 @@ static enum ks_enroll_exit run_renew(const struct ks_enroll_options *options)
 		ks_console_be_quiet();
 	if (options->list)
 		return run_list(options);
+	if (options->status_only)
+		return run_status(options);
 	if (options->watch)
 		return ks_renew_watch(options);
 	return ks_renew_run(options, &sum, &problem) < 0 ? fail(&problem) : sum_up(&sum);

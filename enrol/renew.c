@@ -10,6 +10,7 @@
 #include "enrol/driver.h"
 #include "enrol/keep_fresh.h"
 #include "enrol/keys.h"
+#include "enrol/status_run.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
@@ -94,6 +95,28 @@ static int renew_all(const struct ks_enrol_wish *wish, struct ks_renew_sum *sum,
 	return 0;
 }
 
+/* A CA that cannot be asked is no failed renewal. In a watch it is the agent's log that says so, once. */
+static void tell_status(const struct ks_enrol_problem *problem, void *userdata)
+{
+	const struct ks_renew_sum *sum = userdata;
+
+	if (!sum->is_watch)
+		ks_console_warn("%s", problem->text);
+}
+
+static void look_at_status(const struct ks_profiles *profiles, const char *name, struct ks_renew_sum *sum)
+{
+	struct ks_enrol_problem problem;
+	struct ks_status_sum status;
+
+	if (ks_status_run(profiles->folder, name, false, tell_status, sum, &status, &problem) < 0) {
+		tell_status(&problem, sum);
+		return;
+	}
+	uint64_t next = ks_clock_wall_s() + status.next_ms / 1000;
+	sum->next = next < sum->next ? next : sum->next;
+}
+
 static int renew_named(const struct ks_enrol_wish *wish, const char *name, struct ks_renew_sum *sum,
 		       struct ks_enrol_problem *problem)
 {
@@ -137,9 +160,11 @@ int ks_renew_run(const struct ks_enroll_options *options, struct ks_renew_sum *r
 		.lock_ms = options->name ? KS_ENROL_LOCK_MS : KS_ENROL_LOCK_UNATTENDED_MS,
 	};
 	r = options->name ? renew_named(&wish, options->name, &sum, problem) : renew_all(&wish, &sum, problem);
-	if (r == 0)
-		*ret_sum = sum;
-	return r;
+	if (r < 0)
+		return r;
+	look_at_status(&profiles, options->name, &sum);
+	*ret_sum = sum;
+	return 0;
 }
 
 /* --- for ever ---------------------------------------------------------------------------------------------------- */
