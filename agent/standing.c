@@ -117,43 +117,39 @@ static void put_unproven(const struct subject *subject, char *out, size_t size)
 
 	switch (subject->revocation.state) {
 	case KS_REVOCATION_UNKNOWN:
-		(void)ks_text_print(out, size, "its CA does not know it");
+		(void)ks_text_print(out, size, "its CA does not know its certificate");
 		return;
 	case KS_REVOCATION_OUTDATED:
 		put_day(" since ", subject->revocation.until_s, day);
 		(void)ks_text_print(out, size, "the last answer of its CA is outdated%s", day);
 		return;
 	case KS_REVOCATION_NO_SOURCE:
-		(void)ks_text_print(out, size,
-				    "it names no OCSP responder and no revocation list to ask by http, and "
-				    "certs/ has no list of its CA");
+		(void)ks_text_print(out, size, "its certificate names nobody who could be asked by http");
 		return;
 	case KS_REVOCATION_NOT_LOOKED_AT:
 	case KS_REVOCATION_GOOD:
 	case KS_REVOCATION_REVOKED:
 	case KS_REVOCATION_NO_ANSWER:
 	default:
-		(void)ks_text_print(out, size, "its CA was not asked yet");
+		(void)ks_text_print(out, size, "its CA was not asked%s yet",
+				    subject->is_other ? " about the certificate that this program uses" : "");
 	}
 }
 
-/* revocation = require. */
+/* revocation = require. The sentence is short: curl shows 256 bytes. */
 static int judge_proof(const struct subject *subject, struct ks_standing *standing)
 {
 	const struct ks_identity *identity = subject->identity;
 	const struct ks_settings_origin *origin = identity->revocation_origin;
-	char why[160];
+	char why[128];
 
 	if (identity->revocation_mode != KS_SETTINGS_REVOCATION_REQUIRE ||
 	    subject->revocation.state == KS_REVOCATION_GOOD)
 		return 0;
 	put_unproven(subject, why, sizeof(why));
 	(void)ks_text_print(standing->text, sizeof(standing->text),
-			    "key \"%s\": it is not known whether %s was revoked: %s; revocation = require asks for a "
-			    "good answer, run: keystay renew --status-only %s",
-			    identity->name,
-			    subject->is_other ? "the certificate that this program uses" : "its certificate", why,
-			    identity->name);
+			    "key \"%s\": revocation = require, and %s; run: keystay renew --status-only %s",
+			    identity->name, why, identity->name);
 	(void)ks_text_print(standing->rule, sizeof(standing->rule), "[key \"%s\"] revocation = require (%s:%u)",
 			    identity->name, origin && origin->file ? origin->file : "built in",
 			    origin ? origin->line : 0);

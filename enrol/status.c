@@ -94,6 +94,12 @@ static int64_t end_of(const struct job *job, const struct ks_own_status *status)
 	return is_final(status) && status->until_s < job->now_s + 2 * DAY_S ? job->now_s + 2 * DAY_S : status->until_s;
 }
 
+/* Does what is on the disk stay? Of one second only "revoked" comes in its place. */
+static bool stays(int64_t old_s, bool old_revoked, int64_t new_s, bool new_revoked)
+{
+	return old_s != new_s ? old_s > new_s : old_revoked || !new_revoked;
+}
+
 static int store(const struct job *job, const char *name, struct ks_bytes content)
 {
 	int r = ks_status_folder_write(job->folder, name, content, job->changed);
@@ -114,7 +120,9 @@ static int ask_responder(struct job *job, const char *url, const char *name, con
 	int r = ks_status_fetch_answer(&job->question, url, &response, &status, job->problem);
 	if (r < 0)
 		return r;
-	if (old && old->said_s > status.said_s && counts(old)) {
+	if (old && counts(old) &&
+	    stays(old->said_s, old->word == KS_OWN_STATUS_REVOKED, status.said_s,
+		  status.word == KS_OWN_STATUS_REVOKED)) {
 		ks_status_folder_touch(job->folder, name); /* what is there is newer, and holds */
 		status = *old;
 	} else {
@@ -151,38 +159,43 @@ static int ask_responders(struct job *job)
 
 /* --- lists ------------------------------------------------------------------------------------------------------- */
 
-/* When the list on the disk was issued, and how long it holds. */
-static bool read_list(const struct job *job, const char *name, int64_t *ret_said_s, int64_t *ret_until_s,
-		      int64_t *ret_asked_s)
+/* What the list on the disk says; without its DER. */
+static bool read_list(const struct job *job, const char *name, struct ks_status_list *ret_list, int64_t *ret_asked_s)
 {
 	KS_AUTO_FREE char *content = NULL;
 	KS_CLEANUP(ks_revocation_freep) struct ks_revocation *list = NULL;
+	struct ks_status_list read = { 0 };
 	size_t size = 0;
+	int64_t when_s;
 
-	return ks_status_folder_read(job->folder, name, KS_REVOCATION_FILE_MAX, &content, &size, ret_asked_s) == 0 &&
-	       ks_revocation_new(ks_bytes(content, size), &list) == 0 &&
-	       ks_revocation_signed_by(list, job->question.issuer) &&
-	       ks_revocation_times(list, ret_said_s, ret_until_s);
+	if (ks_status_folder_read(job->folder, name, KS_REVOCATION_FILE_MAX, &content, &size, ret_asked_s) < 0 ||
+	    ks_revocation_new(ks_bytes(content, size), &list) < 0 ||
+	    !ks_revocation_signed_by(list, job->question.issuer) ||
+	    !ks_revocation_times(list, &read.said_s, &read.until_s))
+		return false;
+	read.is_named = ks_revocation_names(list, job->question.leaf, &when_s);
+	*ret_list = read;
+	return true;
 }
 
 static int ask_list(struct job *job, const char *url)
 {
-	struct ks_status_list list;
+	struct ks_status_list list, old;
 	char name[KS_STATUS_NAME_MAX];
-	int64_t said_s = INT64_MIN, until_s = 0, asked_s = 0;
+	int64_t asked_s = 0;
 
 	int r = ks_status_folder_name(ks_bytes_text(url), ".crl", name);
 	if (r < 0)
 		return ks_enrol_problem_set(job->problem, r, "no name for a file could be made");
-	bool has_old = read_list(job, name, &said_s, &until_s, &asked_s);
-	if (has_old && until_s >= job->now_s)
-		note_answer(job, asked_s, until_s);
+	bool has_old = read_list(job, name, &old, &asked_s);
+	if (has_old && old.until_s >= job->now_s)
+		note_answer(job, asked_s, old.until_s);
 	if (job->has_answer && !job->force && job->now_s < job->due_s)
 		return 0;
 	r = ks_status_fetch_list(&job->question, url, &list, job->problem);
 	if (r < 0)
 		return r;
-	if (has_old && said_s > list.said_s)
+	if (has_old && stays(old.said_s, old.is_named, list.said_s, list.is_named))
 		ks_status_folder_touch(job->folder, name);
 	else
 		r = store(job, name, ks_buffer_bytes(&list.der));
