@@ -49,8 +49,9 @@ bool ks_keyring_items_next(const struct ks_keyring_items *items, size_t *positio
 /* Is everything of the token visible that there is? Then a key whose private half is not seen has none. */
 bool ks_keyring_shows_all(const struct ks_inventory_token *token);
 
-/* Sets revocation of the certificates that the lists and answers of overlay speak of, as far as pool has the CA that signed
- * them. What names one and is of no known CA, or counts for nothing for another reason, is logged, once. */
+/* Sets revocation of the certificates that the lists and answers of overlay speak of, as far as pool has the CA
+ * that signed them. What names one and is of no known CA, or counts for nothing for another reason, is logged,
+ * once. */
 void ks_keyring_mark_revoked(struct ks_keyring_items *items, const struct ks_overlay *overlay,
 			     struct ks_chain_pool *pool, int64_t now_s);
 

@@ -2,10 +2,11 @@
 /*
  * keyring_revoked: what the lists and OCSP responses of certs/ and status/ say of the certificates.
  *
- * Runs in: keystay-agent. A list is asked for names and numbers first, which is cheap; whether its CA signed it is looked
- * at once for each list that has to do with a certificate of ours, and remembered. A response is for one certificate, that its
- * name says. So neither large lists nor a module that shows many certificates make the agent compute for long (invariant
- * I8). Of several that speak of one certificate: revoked, whoever says it; good, if somebody says that freshly; then unknown.
+ * Runs in: keystay-agent. A list is asked for names and numbers first, which is cheap; whether its CA signed it is
+ * looked at once for each list that has to do with a certificate of ours, and remembered. A response is for one
+ * certificate, that its name says. So neither large lists nor a module that shows many certificates make the agent
+ * compute for long (invariant I8). Of several that speak of one certificate: revoked, whoever says it; good, if
+ * somebody says that freshly; then unknown.
  */
 #include <string.h>
 
@@ -114,7 +115,7 @@ static void mark(struct ks_keyring_items *items, struct ks_overlay_list *from, s
 		struct ks_keyring_item *item = &items->items[i];
 		if (!item->certificate || !ask_list(from->list, item->certificate, now_s, &finding))
 			continue;
-		/* Look-alikes of a module cost a check of a signature each; they may hide a good word, never a bad one. */
+		/* Look-alikes of a module cost a check of a signature each; they may hide good words, never bad ones. */
 		if (finding.state != KS_REVOCATION_REVOKED && n_others >= KS_CHAIN_TRIES)
 			continue;
 		if (!looked)

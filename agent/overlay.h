@@ -2,8 +2,8 @@
 /*
  * overlay: what is in the certs/ folders beside keystay.conf: intermediates, leaves that are not on the token, and
  * revocation lists. Matched to keys by public key and to CAs by name, so their file names mean nothing. And what
- * keystay-enroll has fetched into the folder status/ of the agent's state: OCSP responses, each named by the SHA-256 of the
- * certificate (DER) that it is for, and revocation lists.
+ * keystay-enroll has fetched into the folder status/ of the agent's state: OCSP responses, each named by the SHA-256
+ * of the certificate (DER) that it is for, and revocation lists.
  *
  * Runs in: keystay-agent, at start and at reload.
  */
@@ -39,11 +39,12 @@ struct ks_overlay {
 	size_t n_answers;
 };
 
-/* Reads every *.pem, *.crt and *.cer of the settings' folders and then of enrolled (NULL: none), each file at most KS_CERTIFICATE_FILE_MAX bytes, and every *.crl,
- * KS_REVOCATION_FILE_MAX. PEM may hold certificates and lists alike; DER is one certificate, or in a *.crl one list. All
- * together at most KS_OVERLAY_CERTIFICATES_MAX certificates and KS_REVOCATIONS_MAX lists; lists that do not count
- * (ks_revocation_why_ignored()) are logged and left out. A file that cannot be read or parsed is logged and left
- * out; a folder that is missing is no error. NO_MEMORY. */
+/* Reads every *.pem, *.crt and *.cer of the settings' folders and then of enrolled (NULL: none), each file at most
+ * KS_CERTIFICATE_FILE_MAX bytes, and every *.crl, KS_REVOCATION_FILE_MAX. PEM may hold certificates and lists
+ * alike; DER is one certificate, or in a *.crl one list. All together at most KS_OVERLAY_CERTIFICATES_MAX
+ * certificates and KS_REVOCATIONS_MAX lists; lists that do not count (ks_revocation_why_ignored()) are logged and
+ * left out. A file that cannot be read or parsed is logged and left out; a folder that is missing is no error.
+ * NO_MEMORY. */
 int ks_overlay_read(const struct ks_settings *settings, const char *enrolled, struct ks_overlay *ret_overlay)
 	KS_WARN_UNUSED;
 

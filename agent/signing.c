@@ -8,13 +8,11 @@
 #include "agent/login.h"
 #include "agent/scout.h"
 #include "agent/signing_private.h"
-#include "agent/standing.h"
 #include "lib/base/clock.h"
 #include "lib/base/container.h"
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
-#include "lib/tls/certificate_dates.h"
 
 /* A worker's start and a login. */
 #define WAIT_MS (KS_SETTLE_DEADLINE_MS + KS_WORKER_LOGIN_DEADLINE_MS)
@@ -131,34 +129,6 @@ static enum next_step look_at_input(struct ks_signing_job *signing, struct ks_si
 	return STEP_SIGN;
 }
 
-/* FNV-1a: two sockets of one number would share their turns, and nothing else. */
-static struct ks_proof_share share_of(const struct ks_request *request)
-{
-	struct ks_proof_share share = { .socket = 0xcbf29ce484222325u, .pid = request->peer.pid };
-
-	for (const char *at = request->socket; *at; at++)
-		share.socket = (share.socket ^ (uint8_t)*at) * 0x100000001b3u;
-	return share;
-}
-
-/* May its certificate still be used? What brings it another one may always be signed. */
-static bool refuse_certificate(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
-{
-	const struct ks_identity *identity = finding->identity;
-	struct ks_standing standing;
-
-	if (ks_signing_is_for_a_certificate(signing))
-		return false;
-	const struct ks_bytes shown =
-		ks_certificate_shown(&finding->signable, signing->message.transcript, &identity->spki);
-	if (ks_standing_check(identity, shown, (int64_t)ks_clock_wall_s(), &standing) == 0)
-		return false;
-	if (standing.rule[0])
-		(void)ks_text_print(signing->rule, sizeof(signing->rule), "%s", standing.rule);
-	(void)refuse(signing, identity, standing.error, standing.text);
-	return true;
-}
-
 static void begin_proof(struct ks_signing_job *signing, const struct ks_signing_finding *finding)
 {
 	ks_signing_proof_begin(&signing->proof, signing->request->state, finding->identity, ks_signing_socket(signing),
@@ -191,7 +161,7 @@ static enum next_step look_at_rules(struct ks_signing_job *signing, struct ks_si
 {
 	struct ks_state *state = signing->request->state;
 
-	if (refuse_certificate(signing, finding))
+	if (ks_signing_refuse_certificate(signing, finding))
 		return STEP_ENDED;
 	ks_signing_proof_look_again(&signing->proof, state, finding->identity, ks_signing_socket(signing));
 	ks_rules_now(signing->request, finding->identity, &finding->signable, &finding->question);
@@ -769,7 +739,7 @@ void ks_signing_begin(struct ks_request *request)
 	signing->asker.failed = on_asking_failed;
 	signing->consenter.answered = on_consent;
 	signing->proof.done = on_proof;
-	signing->proof.share = share_of(request);
+	signing->proof.share = ks_signing_proof_share(request);
 	signing->begun_ms = ks_clock_monotonic_ms();
 	int error = begin(signing);
 	if (error < 0) {

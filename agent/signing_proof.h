@@ -12,6 +12,7 @@
 #include "agent/keyring.h"
 #include "agent/policy.h"
 #include "agent/prove.h"
+#include "agent/request.h"
 #include "agent/state.h"
 #include "lib/base/bytes.h"
 
@@ -48,3 +49,6 @@ void ks_signing_proof_look_again(struct ks_signing_proof *proof, const struct ks
 struct ks_policy_server ks_signing_proof_tell(const struct ks_signing_proof *proof);
 
 void ks_signing_proof_leave(struct ks_signing_proof *proof);
+
+/* Whose turn a proof takes. */
+struct ks_proof_share ks_signing_proof_share(const struct ks_request *request);

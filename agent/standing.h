@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * standing: may the certificate of a key still be used: is it in its time, not revoked, and, where keystay.conf asks for
- * that, good by its CA's word?
+ * standing: may the certificate of a key still be used: is it in its time, not revoked, and, where keystay.conf asks
+ * for that, good by its CA's word?
  *
- * A signature with a certificate that has expired or was revoked would be refused by the server, in words that help nobody.
- * Not asked for requests by which a key gets another certificate.
+ * A signature with a certificate that has expired or was revoked would be refused by the server, in words that help
+ * nobody. Not asked for requests by which a key gets another certificate.
  *
  * Runs in: keystay-agent. Pure.
  */
@@ -18,9 +18,9 @@ struct ks_standing {
 	char rule[384]; /* RULE: `[key "web"] revocation = require (FILE:LINE)`, else "" */
 };
 
-/* shown: the certificate with which the client signs in, DER, where the handshake shows it; else none. That one is judged,
- * since a client that runs keeps the certificate with which it began, also after a renewal; where it cannot be seen, the
- * one that stands for the key does. 0 or ret_standing's error. */
+/* shown: the certificate with which the client signs in, DER, where the handshake shows it; else none. That one is
+ * judged, since a client that runs keeps the certificate with which it began, also after a renewal; where it
+ * cannot be seen, the one that stands for the key does. 0 or ret_standing's error. */
 int ks_standing_check(const struct ks_identity *identity, struct ks_bytes shown, int64_t now_s,
 		      struct ks_standing *ret_standing) KS_WARN_UNUSED;
 

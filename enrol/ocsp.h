@@ -17,8 +17,8 @@ struct ks_ocsp_request {
 	bool has_nonce;
 };
 
-/* For one certificate. The CertID has SHA-1, which is what responders have their answers by (RFC 5019 section 2.1.1); it
- * names a certificate there and protects nothing. NO_MEMORY, INTERNAL. */
+/* For one certificate. The CertID has SHA-1, which is what responders have their answers by (RFC 5019 section
+ * 2.1.1); it names a certificate there and protects nothing. NO_MEMORY, INTERNAL. */
 int ks_ocsp_request_make(const struct ks_certificate *leaf, const struct ks_certificate *issuer, bool with_nonce,
 			 struct ks_ocsp_request *ret_request) KS_WARN_UNUSED;
 void ks_ocsp_request_deinit(struct ks_ocsp_request *request);

@@ -2,8 +2,8 @@
 /*
  * status_fetch: asks one OCSP responder, or gets one revocation list, and verifies what comes.
  *
- * Runs in: keystay-enroll. By http alone, which protects nothing: what is given on was signed by the certificate's CA, and is
- * fresh or says "revoked".
+ * Runs in: keystay-enroll. By http alone, which protects nothing: what is given on was signed by the certificate's
+ * CA, and is fresh or says "revoked".
  */
 #pragma once
 
@@ -21,8 +21,8 @@ struct ks_status_question {
 	const struct ks_certificate *issuer;
 };
 
-/* First with a nonce, by POST; where the responder does not like that, without one, by GET if the request is small, else or
- * then by POST. ret_response: DER. */
+/* First with a nonce, by POST; where the responder does not like that, without one, by GET if the request is
+ * small, else or then by POST. ret_response: DER. */
 int ks_status_fetch_answer(const struct ks_status_question *question, const char *url, struct ks_buffer *ret_response,
 			   struct ks_own_status *ret_status, struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * status_run: enrol/status.h for one key or for all that the agent shows, also those without a profile; and the agent told when
- * something is new.
+ * status_run: enrol/status.h for one key or for all that the agent shows, also those without a profile; and the agent
+ * told when something is new.
  *
  * Runs in: keystay-enroll, at each `keystay renew`.
  */

@@ -2,8 +2,8 @@
 /*
  * ocsp_answer: see ocsp_answer.h.
  *
- * OpenSSL takes the response apart; who may have signed it is decided here and not by OCSP_basic_verify(), which asks the
- * clock itself, works in another library context, and lets more pass than is needed.
+ * OpenSSL takes the response apart; who may have signed it is decided here and not by OCSP_basic_verify(), which asks
+ * the clock itself, works in another library context, and lets more pass than is needed.
  *
  * Runs in: keystay-prove's children, keystay-agent, keystay-enroll.
  */

@@ -24,8 +24,8 @@
 /* One that does not say when the next one comes is good for a day. */
 #define KS_OCSP_AGE_MAX_S 86400
 
-/* Strict DER to its last byte, or MALFORMED. ret_status: OCSPResponseStatus, 0 for successful; else it is an error of the
- * responder, which nobody signed, and *ret_basic is NULL. ret_basic is given: OCSP_BASICRESP_free(). */
+/* Strict DER to its last byte, or MALFORMED. ret_status: OCSPResponseStatus, 0 for successful; else it is an error
+ * of the responder, which nobody signed, and *ret_basic is NULL. ret_basic is given: OCSP_BASICRESP_free(). */
 int ks_ocsp_answer_read(struct ks_bytes response, int *ret_status, OCSP_BASICRESP **ret_basic) KS_WARN_UNUSED;
 
 /* Signed by issuer, or at that time by a responder of issuer's? */

@@ -32,9 +32,10 @@ struct ks_own_status {
 
 #define KS_OWN_STATUS_WHY_MAX 128
 
-/* 0 when it is signed by whom it must be and speaks of leaf, fresh or not. Else MALFORMED, UNSUPPORTED (the responder's
- * error instead of an answer), DENIED (not signed by issuer or a responder of its), NOT_FOUND (of another certificate), each
- * with a clause in why: "it is not signed by …". Of several entries for leaf the worst one counts. */
+/* 0 when it is signed by whom it must be and speaks of leaf, fresh or not. Else MALFORMED, UNSUPPORTED (the
+ * responder's error instead of an answer), DENIED (not signed by issuer or a responder of its), NOT_FOUND (of
+ * another certificate), each with a clause in why: "it is not signed by …". Of several entries for leaf the worst
+ * one counts. */
 int ks_own_status_read(struct ks_bytes response, const struct ks_certificate *leaf, const struct ks_certificate *issuer,
 		       int64_t now_s, struct ks_own_status *ret_status, char why[KS_OWN_STATUS_WHY_MAX]) KS_WARN_UNUSED;
 

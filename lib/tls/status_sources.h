@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * status_sources: where a certificate says that its revocation can be asked for: OCSP responders (authorityInfoAccess, RFC
- * 5280 section 4.2.2.1) and lists (cRLDistributionPoints, section 4.2.1.13), by http alone: https would need a status of its own
- * (RFC 5280 section 8), ldap is of another age.
+ * status_sources: where a certificate says that its revocation can be asked for: OCSP responders
+ * (authorityInfoAccess, RFC 5280 section 4.2.2.1) and lists (cRLDistributionPoints, section 4.2.1.13), by http alone:
+ * https would need a status of its own (RFC 5280 section 8), ldap is of another age.
  *
  * Runs in: keystay-agent (are there any?), keystay-enroll (asks them).
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_own_status: any bytes as what came over the network for one of our certificates: the certificate, its issuer, and an OCSP
- * response or a revocation list, each behind its length (uint32).
+ * fuzz_own_status: any bytes as what came over the network for one of our certificates: the certificate, its issuer,
+ * and an OCSP response or a revocation list, each behind its length (uint32).
  *
- * Checks beside memory errors: a no has words that may be shown, a yes has a word and times in order; nothing is left in
- * OpenSSL's queue of errors.
+ * Checks beside memory errors: a no has words that may be shown, a yes has a word and times in order; nothing is left
+ * in OpenSSL's queue of errors.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What the CA says of a key's own certificate by OCSP: `keystay renew` asks, verifies and keeps it, the agent acts by it. Good;
-# not reachable; an answer that has expired, is older, forged or of no end; responders that take no nonce or no GET; revoked.
+# What the CA says of a key's own certificate by OCSP: `keystay renew` asks, verifies and keeps it, the agent acts by
+# it. Good; not reachable; an answer that has expired, is older, forged or of no end; responders that take no nonce or
+# no GET; revoked.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=rig_status.sh

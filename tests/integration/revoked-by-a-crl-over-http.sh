@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# A certificate that names a revocation list: `keystay renew` gets it over HTTP, verifies and keeps it. A fresh list without the
-# certificate says that it is good, which revocation = require takes; one with it stops its key. Lists of somebody else, of
-# the past, or without an end count for nothing.
+# A certificate that names a revocation list: `keystay renew` gets it over HTTP, verifies and keeps it. A fresh list
+# without the certificate says that it is good, which revocation = require takes; one with it stops its key. Lists of
+# somebody else, of the past, or without an end count for nothing.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=rig_status.sh

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154 # T, BUILD, started are of lib.sh
 #
-# rig_status: a CA that says which certificates it has revoked: `openssl ocsp` and lists over HTTP, behind a server that does
-# what a story wants (status_front.py). Sourced after lib.sh.
+# rig_status: a CA that says which certificates it has revoked: `openssl ocsp` and lists over HTTP, behind a server
+# that does what a story wants (status_front.py). Sourced after lib.sh.
 #
 # `openssl ocsp` listens on all interfaces, so a story is in a network of its own, where its ports are its own as well.
 
@@ -69,8 +69,8 @@ ca_says() {
 		2>"$said/out" || fail "$(cat "$said/out")"
 }
 
-# responder_start SHIFT OPTION...: openssl ocsp, whose clock is SHIFT seconds away; -nmin MINUTES is how long it answers for.
-# Signs as the responder, unless RESPONDER names another PEM file and its key.
+# responder_start SHIFT OPTION...: openssl ocsp, whose clock is SHIFT seconds away; -nmin MINUTES is how long it
+# answers for. Signs as the responder, unless RESPONDER names another PEM file and its key.
 responder_start() {
 	local shift=$1
 	shift
@@ -79,7 +79,8 @@ responder_start() {
 	process_start_until responder 'waiting for OCSP|ACCEPT' env LD_PRELOAD="$T/clock-shift.so" \
 		KEYSTAY_CLOCK_SHIFT="$said/shift" openssl ocsp -index "$said/index" -port "$status_port" \
 		-CA "$T/ca/intermediate.pem" -rsigner "${RESPONDER:-$said/responder}.pem" \
-		-rkey "${RESPONDER:-$said/responder}.key" "$@" || fail "openssl ocsp did not start: $(cat "$T/responder.log")"
+		-rkey "${RESPONDER:-$said/responder}.key" "$@" ||
+		fail "openssl ocsp did not start: $(cat "$T/responder.log")"
 	responder=$started
 }
 

@@ -4,10 +4,11 @@
 
     status_front.py FOLDER BACKEND-PORT
 
-/ocsp goes to the responder on BACKEND-PORT (openssl ocsp), everything else is a file of FOLDER/served. What it does else
-stands in FOLDER/manner, read at each request: "no-nonce" (a request with a nonce is malformed to it), "no-nonce-no-get" (and GET is
-not allowed), "post-only", "replay" (the answer is always FOLDER/replayed), "keep" (the answer is kept there), "pour" (without
-an end), "busy" (tryLater). Says "ready PORT" and then one line for each request: "ocsp POST nonce", "file /issuing.crl".
+/ocsp goes to the responder on BACKEND-PORT (openssl ocsp), everything else is a file of FOLDER/served. What it does
+else stands in FOLDER/manner, read at each request: "no-nonce" (a request with a nonce is malformed to it),
+"no-nonce-no-get" (and GET is not allowed), "post-only", "replay" (the answer is always FOLDER/replayed), "keep" (the
+answer is kept there), "pour" (without an end), "busy" (tryLater). Says "ready PORT" and then one line for each
+request: "ocsp POST nonce", "file /issuing.crl".
 """
 import http.client
 import http.server

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of lib/tls/own_status.h and lib/tls/status_sources.h: whose word on one's own certificate counts, and for how long. */
+/* Rules of lib/tls/own_status.h and lib/tls/status_sources.h: whose word on one's own certificate counts, and for
+ * how long. */
 #include "lib/tls/own_status.h"
 
 #include <string.h>
@@ -314,7 +315,7 @@ static void test_status_sources_are_asked_by_http_alone(void **state)
 	(void)state;
 	expect_sources(NULL, NULL, 0, 0);
 	expect_sources("OCSP;URI:http://ocsp.example/", "URI:http://crl.example/1.crl", 1, 1);
-	expect_sources("caIssuers;URI:http://ca.example/ca.cer,OCSP;URI:http://ocsp.example/,OCSP;URI:http://b.example/",
+	expect_sources("caIssuers;URI:http://ca.example/1.cer,OCSP;URI:http://ocsp.example/,OCSP;URI:http://b.example/",
 		       NULL, 2, 0);
 	expect_sources("OCSP;URI:https://ocsp.example/,OCSP;URI:ldap://ocsp.example/,OCSP;email:a@b.example,"
 		       "OCSP;URI:http://",
