@@ -140,6 +140,13 @@ const char *ks_signing_purpose_words(const struct ks_signing_job *signing);
 int ks_signing_look_at_cmp(struct ks_signing_job *signing, const struct ks_signable *signable,
 			   struct ks_signable_refusal *ret_refusal) KS_WARN_UNUSED;
 
+/* --- signing_certificate.c ---------------------------------------------------------------------------------------- */
+
+/* Has the certificate expired, was it revoked, or does keystay.conf want a word of its CA that is not there
+ * (standing.h)? Then it refuses, before anybody is asked for anything. What brings the key another certificate may
+ * always be signed. */
+bool ks_signing_refuse_certificate(struct ks_signing_job *signing, const struct ks_signing_finding *finding);
+
 /* --- signing_end.c ----------------------------------------------------------------------------------------------- */
 
 /* Both end the signing: the record is written, then the reply leaves. key_name may be NULL. */
