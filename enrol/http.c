@@ -237,14 +237,15 @@ static int make_headers(const struct ks_http_request *request, struct headers *h
 			       request->content_type);
 		add_header(headers, headers->content_type);
 	}
-	for (const char *const *line = request->headers; line && *line; line++) {
+	for (size_t i = 0; request->headers && request->headers[i]; i++) {
+		const char *line = request->headers[i];
 		if (headers->n == sizeof(headers->nodes) / sizeof(headers->nodes[0]))
 			return ks_enrol_problem_final(problem, KS_ERR_INTERNAL, "too many header fields");
-		if (!header_is_good(*line))
+		if (!header_is_good(line))
 			return ks_enrol_problem_final(problem, KS_ERR_CONFIG,
 						      "the secret, or another text for the server, has a control "
 						      "character; it is not shown here");
-		add_header(headers, *line);
+		add_header(headers, line);
 	}
 	return 0;
 }
