@@ -67,7 +67,7 @@ static const struct mistake mistakes[] = {
 	  "card-login or sandbox in [module \"NAME\"], found \"pin\"" },
 	{ "key_unknown_in_key", KEY "server = a.example\n",
 	  "f:3: server: expected match, module, spki, issuer, eku, template, servers, server-ca, server-spki, confirm, "
-	  "max-rate, hours, users, groups, allow or profile in [key \"NAME\"], found \"server\"; did you mean \"servers\"?" },
+	  "max-rate, hours, users, groups, allow, profile or revocation in [key \"NAME\"], found \"server\"; did you mean \"servers\"?" },
 	{ "key_of_another_section", "[agent]\npath = /m.so\n",
 	  "f:2: path: expected unlock-for, keep-pin, pinentry, prompt-timeout, lock-on, audit, audit-to, audit-max-size or audit-keep in [agent], found \"path\"" },
 	{ "key_in_capitals", "[agent]\nKeep-Pin = yes\n",
