@@ -52,9 +52,6 @@ int ks_writing_begin(struct ks_token *token, struct ks_writing *ret_writing, str
 	int r = ks_token_refresh(token, problem);
 	if (r < 0)
 		return r;
-	if (ks_token_needs_login(token) && !token->logged_in)
-		return ks_problem_set(problem, KS_ERR_TOKEN_LOCKED, "%s is locked; run: keystay unlock %s",
-				      token->whose, token->label);
 	CK_RV rv = open_session(token, &writing.session);
 	if (rv == CKR_TOKEN_WRITE_PROTECTED)
 		return ks_problem_set(problem, KS_ERR_UNSUPPORTED, "%s is write-protected", token->whose);

@@ -296,6 +296,33 @@ static void test_keygen_wants_an_unlocked_token(void **state)
 	rig_stop(&worker);
 }
 
+/* Another program has logged out: what is written needs the user of this very session. */
+static void test_keygen_looks_who_is_logged_in(void **state)
+{
+	(void)state;
+
+	start("session-public\n");
+	assert_int_equal(make_p256(), KS_ERR_TOKEN_LOCKED);
+	assert_int_equal(rig_count(&rig, "C_GenerateKeyPair"), 0);
+	rig_stop(&worker);
+}
+
+static void test_keygen_asks_a_tpm_for_what_it_can_use(void **state)
+{
+	(void)state;
+	const struct rig_options options = { .path = RIG_SHIM };
+
+	rig_script(&rig, "info-description TPM2.0\n");
+	rig_start_ready(&rig, &options, &worker);
+	assert_int_equal(rig_login(&worker, worker.tokens[0].number, RIG_PIN, NULL), 0);
+	assert_int_equal(keygen(KS_KEY_RSA, 2048, MADE, KS_BYTES_NONE), KS_ERR_UNSUPPORTED);
+	assert_non_null(strstr(worker.error, "choose a P-256 key"));
+	assert_int_equal(rig_count(&rig, "C_GenerateKeyPair"), 0);
+	assert_int_equal(make_p256(), 0);
+	assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, MADE), 0x0403), 0);
+	rig_stop(&worker);
+}
+
 /* The session that writes is none of those that sign, and is gone afterwards. */
 static void test_keygen_leaves_the_token_unlocked(void **state)
 {
@@ -706,6 +733,10 @@ static void test_remove_leaves_a_private_half_alone_that_may_be_of_another(void 
 	EVP_PKEY_free(first);
 	start(NULL);
 	assert_int_equal(take_away(id_of(&old), spki_of(&old), KEYS, KS_BYTES_NONE), KS_ERR_AMBIGUOUS);
+	/* Nor when no public half contradicts. */
+	rig_script(&rig, "objects-without CKO_PUBLIC_KEY\n");
+	assert_int_equal(take_away(id_of(&old), spki_of(&old), KEYS, KS_BYTES_NONE), KS_ERR_AMBIGUOUS);
+	rig_script(&rig, NULL);
 	assert_int_equal(rig_count(&rig, "C_DestroyObject"), 0);
 	assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, "old"), 0x0403), 0);
 	rig_stop(&worker);
@@ -746,6 +777,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_keygen_gives_the_id_that_was_asked_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_keeps_an_id_that_cannot_be_changed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_wants_an_unlocked_token, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_looks_who_is_logged_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_asks_a_tpm_for_what_it_can_use, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_leaves_the_token_unlocked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_makes_room_for_its_session, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_refuses_what_is_no_key, setup, teardown),
