@@ -342,6 +342,48 @@ static void test_pin_is_nowhere_in_the_worker_after_the_login(void **state)
 	rig_stop(&worker);
 }
 
+/* In its other life as well, where libp11 would keep a copy. */
+static void test_pins_are_nowhere_in_the_worker_after_a_change(void **state)
+{
+	(void)state;
+	static const char new_pin[] = "new-8812-pin";
+	const struct rig_options options = { .path = RIG_SHIM, .arguments = { "--provision" } };
+	const struct ks_msg_worker_provision change = { KS_MESSAGE_HEAD(1), .operation = KS_PROVISION_PIN_CHANGE,
+							.token = ks_bytes_text("corp"), .pin = ks_bytes_text(RIG_PIN),
+							.new_pin = ks_bytes_text(new_pin) };
+	const struct ks_msg_worker_provision back = { KS_MESSAGE_HEAD(2), .operation = KS_PROVISION_PIN_CHANGE,
+						      .token = ks_bytes_text("corp"), .pin = ks_bytes_text(new_pin),
+						      .new_pin = ks_bytes_text(RIG_PIN) };
+	char gate[192], script[256];
+
+	(void)snprintf(gate, sizeof(gate), "%s/change.1", rig.folder);
+	(void)snprintf(script, sizeof(script), "C_SetPIN 1 gate %s/change\n", rig.folder);
+	assert_int_equal(mkfifo(gate, 0600), 0);
+	rig_script(&rig, script);
+	rig_start(&rig, &options, &worker);
+	rig_send(&worker, KS_MSG_WORKER_PROVISION, &change);
+	int fd = open(gate, O_WRONLY | O_CLOEXEC); /* C_SetPIN has begun; C_Login is over */
+	assert_true(fd >= 0);
+	bool readable = count_in_memory("C_SetPIN") >= 0;
+	if (readable) {
+		assert_int_equal(count_in_memory(RIG_PIN), 1);
+		assert_int_equal(count_in_memory(new_pin), 1);
+	}
+	(void)close(fd);
+	assert_int_equal(rig_await(&worker, 1, KS_MSG_WORKER_PROVISION_REPLY, NULL), 0);
+	if (readable) {
+		assert_int_equal(count_in_memory(RIG_PIN), 0);
+		assert_int_equal(count_in_memory(new_pin), 0);
+	}
+	rig_send(&worker, KS_MSG_WORKER_PROVISION, &back);
+	assert_int_equal(rig_await(&worker, 2, KS_MSG_WORKER_PROVISION_REPLY, NULL), 0);
+	rig_stop(&worker);
+	if (!readable) {
+		print_message("SKIP: the memory of another process may not be read here\n");
+		skip();
+	}
+}
+
 static void await_in_log(const char *words, const char *more_words)
 {
 	static char text[65536];
@@ -592,6 +634,7 @@ int main(void)
 		cmocka_unit_test(test_worker_stands_between_walls),
 		cmocka_unit_test(test_module_finds_itself_between_walls),
 		cmocka_unit_test(test_pin_is_nowhere_in_the_worker_after_the_login),
+		cmocka_unit_test(test_pins_are_nowhere_in_the_worker_after_a_change),
 		cmocka_unit_test(test_module_that_prints_does_no_harm),
 		cmocka_unit_test(test_worker_finalises_the_module_when_the_agent_goes),
 		cmocka_unit_test(test_worker_ends_although_the_module_does_not),
