@@ -118,6 +118,8 @@ static bool find_by_key(struct ks_token_change *change, struct ks_token *ret_tok
 /* What is wanted may have come without a word. */
 static bool look_again(struct ks_token_change *change)
 {
+	if (change->request->state->keyring_is_old && !change->timed_out)
+		return true; /* a module has started again */
 	if (!change->looked_again)
 		ks_scout_send(change->request->state, KS_SCOUT_UNKNOWN_KEY,
 			      change->type == KS_MSG_TOKEN_KEYGEN ? NULL : change->spki_hash);
