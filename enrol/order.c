@@ -217,6 +217,8 @@ int ks_order_place(struct ks_order *order, uint64_t *ret_wait_s, struct ks_enrol
 	order->now = ks_clock_wall_s();
 	if (r < 0)
 		return r;
+	/* That took a while: by the clock from before, a certificate that begins at once would begin later. */
+	order->now = ks_clock_wall_s();
 	return sending.answer.outcome == KS_ENROL_PENDING ? take_pending(order, &sending, ret_wait_s, problem) :
 							    take_issued(order, &sending, problem);
 }

@@ -148,6 +148,12 @@ static int put_message(struct scep *scep, bool is_poll, struct ks_buffer *out)
 	};
 	int r = 0;
 
+	if (!is_poll && message.content.size == 0)
+		return ks_enrol_problem_final(
+			scep->problem, KS_ERR_CHANGED,
+			"the request that waits was made for another address than that of %s, or what was kept of it "
+			"cannot be read. It is given up; the next try asks anew",
+			scep->whose);
 	if (is_poll) {
 		r = put_poll(scep, &poll);
 		message.type = KS_SCEP_CERT_POLL;

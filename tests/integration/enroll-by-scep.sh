@@ -34,6 +34,7 @@ ca_make
 token_make corp
 key_make corp p256 ec 01
 key_make corp rsa2048 rsa 02
+key_make corp rsa2048 old 03
 echo sekret >"$T/challenge"
 stepca_start -lifetime 10m -backdate 1m
 pin=$(fingerprint_of "$T/stepca/intermediate.pem")
@@ -44,7 +45,8 @@ agent_configure '[profile "corp"]' 'protocol = scep' "url = $stepca_scep_url" "c
 	"secret-file = $T/challenge" 'subject = /O=Example/CN=alice' \
 	'[profile "debian"]' 'protocol = scep' 'url = http://127.0.0.1:8802/scep' "ca-fingerprint = $debian_pin" \
 	"secret-file = $T/challenge" 'subject = /O=Example/CN=debian' 'scep-legacy = yes' \
-	'[key "ec"]' 'match = pkcs11:object=ec' 'profile = corp' '[key "rsa"]' 'match = pkcs11:object=rsa' 'profile = corp'
+	'[key "ec"]' 'match = pkcs11:object=ec' 'profile = corp' '[key "rsa"]' 'match = pkcs11:object=rsa' 'profile = corp' \
+	'[key "old"]' 'match = pkcs11:object=old' 'profile = debian'
 agent_start
 unlock corp >/dev/null
 
@@ -152,11 +154,11 @@ expect_err "encrypted with single DES" "which is refused"
 debian debian rsa scep-legacy=yes
 expect_status 0 "with scep-legacy = yes it issues for an RSA key"
 is_for rsa "$T/debian-certificates.pem" || fail "the certificate is of another key"
-run in_namespace "$KEYSTAY" enroll rsa --profile debian --force
-expect_status 0 "keystay enroll rsa --profile debian"
-expect_equal "$(keystay cert rsa --no-key | openssl x509 -noout -subject -nameopt RFC2253)" "subject=CN=debian,O=Example" \
+run in_namespace "$KEYSTAY" enroll old
+expect_status 0 "keystay enroll old"
+expect_equal "$(keystay cert old --no-key | openssl x509 -noout -subject -nameopt RFC2253)" "subject=CN=debian,O=Example" \
 	"and the agent has the new certificate"
-run in_namespace "$KEYSTAY" renew rsa --force
+run in_namespace "$KEYSTAY" renew old --force
 expect_status 0 "scepserver renews"
 debian no ec scep-legacy=yes
 expect_status 1 "it issues for no EC key"

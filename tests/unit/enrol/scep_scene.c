@@ -149,7 +149,7 @@ int scep_scene_run(void)
 {
 	const struct ks_enrol_request request = {
 		.profile = &scene.profile,
-		.csr = ks_bytes(csr, (size_t)csr_size),
+		.csr = scene.no_csr ? KS_BYTES_NONE : ks_bytes(csr, (size_t)csr_size),
 		.subject = scene.subject,
 		.pending = scene.pending,
 	};

@@ -38,6 +38,7 @@ struct scep_scene {
 	char fingerprint[100];
 	struct ks_bytes pending;
 	struct ks_bytes subject;
+	bool no_csr;
 	struct ks_enrol_answer got;
 	struct ks_enrol_problem problem;
 };

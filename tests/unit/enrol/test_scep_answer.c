@@ -310,6 +310,20 @@ static void test_scep_ends_waiting_when_the_ca_refuses(void **state)
 	ks_buffer_deinit(&kept);
 }
 
+/* A request with a challenge in it is not kept, and none is signed while one waits (order.c). */
+static void test_scep_polls_without_a_request_and_gives_up_what_it_cannot_poll(void **state)
+{
+	struct ks_buffer kept = { 0 };
+
+	(void)state;
+	keep_pending(&kept);
+	scene.no_csr = true;
+	keep_pending(&kept);
+	scene.pending.size--;
+	scep_scene_assert_refused(KS_ERR_CHANGED, true, "It is given up");
+	ks_buffer_deinit(&kept);
+}
+
 static void test_scep_begins_anew_at_another_server(void **state)
 {
 	static char url[] = "http://other.example/scep";
@@ -394,6 +408,7 @@ int main(void)
 		TEST(test_scep_polls_until_the_ca_has_decided),
 		TEST(test_scep_polls_by_the_issuers_name_where_an_ra_answers),
 		TEST(test_scep_ends_waiting_when_the_ca_refuses),
+		TEST(test_scep_polls_without_a_request_and_gives_up_what_it_cannot_poll),
 		TEST(test_scep_begins_anew_at_another_server),
 		TEST(test_scep_begins_anew_with_a_broken_state),
 		TEST(test_scep_transaction_reads_no_key_of_another_certificate),
