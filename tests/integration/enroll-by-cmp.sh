@@ -38,13 +38,13 @@ for type in "${types[@]}" other; do
 	printf '%s\n' "[key \"$type\"]" "match = pkcs11:object=$type" 'profile = ca' >>"$T/keystay.conf"
 done
 agent_start
+keystay list >/dev/null # answers when the tokens are known
 
 # --- what must never be signed ----------------------------------------------------------------------------------------
 
-openssl x509 -in "$T/ca/cmp.pem" -out "$T/some.pem"
 ask_for_anything() {
 	run "$PYTHON" "$RIG_FOLDER/sign_cmp.py" "$@" "$XDG_RUNTIME_DIR/$CONTROL_SOCKET" "$XDG_RUNTIME_DIR/$SIGN_SOCKET" \
-		"$T/p256.pub" "$T/other.pub" "$T/stranger.pub" "$T/some.pem"
+		"$T/p256.pub" "$T/other.pub" "$T/stranger.pub" "$T/ca/cmp.pem"
 }
 for state in locked unlocked; do
 	[ $state = locked ] || unlock corp >/dev/null
@@ -96,7 +96,8 @@ try() {
 	run "$TRY" "$verb" protocol=cmp url="$url" out="$T/got" "$@"
 }
 
-expect_certificate() { # KEY SENTENCE
+# expect_certificate KEY SENTENCE: the last run brought one of this key.
+expect_certificate() {
 	expect_status 0 "$2"
 	expect_equal "$(openssl x509 -in "$T/got-certificates.pem" -noout -pubkey)" "$(cat "$T/$1.pub")" "$2: it is of this key"
 }
@@ -176,7 +177,6 @@ expect_err 'ask the help desk' "its words arrive"
 
 # --- a CA that takes its time -----------------------------------------------------------------------------------------
 
-mock_start "$T/rsp.pem" -poll_count 2 -check_after 7
 issue p256 "$T/rsp.pem"
 mock_start "$T/rsp.pem" -poll_count 3 -check_after 7
 try enrol key=p256 "${secret[@]}"
@@ -208,7 +208,8 @@ expect_certificate p256 "what was kept is damaged: it begins anew"
 
 # --- what servers say against it --------------------------------------------------------------------------------------
 
-refused() { # SENTENCE WORDS [KEY...]: the last run failed with these words
+# refused SENTENCE WORDS: the last run failed with these words.
+refused() {
 	expect_fail "$1"
 	expect_err "$2" "$1: in words"
 	[ ! -e "$T/got-certificates.pem" ] || fail "$1: there is a certificate"
