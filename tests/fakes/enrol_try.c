@@ -132,7 +132,7 @@ static void save(struct ks_bytes bytes, const char *suffix)
 		return;
 	(void)snprintf(path, sizeof(path), "%s-%s", arguments.out, suffix);
 	FILE *file = fopen(path, "wxe");
-	if (!file || fwrite(bytes.data, 1, bytes.size, file) != bytes.size || fclose(file) != 0)
+	if (!file || (bytes.size > 0 && fwrite(bytes.data, 1, bytes.size, file) != bytes.size) || fclose(file) != 0)
 		die(path);
 }
 
