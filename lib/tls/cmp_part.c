@@ -56,30 +56,41 @@ static bool take_octets(struct ks_reader *reader, unsigned number, size_t min)
 	return ks_reader_ok(reader) && octets.size >= min && octets.size > 0 && octets.size <= NONCE_MAX;
 }
 
-/* InfoTypeAndValue ::= SEQUENCE { infoType OBJECT IDENTIFIER, infoValue ANY OPTIONAL }, at least one, none twice */
+/* SEQUENCE OF InfoTypeAndValue: implicitConfirm with NULL, all that a client has to say (RFC 4210 section 5.1.1.1). */
 static bool take_general_info(struct ks_reader *reader)
 {
+	/* 1.3.6.1.5.5.7.4.13 */
+	static const uint8_t implicit_confirm[] = { 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x04, 0x0d };
+
 	if (ks_der_peek(reader) != IN(8))
 		return true;
 	struct ks_reader infos = ks_reader(take_tagged(reader, 8, KS_DER_SEQUENCE));
-	struct ks_der_seen seen = { .n = 0 };
+	struct ks_reader info = ks_reader(ks_der_take(&infos, KS_DER_SEQUENCE));
+	struct ks_bytes type = ks_der_take(&info, KS_DER_OID);
+	(void)ks_der_take(&info, KS_DER_NULL);
+	return ks_reader_ok(reader) && ks_reader_done(&infos) && ks_reader_done(&info) &&
+	       ks_bytes_equal(type, ks_bytes(implicit_confirm, sizeof(implicit_confirm)));
+}
 
-	do {
-		struct ks_reader info = ks_reader(ks_der_take(&infos, KS_DER_SEQUENCE));
-		struct ks_bytes type = ks_der_take(&info, KS_DER_OID);
-		if (ks_reader_left(&info) > 0)
-			(void)ks_der_take_any(&info, NULL);
-		if (!ks_reader_ok(&infos) || !ks_reader_done(&info) ||
-		    !ks_der_parts_is_new(&seen, type, KS_REQUEST_ATTRIBUTES_MAX))
+/* GeneralizedTime in DER, without fractions (X.690 section 11.7). */
+static bool take_time(struct ks_reader *reader)
+{
+	if (ks_der_peek(reader) != IN(0))
+		return true;
+	struct ks_bytes time = take_tagged(reader, 0, GENERALIZED_TIME);
+	if (!ks_reader_ok(reader) || time.size != strlen("20260101000000Z") || time.data[time.size - 1] != 'Z')
+		return false;
+	for (size_t i = 0; i + 1 < time.size; i++) {
+		if (time.data[i] < '0' || time.data[i] > '9')
 			return false;
-	} while (ks_reader_left(&infos) > 0);
-	return ks_reader_ok(reader);
+	}
+	return true;
 }
 
 /* All but pvno, sender and recipient. freeText [7] is for persons and from nobody here. */
 static bool take_optional_parts(struct ks_reader *reader, struct ks_bytes *ret_protection)
 {
-	if (ks_der_peek(reader) == IN(0) && take_tagged(reader, 0, GENERALIZED_TIME).size != strlen("20260101000000Z"))
+	if (!take_time(reader))
 		return false;
 	struct ks_reader protection = ks_reader(ks_der_take(reader, IN(1)));
 	*ret_protection = ks_der_take_any(&protection, NULL);

@@ -164,6 +164,11 @@ def hostile_headers():
     yield "a text for persons", part(poll, header(more=der(0xa7, sequence(der(0x0c, b"pay me")))))
     yield "general information of nothing", part(poll, header(more=der(0xa8, sequence())))
     yield "general information twice", part(poll, header(more=der(0xa8, sequence(IMPLICIT_CONFIRM, IMPLICIT_CONFIRM))))
+    yield "general information of another kind", part(poll, header(more=der(0xa8, sequence(
+        sequence(oid("1.3.6.1.5.5.7.4.14"), NULL)))))
+    yield "general information with a value", part(poll, header(more=der(0xa8, sequence(
+        sequence(oid("1.3.6.1.5.5.7.4.13"), ZERO)))))
+    yield "a time of letters", part(poll, header(time=der(0xa0, der(0x18, b"2026010100000xZ"))))
     yield "something behind the header's parts", part(poll, header(more=NULL))
     yield "an unknown part of the header", part(poll, header(more=der(0xa9, NULL)))
 
