@@ -300,7 +300,7 @@ static int judge_use(struct ks_certificate *leaf, struct ks_enrol_problem *probl
 	/* RFC 5280 section 4.2.1.3: a key that signs handshakes. UINT32_MAX where nothing is said. */
 	uint32_t usage = X509_get_key_usage(ks_certificate_x509(leaf));
 
-	if (ks_certificate_is_ca(leaf))
+	if (X509_get_extension_flags(ks_certificate_x509(leaf)) & EXFLAG_CA)
 		return ks_enrol_problem_final(problem, KS_ERR_DENIED,
 					      "the new certificate is one of a CA; nothing was installed");
 	if (!ks_certificate_allows(leaf, "clientAuth"))
