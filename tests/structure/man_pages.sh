@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The manual says what the programs say: each command and option of `keystay help` stands in keystay.1 under its
-# command, each option of keystay-agent, keystay-token, -prompt, -prove, -audit, -tunnel and -explain in their pages, each setting of
+# command, each option of keystay-agent, keystay-token, -prompt, -prove, -audit, -tunnel, -explain and -enroll in their pages, each setting of
 # agent/settings_table.c in keystay.conf.5 under its section, and nothing else does. mandoc(1) finds nothing to warn of.
 #
 # usage: man_pages.sh SOURCE-FOLDER BUILD-FOLDER                exit code 1 with a line for each difference
@@ -102,6 +102,7 @@ check_all() {
 	check_options keystay-prove keystay-prove.8
 	check_options keystay-tunnel keystay-tunnel.1
 	check_options keystay-explain keystay-explain.1
+	check_options keystay-enroll keystay-enroll.1
 	check_options keystay-audit keystay-audit.8
 	check_settings
 	if command -v mandoc >/dev/null; then
@@ -135,6 +136,7 @@ if [ "${3-}" = --self-test ]; then
 	plant keystay-audit.8 's/^\.It Fl -keep/.It Fl -keeps/'
 	plant keystay-tunnel.1 '/^\.It Fl -alpn/d'
 	plant keystay-explain.1 '/^\.It Fl -insecure/d'
+	plant keystay-enroll.1 '/^\.It Fl -watch/d'
 	plant keystay.conf.5 '/^\.It Cm eku/d'
 	plant keystay.conf.5 's/^\.It Cm keep-pin = Cm no/.It Cm keep-pins = Cm no/'
 	if command -v mandoc >/dev/null; then

@@ -22,7 +22,7 @@ EXPOSURE_MAX=15
 check() {
 	local user=()
 	[ "$2" = machine ] || user=(--user)
-	systemd-analyze verify "${user[@]}" --man=no "$1/keystay-agent.socket" "$1/keystay-agent.service" 2>&1
+	systemd-analyze verify "${user[@]}" --man=no "$1"/keystay-*.socket "$1"/keystay-*.service "$1"/keystay-*.timer 2>&1
 }
 
 # exposure FILE: 0 when it is not above the bound.
@@ -31,8 +31,8 @@ exposure() {
 }
 
 mkdir "$folder/user" "$folder/machine"
-cp "$1"/keystay-agent.* "$folder/user"
-cp "$1"/system/keystay-agent.* "$folder/machine"
+cp "$1"/keystay-*.* "$folder/user"
+cp "$1"/system/keystay-*.* "$folder/machine"
 for whose in user machine; do
 	warnings=$(check "$folder/$whose" $whose) || {
 		printf '%s\n' "$warnings" >&2
@@ -42,7 +42,7 @@ for whose in user machine; do
 		printf 'systemd warns:\n%s\n' "$warnings" >&2
 		exit 1
 	}
-	echo "ok: systemd reads both units of the $whose without a warning"
+	echo "ok: systemd reads the units of the $whose without a warning"
 
 	sed -i 's/^SocketMode=/SocketMood=/' "$folder/$whose/keystay-agent.socket"
 	[ -n "$(check "$folder/$whose" $whose)" ] || {
