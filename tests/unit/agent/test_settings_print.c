@@ -92,6 +92,7 @@ static void test_print_shows_each_value_with_file_and_line(void **state)
 			    "servers = *.corp.example                 ; /home/a/keystay.conf:9\n"
 			    "confirm = first-use                      ; /etc/keystay/keystay.conf:3 (enforced)\n"
 			    "allow = tls                              ; built in\n"
+			    "revocation = warn                        ; built in\n"
 			    "\n; every key without a [key] section:\n"
 			    "; confirm = first-use                      ; /etc/keystay/keystay.conf:3 (enforced)\n");
 }
