@@ -21,6 +21,7 @@ struct pins {
 	struct ks_secret *so_pin, *pin, *new_pin;
 };
 
+/* Wipes them. */
 static void pins_deinit(struct pins *pins)
 {
 	ks_secret_free(pins->so_pin);
@@ -62,36 +63,57 @@ static int reply(struct provision *provision, uint32_t id, const char *text, con
 	return r < 0 ? r : ks_wire_send(&provision->wire, KS_MSG_WORKER_PROVISION_REPLY, &message);
 }
 
-static int do_request(struct provision *provision, const struct ks_msg_worker_provision *request,
-		      const struct pins *pins, struct ks_problem *problem)
+/* The slots that the answer is about: all of them, or the one that something was done to. */
+struct outcome {
+	struct ks_provision_slots slots; /* owned */
+	const struct ks_provision_slot *first;
+	size_t n;
+	char text[256];
+};
+
+static void outcome_deinit(struct outcome *outcome)
 {
-	KS_CLEANUP(ks_provision_slots_deinit) struct ks_provision_slots slots = { .n = 0 };
+	ks_provision_slots_deinit(&outcome->slots);
+}
+
+static int do_request(struct provision *provision, const struct ks_msg_worker_provision *request,
+		      const struct pins *pins, struct outcome *outcome, struct ks_problem *problem)
+{
 	struct ks_provision_task task = { .module = provision->module,
 					  .request = request,
 					  .so_pin = pins->so_pin,
 					  .pin = pins->pin,
 					  .new_pin = pins->new_pin };
-	char text[256];
 
-	int r = ks_provision_slots_read(provision->module, provision->context, provision->slots, &slots, problem);
+	int r = ks_provision_slots_read(provision->module, provision->context, provision->slots, &outcome->slots,
+					problem);
 	if (r < 0)
 		return r;
+	outcome->first = outcome->slots.list;
+	outcome->n = outcome->slots.n;
 	if (request->operation == KS_PROVISION_LIST)
-		return reply(provision, request->id, "", slots.list, slots.n);
-	r = ks_provision_slots_choose(&slots, request, &task.slot, problem);
+		return 0;
+	r = ks_provision_slots_choose(&outcome->slots, request, &task.slot, problem);
 	if (r == 0)
-		r = ks_provision_pin_do(&task, text, sizeof(text), problem);
-	return r == 0 ? reply(provision, request->id, text, task.slot, 1) : r;
+		r = ks_provision_pin_do(&task, outcome->text, sizeof(outcome->text), problem);
+	outcome->first = task.slot;
+	outcome->n = 1;
+	return r;
 }
 
+/* The PINs are wiped before anybody hears of the outcome. */
 static int take_provision(struct provision *provision, const struct ks_msg_worker_provision *request,
 			  struct ks_problem *problem)
 {
-	KS_CLEANUP(pins_deinit) struct pins pins = { .so_pin = NULL };
+	KS_CLEANUP(outcome_deinit) struct outcome outcome = { .n = 0 };
+	struct pins pins = { .so_pin = NULL };
 
 	problem->not_given = true;
 	int r = take_pins(provision, request, &pins, problem);
-	return r == 0 ? do_request(provision, request, &pins, problem) : r;
+	if (r == 0)
+		r = do_request(provision, request, &pins, &outcome, problem);
+	pins_deinit(&pins);
+	return r == 0 ? reply(provision, request->id, outcome.text, outcome.first, outcome.n) : r;
 }
 
 static int dispatch(struct provision *provision, const struct ks_frame *frame, struct ks_problem *problem)

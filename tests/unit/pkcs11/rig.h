@@ -200,3 +200,34 @@ int rig_sign_with_pin(struct rig_worker *worker, const struct rig_found_key *key
 bool rig_verify(const struct rig_found_key *key, uint32_t scheme, struct ks_bytes input, struct ks_bytes signature);
 
 const struct rig_found_key *rig_key_by_label(const struct rig_worker *worker, const char *label);
+
+/* NULL: there is none. */
+const struct rig_found_key *rig_find_key(const struct rig_worker *worker, const char *label);
+struct ks_bytes rig_id(const struct rig_found_key *key);
+struct ks_bytes rig_spki(const struct rig_found_key *key);
+
+/* --- changes, of the first token --------------------------------------------------------------------------------- */
+
+struct rig_new_key {
+	uint32_t type, bits; /* as in WORKER_KEYGEN */
+	const char *label;
+	struct ks_bytes id;
+};
+
+struct rig_made {
+	uint8_t id[256];
+	size_t id_size;
+	uint8_t spki[KS_SPKI_MAX];
+	size_t spki_size;
+};
+
+int rig_keygen(struct rig_worker *worker, const struct rig_new_key *key, struct rig_made *ret_made);
+int rig_store(struct rig_worker *worker, struct ks_bytes id, const char *label, struct ks_bytes der);
+
+/* How many objects, or the error. */
+enum rig_removal { RIG_KEYS = 1, RIG_CERTIFICATES = 2 };
+int rig_remove(struct rig_worker *worker, struct ks_bytes id, struct ks_bytes spki, unsigned what,
+	       struct ks_bytes hash);
+
+/* SoftHSM itself, asked by the user in a process of its own, has no object with this attribute. No worker may run. */
+void rig_expect_none(const struct rig *rig, CK_ATTRIBUTE_TYPE type, struct ks_bytes value);
