@@ -3,7 +3,6 @@
 #include "tests/unit/pkcs11/rig.h"
 
 #include <openssl/sha.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
