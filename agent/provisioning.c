@@ -62,6 +62,7 @@ static void resume(struct ks_provisioning *job)
 static void fail(struct ks_provisioning *job, int error, const char *text)
 {
 	say(job, error, text);
+	ks_state_wait_no_more(&job->waiter);
 	resume(job);
 	set_state(job, KS_PROVISIONING_ENDING);
 	ks_provisioning_end(job);
@@ -384,6 +385,50 @@ static int read_message(struct ks_provisioning *job)
 	return 0;
 }
 
+static void look(struct ks_provisioning *job)
+{
+	set_state(job, KS_PROVISIONING_LOOKING);
+	int error = ks_slots_look(job->owner, job->message.module, on_looked, job, &job->slots);
+	if (error == KS_ERR_NOT_FOUND)
+		fail(job, error, "the configuration has no module of that name; see: keystay status");
+	else if (error < 0)
+		fail(job, error, ks_error_text(error));
+}
+
+static void on_quiet(struct ks_waiter *waiter)
+{
+	struct ks_provisioning *job = (struct ks_provisioning *)waiter;
+
+	if (job->owner->logins)
+		return;
+	ks_state_wait_no_more(waiter);
+	look(job);
+}
+
+static int on_quiet_late(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	struct ks_provisioning *job = userdata;
+
+	ks_state_wait_no_more(&job->waiter);
+	look(job);
+	return 0;
+}
+
+/* SoftHSM rewrites a token's file at each login: who reads it then sees half of it. */
+static void look_when_quiet(struct ks_provisioning *job)
+{
+	if (!job->owner->logins ||
+	    sd_event_add_time_relative(job->owner->event, &job->timer, CLOCK_MONOTONIC,
+				       KS_WORKER_LOGIN_DEADLINE_MS * 1000ull, 0, on_quiet_late, job) < 0) {
+		look(job);
+		return;
+	}
+	job->waiter.changed = on_quiet;
+	ks_state_wait(job->owner, &job->waiter);
+}
+
 void ks_provisioning_begin(struct ks_request *request)
 {
 	struct ks_state *state = request->state;
@@ -408,11 +453,7 @@ void ks_provisioning_begin(struct ks_request *request)
 		return;
 	}
 	ks_provisioning_tell_asked(job);
-	error = ks_slots_look(state, job->message.module, on_looked, job, &job->slots);
-	if (error == KS_ERR_NOT_FOUND)
-		fail(job, error, "the configuration has no module of that name; see: keystay status");
-	else if (error < 0)
-		fail(job, error, ks_error_text(error));
+	look_when_quiet(job);
 }
 
 void ks_provisioning_free_all(struct ks_state *state)

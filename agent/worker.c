@@ -552,6 +552,7 @@ void ks_worker_free(struct ks_worker *worker)
 		return;
 	ks_worker_forget_process(worker, END_PATIENCE_US);
 	worker->backoff_timer = sd_event_source_disable_unref(worker->backoff_timer);
+	worker->suspended = false; /* what fails now is looked at by nobody */
 	ks_worker_suspend_forget(worker);
 	worker->watcher = (struct ks_worker_watcher){ .changed = nobody_watches };
 	ks_worker_fail_calls(worker, KS_ERR_MODULE_FAILED, "the agent let go of it");
