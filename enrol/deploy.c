@@ -9,7 +9,9 @@
 #include "enrol/install.h"
 #include "enrol/keep_fresh.h"
 #include "enrol/schedule.h"
+#include "enrol/status.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/der.h"
 #include "lib/base/text.h"
 #include "lib/tls/certificate.h"
 
@@ -84,8 +86,10 @@ static int look(struct ks_order *order, struct ks_deploy_result *result, struct 
 		return ks_enrol_problem_set(problem, KS_ERR_DENIED,
 					    "the new certificate expired before it could be installed");
 	}
-	if (order->now >= result->not_before)
+	if (order->now >= result->not_before) {
+		result->not_before = order->now;
 		return 0;
+	}
 	ks_console_time(result->not_before, order->now, when);
 	(void)ks_enrol_problem_set(
 		problem, KS_ERR_BUSY,
@@ -145,6 +149,25 @@ static int swap(const struct ks_order *order, struct ks_enrol_state *target, str
 	return r;
 }
 
+/* Before the agent has it: a key with `revocation = require` must not be refused until the next look. What hinders is no
+ * matter of the new certificate. */
+static void ask_status(const struct ks_order *order)
+{
+	struct ks_reader reader = ks_reader(ks_buffer_bytes(&order->state.issued));
+	struct ks_bytes chain[KS_CHAIN_MAX];
+	struct ks_enrol_problem note;
+	uint64_t next_ms;
+	bool changed = false;
+	size_t n = 0;
+
+	while (n < KS_CHAIN_MAX && ks_reader_left(&reader) > 0)
+		chain[n++] = ks_der_take_any(&reader, NULL);
+	if (n > 1 && ks_reader_ok(&reader) &&
+	    ks_enrol_status_fetch(order->wish->profiles->folder, order->state.key, chain, n, false, &next_ms, &changed,
+				  &note) < 0)
+		ks_console_warn("%s", note.text);
+}
+
 /* What a card can hold it gets, for other machines; here the file counts. */
 static void copy_to_token(const struct ks_order *order, const struct ks_enrol_state *target)
 {
@@ -170,6 +193,7 @@ static int settle(struct ks_order *order, struct ks_enrol_state *target, struct 
 		return ks_enrol_problem_set(problem, r, "%s", ks_error_text(r));
 	ks_enrol_state_forget_order(target);
 	ks_enrol_state_forget_failure(target);
+	target->installed_at = order->now;
 	r = ks_enrol_state_save(folder, target, problem);
 	if (r == 0)
 		r = ks_install_clean(folder, target->spki, target->installed, problem);
@@ -181,8 +205,8 @@ static int settle(struct ks_order *order, struct ks_enrol_state *target, struct 
 static int deploy_to(struct ks_order *order, struct ks_enrol_state *target, struct ks_deploy_result *result,
 		     struct ks_enrol_problem *problem)
 {
+	ask_status(order);
 	int r = swap(order, target, problem);
-
 	if (r == 0)
 		r = settle(order, target, problem);
 	if (r < 0)

@@ -11,7 +11,7 @@
 struct ks_deploy_result {
 	bool installed; /* the agent shows it */
 	char name[257]; /* that the key has now, escaped */
-	uint64_t not_before, not_after, random;
+	uint64_t not_before, not_after, random; /* of its life here: from now on, when it begins earlier */
 	uint64_t next; /* while it does not hold yet: when it does */
 };
 

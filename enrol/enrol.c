@@ -24,12 +24,15 @@ struct ks_bytes ks_enrol_leaf(const struct ks_client_identity *identity)
 		       KS_BYTES_NONE;
 }
 
-uint64_t ks_enrol_due(const struct ks_client_identity *identity)
+uint64_t ks_enrol_due(const struct ks_client_identity *identity, const struct ks_enrol_state *state)
 {
+	uint64_t begin = identity->identity.not_before;
+
 	if (identity->identity.n_certificates == 0)
 		return 0;
-	return ks_schedule_due(identity->identity.not_before, identity->identity.not_after,
-			       ks_schedule_random(ks_enrol_leaf(identity)));
+	if (state->installed_at > begin && state->installed_at < identity->identity.not_after)
+		begin = state->installed_at;
+	return ks_schedule_due(begin, identity->identity.not_after, ks_schedule_random(ks_enrol_leaf(identity)));
 }
 
 const struct ks_profile *ks_enrol_profile(const struct ks_profiles *profiles, const struct ks_enrol_state *state,
@@ -146,7 +149,7 @@ static bool is_under_way(const struct ks_enrol_state *state)
 static bool is_time(const struct ks_order *order, uint64_t *ret_next)
 {
 	const struct ks_enrol_state *state = &order->state;
-	uint64_t due = ks_enrol_due(order->key);
+	uint64_t due = ks_enrol_due(order->key, state);
 
 	*ret_next = state->next;
 	if (order->wish->force || order->wish->enrol)

@@ -41,7 +41,7 @@ static int fill(const struct ks_profiles *profiles, const struct ks_cared_key *k
 		return r;
 	row->profile = ks_enrol_profile(profiles, &row->state, NULL, &none);
 	if (key->has_certificate && ks_client_get(key->spki, &found, &error) == 0)
-		row->due = ks_enrol_due(found);
+		row->due = ks_enrol_due(found, &row->state);
 	return 0;
 }
 

@@ -50,6 +50,7 @@ struct ks_enrol_state {
 
 	bool hook_due;   /* the swap was begun: programs have not been told */
 	char *installed; /* path of its PEM file */
+	uint64_t installed_at;
 
 	/* how it went last */
 	unsigned n_failures; /* in a row */

@@ -82,6 +82,7 @@ static int put_all(json_t *object, const struct ks_enrol_state *state)
 	bad |= put_previous(object, state);
 	bad |= state->hook_due ? put(object, "hook-due", json_true()) : 0;
 	bad |= put_text(object, "installed", state->installed);
+	bad |= put_number(object, "installed-at", state->installed_at);
 	bad |= put_number(object, "failures", state->n_failures);
 	bad |= put_number(object, "next", state->next);
 	bad |= put_number(object, "failed-at", state->failed_at);
@@ -228,6 +229,8 @@ static int take_outcome(const json_t *object, struct ks_enrol_state *state)
 	int r = take_yes(object, "hook-due", &state->hook_due);
 	if (r == 0)
 		r = take_text(object, "installed", &state->installed);
+	if (r == 0)
+		r = take_number(object, "installed-at", INT64_MAX, &state->installed_at);
 	if (r == 0)
 		r = take_count(object, "failures", &state->n_failures);
 	if (r == 0)

@@ -43,20 +43,22 @@ refuses 'the CA answered with the certificate that is there already' "the old on
 ca_says fail
 refuses 'the CA is closed today' "a CA that fails says why"
 
-# Unattended, a certificate that ends before the old one is no renewal. The old one has so little left that it is due.
+# Unattended, a certificate that ends before the old one is no renewal.
 force=
-ca_says
-ca_lives 100
-run keystay renew alice --force
-expect_status 0 "a short one"
-first=$(serial_of)
 ca_says late
-refuses 'before the one that is there; nothing was installed' "one that ends before the old one"
-expect_equal "$(enrolled "keys['alice']['state'], keys['alice']['failures']")" "('failed', 1)" "the failure is listed"
-run keystay renew
-expect_status 0 "a run right after it"
-expect_equal "$(enrolled "keys['alice']['failures']")" 1 "does not ask again before it is time"
-ca_lives 2592000
+if [ -z "$RIG_SANITIZER" ]; then
+	aged $((21 * 86400)) "$ENROLL" renew alice
+	expect_status 1 "one that ends before the old one"
+	expect_err 'before the one that is there; nothing was installed' "one that ends before the old one"
+	expect_equal "$(serial_of)" "$first" "the old one goes on"
+	expect_equal "$(enrolled "keys['alice']['state']")" failed "the failure is listed"
+	n=$(enrolled "keys['alice']['failures']")
+	aged $((21 * 86400)) "$ENROLL" renew
+	expect_status 0 "a run right after it"
+	expect_equal "$(enrolled "keys['alice']['failures']")" "$n" "does not ask again before it is time"
+else
+	skip_part "a program with a sanitizer takes no clock before it"
+fi
 
 # A CA that never decides is asked as often as the limits say, however often somebody runs the timer.
 ca_says pending

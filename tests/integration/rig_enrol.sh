@@ -22,7 +22,7 @@ enrol_begin() {
 }
 
 # ca_says [MOOD]: what the CA does from now on: nothing (it issues), pending, fail, or a certificate that is "other-key",
-# "other-ca", "server", "expired", "early", "late" (ends before the old one) or "same" as the last one.
+# "other-ca", "server", "expired", "early", "late" (holds for 25 days) or "same" as the last one.
 ca_says() {
 	printf '%s' "${1:-}" >"$T/ca.mood"
 }
@@ -65,7 +65,7 @@ ca_script() {
 		server) section=server ;;
 		expired) begin=-7200 life=-60 ;;
 		early) begin=\${EARLY:-5} ;;
-		late) life=60 ;;
+		late) life=2160000 ;;
 		same) cat ca/db/last.pem; exit ;;
 		esac
 		read -r from to < <(/usr/bin/python3 -c '
@@ -81,6 +81,14 @@ ca_script() {
 		cat "\$request.pem" "ca/\$ca.pem"
 	SCRIPT
 	chmod 700 "$T/ca.sh"
+}
+
+# aged SECONDS COMMAND...: run, by a clock that is so much ahead. The agent's and the CA's are not.
+aged() {
+	printf '%s' "$1" >"$T/shift"
+	shift
+	[ -e "$T/clock-shift.so" ] || cp "$BUILD/tests/fakes/keystay-clock-shift.so" "$T/clock-shift.so"
+	LD_PRELOAD=$T/clock-shift.so KEYSTAY_CLOCK_SHIFT=$T/shift run "$@"
 }
 
 # issued: how many certificates the CA has given.

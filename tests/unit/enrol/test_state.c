@@ -65,6 +65,7 @@ static void fill(struct ks_enrol_state *state)
 	state->n_previous = 1;
 	state->hook_due = true;
 	state->n_failures = 3;
+	state->installed_at = 1799999999;
 	state->next = 1800000060;
 	state->waits = true;
 	const struct ks_enrol_problem wrong = { .code = KS_ERR_TOKEN_LOCKED, .text = "the token is locked" };
@@ -96,6 +97,7 @@ static void test_state_is_read_as_it_was_written(void **unused)
 	assert_int_equal(read.previous[0].remove_after, 1900000000);
 	assert_true(read.hook_due && read.waits);
 	assert_int_equal(read.n_failures, 3);
+	assert_int_equal(read.installed_at, 1799999999);
 	assert_int_equal(read.next, 1800000060);
 	assert_int_equal(read.code, KS_ERR_TOKEN_LOCKED);
 	assert_string_equal(read.error, "the token is locked");
