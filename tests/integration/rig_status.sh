@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154 # T, BUILD, started are of lib.sh
+# shellcheck shell=bash disable=SC2034,SC2154 # names are for the stories; T, BUILD, started are of lib.sh
 #
 # rig_status: a CA that says which certificates it has revoked: `openssl ocsp` and lists over HTTP, behind a server
 # that does what a story wants (status_front.py). Sourced after lib.sh.

@@ -15,6 +15,7 @@ keystay_unit_test(test_agent_chain test_chain.c certificates.c LINK ks_agent_dat
 target_link_options(test_agent_chain PRIVATE -Wl,--wrap=ks_certificate_issued_by) # counts signature checks
 keystay_unit_test(test_agent_keyring test_keyring.c ring.c reports.c certificates.c LINK ks_agent_data)
 keystay_unit_test(test_agent_revocation test_revocation.c ring.c reports.c certificates.c LINK ks_agent_data)
+keystay_unit_test(test_agent_standing test_standing.c ring.c reports.c certificates.c LINK ks_agent_data)
 keystay_unit_test(test_agent_names test_names.c ring.c reports.c certificates.c LINK ks_agent_data)
 keystay_unit_test(test_agent_policy test_policy.c LINK ks_agent_data)
 keystay_unit_test(test_agent_rules test_rules.c LINK ks_agent_data)

@@ -45,7 +45,9 @@ void ring_build_enforced(struct ring *ring, const char *enforce, const char *con
 	const struct ks_overlay overlay = { .certificates = ring->overlay,
 					    .n_certificates = ring->n_overlay,
 					    .lists = ring->lists,
-					    .n_lists = ring->n_lists };
+					    .n_lists = ring->n_lists,
+					    .answers = ring->answers,
+					    .n_answers = ring->n_answers };
 	struct ks_settings_error error;
 
 	for (size_t i = 0; i < RING_MODULES; i++) {

@@ -17,6 +17,8 @@ struct ring {
 	size_t n_overlay;
 	struct ks_overlay_list lists[8]; /* the test's own */
 	size_t n_lists;
+	struct ks_overlay_answer answers[4]; /* the test's own */
+	size_t n_answers;
 	struct ks_settings *settings;
 	struct ks_keyring *keyring;
 };

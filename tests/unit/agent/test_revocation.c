@@ -213,6 +213,48 @@ static void test_revocation_says_revoked_of_what_its_ca_listed_and_of_nothing_el
 	}
 }
 
+/* Whose time is over, or where it would not stand anyway, says good of nothing. */
+static void test_revocation_says_good_of_what_a_whole_fresh_list_leaves_out(void **state)
+{
+	static const struct {
+		struct plan plan;
+		enum ks_revocation_state expected;
+	} plans[] = {
+		{ { .what = "whole", .spares = true }, KS_REVOCATION_GOOD },
+		{ { .what = "outdated", .spares = true, .outdated = true }, KS_REVOCATION_OUTDATED },
+		{ { .what = "forged", .spares = true, .forged = true }, KS_REVOCATION_NO_SOURCE },
+		{ { .what = "of another issuer", .spares = true, .issuer = "other ca" }, KS_REVOCATION_NO_SOURCE },
+		{ { .what = "of users",
+		    .spares = true,
+		    .nid = NID_issuing_distribution_point,
+		    .value = "critical,onlyuser:TRUE" },
+		  KS_REVOCATION_GOOD },
+		{ { .what = "of a distribution point that it does not name",
+		    .spares = true,
+		    .nid = NID_issuing_distribution_point,
+		    .value = "critical,fullname:URI:http://example.org/1.crl" },
+		  KS_REVOCATION_NO_SOURCE },
+		{ { .what = "of CA certificates",
+		    .spares = true,
+		    .nid = NID_issuing_distribution_point,
+		    .value = "critical,onlyCA:TRUE" },
+		  KS_REVOCATION_NO_SOURCE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
+		AUTO_RING ring = { 0 };
+		begin(&ring, true);
+		put_list(&ring, make_list(&plans[i].plan, ring.overlay[0]));
+		for (int again = 0; again < 2; again++) { /* what was verified is remembered */
+			ring_build(&ring, NULL);
+			if (ring_of(&ring, alice)->revocation.state != plans[i].expected)
+				fail_msg("%s: state %d", plans[i].plan.what, ring_of(&ring, alice)->revocation.state);
+		}
+		end(&ring);
+	}
+}
+
 static void test_revocation_counts_only_where_the_ca_is_known(void **state)
 {
 	(void)state;
@@ -307,6 +349,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_revocation_says_revoked_of_what_its_ca_listed_and_of_nothing_else),
+		cmocka_unit_test(test_revocation_says_good_of_what_a_whole_fresh_list_leaves_out),
 		cmocka_unit_test(test_revocation_counts_only_where_the_ca_is_known),
 		cmocka_unit_test(test_revocation_of_another_ca_of_this_name_says_nothing),
 		cmocka_unit_test(test_revocation_leaves_another_valid_certificate_of_the_key),
