@@ -4,10 +4,11 @@
  * left (lib/base/lifetime.h), by a line in the log and a notice on the desktop.
  *
  * Runs in: keystay-agent. One timer for the nearest moment of all certificates, by the wall clock, and cancelled when
- * somebody sets that; nothing polls. A timer that was reached makes a new keyring as well: another certificate may speak
- * for a key from then on. Each warning is given once for each certificate: the file "expiry" in the state folder knows
- * which (expiry_file.h), read anew before each, since another agent of the same user may have warned. Not locked and not
- * synced: what is lost by that is a warning that is given twice. Of several that are due at once the last one is given.
+ * somebody sets that; nothing polls. A timer that was reached makes a new keyring as well: another certificate may
+ * speak for a key from then on, and what a CA said of a certificate's revocation may be over (doubts.h). Each warning
+ * is given once for each certificate: the file "expiry" in the state folder knows which (expiry_file.h), read anew
+ * before each, since another agent of the same user may have warned. Not locked and not synced: what is lost by that
+ * is a warning that is given twice. Of several that are due at once the last one is given.
  */
 #pragma once
 

@@ -308,11 +308,9 @@ int ks_overlay_read_status(struct ks_overlay *overlay, const char *folder)
 	}
 	free(entries);
 	if (loading.answers_full)
-		ks_log_warning("there are more than %u OCSP responses in %s; the rest is left out", KS_OCSP_ANSWERS_MAX,
-			       folder);
+		complain(folder, "there are more OCSP responses than there can be certificates; the rest is left out");
 	if (loading.lists_full)
-		ks_log_warning("there are more than %u revocation lists in certs/ and %s; the rest is left out",
-			       KS_REVOCATIONS_MAX, folder);
+		complain(folder, "there are too many revocation lists, with those in certs/; the rest is left out");
 	*overlay = loading.overlay;
 	return r;
 }
