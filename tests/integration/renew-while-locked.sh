@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The timer comes while the token is locked: nobody is asked, it is said plainly, nothing counts as failed, and soon after the
-# next unlock `keystay renew --watch` has the new certificate. A CA that cannot be reached meanwhile is asked again.
+# The timer comes while the token is locked, or where a person would be asked for a confirmation: nobody is asked, it is said
+# plainly, nothing counts as failed, and soon after the next unlock `keystay renew --watch` has the new certificate.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -40,6 +40,24 @@ ok "soon after the unlock it is renewed"
 [ "$(serial_of)" != "$first" ] || fail "the agent shows the old one"
 expect_equal "$(enrolled "keys['alice']['state']")" good "and all is good"
 process_stop $watch
+
+# --- a key that asks a person ----------------------------------------------------------------------------------------
+
+# confirm VALUE: of the key, from now on.
+confirm() {
+	agent_configure '[profile "corp"]' 'protocol = exec' "command = $T/ca.sh" "issued-by = $T/ca/root.pem" \
+		'subject = /O=Example/CN=alice' '[key "alice"]' 'match = pkcs11:token=corp;object=alice' 'profile = corp' \
+		"confirm = $1"
+	keystay reload >/dev/null
+}
+confirm always
+n=$(issued)
+KEYSTAY_PROMPT=never run keystay renew --force
+expect_status 4 "the timer asks nobody for a confirmation"
+expect_err 'keystay: alice: ' "it says which key"
+grep -q 'confirm = always' "$T/err" || fail "it does not say why: $(cat "$T/err")"
+expect_equal "$(issued)" "$n" "and the CA was not asked"
+confirm no
 
 # --- two at once -----------------------------------------------------------------------------------------------------
 
