@@ -2,8 +2,8 @@
 /*
  * cmd_enroll: `keystay enroll` and `keystay renew`: certificates from a CA, and the next ones in time.
  *
- * An HTTP client is none of this program's business: it becomes keystay-enroll, which has one (enrol/). So does `keystay
- * cert --keep-fresh`, whose file keystay-enroll is to write again.
+ * An HTTP client is none of this program's business: it becomes keystay-enroll, which has one (enrol/). So does
+ * `keystay cert --keep-fresh`, whose file keystay-enroll is to write again.
  *
  * Runs in: keystay; after that it is keystay-enroll.
  */

@@ -28,8 +28,8 @@ static char *name_of(const char *spki)
 	return ks_client_get(spki, &found, &error) == 0 ? ks_text_copy(found->identity.name) : NULL;
 }
 
-/* Files first: the hook's program reads them. A failure of either is said and kept, and not tried again: the next renewal
- * is the next time. */
+/* Files first: the hook's program reads them. A failure of either is said and kept, and not tried again: the next
+ * renewal is the next time. */
 static int tell_programs(const struct ks_profiles *profiles, const struct ks_profile *profile,
 			 struct ks_enrol_state *state, struct ks_enrol_problem *problem)
 {
@@ -149,8 +149,8 @@ static int swap(const struct ks_order *order, struct ks_enrol_state *target, str
 	return r;
 }
 
-/* Before the agent has it: a key with `revocation = require` must not be refused until the next look. What hinders is no
- * matter of the new certificate. */
+/* Before the agent has it: a key with `revocation = require` must not be refused until the next look. What hinders is
+ * no matter of the new certificate. */
 static void ask_status(const struct ks_order *order)
 {
 	struct ks_reader reader = ks_reader(ks_buffer_bytes(&order->state.issued));

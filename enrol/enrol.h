@@ -8,9 +8,9 @@
  *	                                                 ▲           │          │ (waits until it holds)
  *	                                                 └──pending──┘          └ file, REFRESH, agent shows it, old file away
  *
- * What is between two of them stands in the state (state.h) before the next is begun, so a kill goes back by one at most.
- * Nobody but this decides whether a certificate is good (judge.h), and nothing of the old one is touched before the agent
- * shows the new one.
+ * What is between two of them stands in the state (state.h) before the next is begun, so a kill goes back by one at
+ * most. Nobody but this decides whether a certificate is good (judge.h), and nothing of the old one is touched before
+ * the agent shows the new one.
  */
 #pragma once
 
@@ -52,8 +52,8 @@ void ks_enrol_key(const struct ks_enrol_wish *wish, const char *spki, struct ks_
 const struct ks_profile *ks_enrol_profile(const struct ks_profiles *profiles, const struct ks_enrol_state *state,
 					  const char *typed, struct ks_enrol_problem *problem);
 
-/* Of the certificate that an identity has: when the next one is due; 0 when it has none. Its life counts from when it was
- * installed here: a CA that dates far back, or gives what is nearly over, is not asked again at once, and again. */
+/* Of the certificate that an identity has: when the next one is due; 0 when it has none. Its life counts from when it
+ * was installed here: a CA that dates far back, or gives what is nearly over, is not asked again at once, and again. */
 uint64_t ks_enrol_due(const struct ks_client_identity *identity, const struct ks_enrol_state *state);
 /* Its DER; none. */
 struct ks_bytes ks_enrol_leaf(const struct ks_client_identity *identity);

@@ -2,9 +2,9 @@
 /*
  * hook: deploy-hook of a profile: a program that tells others of a new certificate (`nginx -s reload`).
  *
- * Runs in: keystay-enroll. By program.h: no shell, a clean environment with KEYSTAY_KEY (short name) and KEYSTAY_CERTIFICATE
- * (path of the PEM file) besides, a time limit. After a kill in between it is run again, so it must be one that may be. Its
- * failure takes nothing back.
+ * Runs in: keystay-enroll. By program.h: no shell, a clean environment with KEYSTAY_KEY (short name) and
+ * KEYSTAY_CERTIFICATE (path of the PEM file) besides, a time limit. After a kill in between it is run again, so it must
+ * be one that may be. Its failure takes nothing back.
  */
 #pragma once
 

@@ -2,9 +2,9 @@
 /*
  * judge: is what a CA answered the certificate that was asked for, and would it do? One place, for all protocols alike.
  *
- * Runs in: keystay-enroll. Pure but for the files that a profile names. Answers are read here as what they are: bytes of a
- * server. Every no is a problem in plain words; whoever asks for the same again gets the same, so it is final but where a
- * second try may bring something else.
+ * Runs in: keystay-enroll. Pure but for the files that a profile names. Answers are read here as what they are: bytes
+ * of a server. Every no is a problem in plain words; whoever asks for the same again gets the same, so it is final but
+ * where a second try may bring something else.
  */
 #pragma once
 
@@ -36,8 +36,8 @@ struct ks_judgement {
 
 void ks_judgement_deinit(struct ks_judgement *judgement);
 
-/* The newest certificate of the key out of the answer; from a CA of issued-by, else of what the protocol vouches for, else
- * (over verified https, or from a program of one's own) with no signature in the answer that contradicts it; for TLS
- * clients; holding now or within KS_ENROL_EARLY_MAX_S. */
+/* The newest certificate of the key out of the answer; from a CA of issued-by, else of what the protocol vouches for,
+ * else (over verified https, or from a program of one's own) with no signature in the answer that contradicts it; for
+ * TLS clients; holding now or within KS_ENROL_EARLY_MAX_S. */
 int ks_judge(const struct ks_judge_case *judged, struct ks_judgement *ret_judgement, struct ks_enrol_problem *problem)
 	KS_WARN_UNUSED;

@@ -123,7 +123,8 @@ static int write_all(int fd, struct ks_bytes content)
 	return 0;
 }
 
-/* As ks_path_write_file(), and the owner stays who it was: a file of root's for a server that reads it as somebody else. */
+/* As ks_path_write_file(), and the owner stays who it was: a file of root's for a server that reads it as somebody
+ * else. */
 static int replace(const char *file, struct ks_bytes content, const struct stat *old)
 {
 	ks_leftovers_remove(file, INFIX);

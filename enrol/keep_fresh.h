@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keep_fresh: PEM files that `keystay cert NAME -o FILE --keep-fresh` wrote, written anew when the certificate of their key
- * is another one.
+ * keep_fresh: PEM files that `keystay cert NAME -o FILE --keep-fresh` wrote, written anew when the certificate of their
+ * key is another one.
  *
- * Runs in: keystay-enroll. What is kept is in FOLDER/enrol/keep-fresh.json. A file is replaced as a whole, with the mode and
- * the owner that it has; one that somebody has removed is kept no longer.
+ * Runs in: keystay-enroll. What is kept is in FOLDER/enrol/keep-fresh.json. A file is replaced as a whole, with the
+ * mode and the owner that it has; one that somebody has removed is kept no longer.
  */
 #pragma once
 

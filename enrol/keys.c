@@ -35,8 +35,8 @@ static void gathering_deinit(struct gathering *gathering)
 
 /* --- states ------------------------------------------------------------------------------------------------------ */
 
-/* Without their locks: each file is there as a whole or not, and who works at a key loads it again. A damaged one is set
- * aside here as well, and its key begun anew. */
+/* Without their locks: each file is there as a whole or not, and who works at a key loads it again. A damaged one is
+ * set aside here as well, and its key begun anew. */
 static int load_states(struct gathering *gathering, struct ks_enrol_problem *problem)
 {
 	KS_AUTO_FREE char(*hashes)[KS_STATE_HASH_TEXT] = NULL;

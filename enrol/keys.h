@@ -2,7 +2,8 @@
 /*
  * keys: whose certificates are looked after: every key that keystay.conf gives a profile, and every key with a state.
  *
- * Runs in: keystay-enroll. Left out are keys that a rekey has replaced or has just made: they belong to another one's state.
+ * Runs in: keystay-enroll. Left out are keys that a rekey has replaced or has just made: they belong to another one's
+ * state.
  */
 #pragma once
 
@@ -30,8 +31,8 @@ struct ks_cared_keys {
 
 int ks_cared_keys_get(const struct ks_profiles *profiles, struct ks_cared_keys *ret_keys,
 		      struct ks_enrol_problem *problem) KS_WARN_UNUSED;
-/* Whose state is it to work at when this key is named? Its own; of the second key of a rekey that is under way, the first
- * one's. A problem for a key that has been replaced. spki: replaced where it is another one's. */
+/* Whose state is it to work at when this key is named? Its own; of the second key of a rekey that is under way, the
+ * first one's. A problem for a key that has been replaced. spki: replaced where it is another one's. */
 int ks_cared_keys_owner(const struct ks_profiles *profiles, char spki[KS_STATE_HASH_TEXT],
 			struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 

@@ -220,7 +220,8 @@ int main(int argc, char **argv)
 	struct ks_enroll_options options;
 	enum ks_enroll_exit code;
 
-	/* Secrets of enrolment are in here. Not all of ks_process_harden(): a deploy-hook may be `sudo nginx -s reload`. */
+	/* Secrets of enrolment are in here. Not all of ks_process_harden(): a deploy-hook may be `sudo nginx -s
+	 * reload`. */
 	if (ks_process_open_standard() < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return KS_ENROLL_FAILED;
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -2,10 +2,10 @@
 /*
  * rekey: the second key of a renewal with `rekey = yes`, and the end of keys that have been replaced.
  *
- * Runs in: keystay-enroll. The new key is made on the same token, of the same type and with the same label, so that a [key]
- * section that knows the label fits both. Its CKA_ID stands in the state before it is made: whatever is killed when, the
- * next run finds the key and goes on with it. A key that was replaced stays, with its certificate, until that has expired:
- * programs that hold it go on working.
+ * Runs in: keystay-enroll. The new key is made on the same token, of the same type and with the same label, so that a
+ * [key] section that knows the label fits both. Its CKA_ID stands in the state before it is made: whatever is killed
+ * when, the next run finds the key and goes on with it. A key that was replaced stays, with its certificate, until that
+ * has expired: programs that hold it go on working.
  */
 #pragma once
 

@@ -19,8 +19,8 @@ struct ks_request_whom {
 	const struct ks_client_identity *old; /* whose certificate says the rest */
 };
 
-/* Appends a Name and GeneralNames, DER; names stays empty where nothing is said of any. An empty subject without names is
- * a problem: the CA would have to guess. */
+/* Appends a Name and GeneralNames, DER; names stays empty where nothing is said of any. An empty subject without names
+ * is a problem: the CA would have to guess. */
 int ks_request_names(const struct ks_request_whom *whom, struct ks_buffer *subject, struct ks_buffer *names,
 		     struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state: what is known of one key's certificate beyond what the agent knows: how it was asked for, how far that is, what
- * went wrong.
+ * state: what is known of one key's certificate beyond what the agent knows: how it was asked for, how far that is,
+ * what went wrong.
  *
- * Runs in: keystay-enroll. One JSON file a key, FOLDER/enrol/HEX.json (HEX: SHA-256 of its SubjectPublicKeyInfo), written as
- * a whole with fsync: at any kill the last one or this one is there. Each step that cannot be taken back stands here before
- * it is done: a key before it is made, an answer before it is installed, a hook before the swap that it follows. Holds no
- * secret but SCEP's transient key, in what a driver keeps; mode 0600.
+ * Runs in: keystay-enroll. One JSON file a key, FOLDER/enrol/HEX.json (HEX: SHA-256 of its SubjectPublicKeyInfo),
+ * written as a whole with fsync: at any kill the last one or this one is there. Each step that cannot be taken back
+ * stands here before it is done: a key before it is made, an answer before it is installed, a hook before the swap that
+ * it follows. Holds no secret but SCEP's transient key, in what a driver keeps; mode 0600.
  */
 #pragma once
 
@@ -73,8 +73,8 @@ void ks_enrol_state_note_failure(struct ks_enrol_state *state, const struct ks_e
 /* A copy of text; NULL makes it none. NO_MEMORY, with the old one in place. */
 int ks_enrol_state_set(char **field, const char *text) KS_WARN_UNUSED;
 
-/* What stands in the file; a new state where there is none. A file that cannot be understood is set aside (HEX.json.bad)
- * and said, and the state is new. spki: 64 lower-case digits. */
+/* What stands in the file; a new state where there is none. A file that cannot be understood is set aside
+ * (HEX.json.bad) and said, and the state is new. spki: 64 lower-case digits. */
 int ks_enrol_state_load(const char *folder, const char *spki, struct ks_enrol_state *ret_state,
 			struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 int ks_enrol_state_save(const char *folder, const struct ks_enrol_state *state, struct ks_enrol_problem *problem)
@@ -85,7 +85,7 @@ int ks_enrol_state_remove(const char *folder, const char *spki, struct ks_enrol_
 int ks_enrol_state_list(const char *folder, char (**ret_hashes)[KS_STATE_HASH_TEXT], size_t *ret_n,
 			struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 
-/* One keystay-enroll at a key: a descriptor that holds the lock until it is closed. BUSY after wait_ms. Makes FOLDER/enrol
- * where it is missing. */
+/* One keystay-enroll at a key: a descriptor that holds the lock until it is closed. BUSY after wait_ms. Makes
+ * FOLDER/enrol where it is missing. */
 int ks_enrol_state_lock(const char *folder, const char *spki, uint64_t wait_ms, int *ret_fd,
 			struct ks_enrol_problem *problem) KS_WARN_UNUSED;

@@ -2,8 +2,8 @@
 /*
  * state_json: see state_json.h. Runs in: keystay-enroll.
  *
- * The file is the user's own, but a disk that fills up, an editor or an older version may have had it: what is not of its
- * form makes the whole file one that is set aside, never half a state.
+ * The file is the user's own, but a disk that fills up, an editor or an older version may have had it: what is not of
+ * its form makes the whole file one that is set aside, never half a state.
  */
 #include "enrol/state_json.h"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# nginx reads its client certificate at start: `keystay cert --keep-fresh` writes the file again at each renewal, with its mode
-# and owner, and deploy-hook has nginx read it. A hook that fails is said, and the certificate stays.
+# nginx reads its client certificate at start: `keystay cert --keep-fresh` writes the file again at each renewal, with
+# its mode and owner, and deploy-hook has nginx read it. A hook that fails is said, and the certificate stays.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -32,7 +32,7 @@ expect_status 2 "without a file"
 expect_err '--keep-fresh is for a file' "it says what is missing"
 
 # A proxy whose nginx reads the certificate at start, in front of a server that wants it.
-server_start_nginx server 'add_header X-Serial $ssl_client_serial always;'
+server_start_nginx server "add_header X-Serial \$ssl_client_serial always;"
 behind=$port
 port=$(port_free)
 mkdir -p "$T/proxy"
@@ -98,7 +98,8 @@ touch "$T/hook-fails"
 before=$(serial_of)
 run keystay renew alice --force
 expect_status 1 "a hook that fails is a failure"
-expect_err 'the new certificate is installed, but deploy-hook failed with exit code 3: nginx is not at home' "it says so"
+expect_err 'the new certificate is installed, but deploy-hook failed with exit code 3: nginx is not at home' \
+	"it says so"
 [ "$(serial_of)" != "$before" ] || fail "the certificate did not stay"
 cmp "$T/alice.pem" <(keystay cert alice) || fail "the file is old"
 ok "and the new certificate stays"

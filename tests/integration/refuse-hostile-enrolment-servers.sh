@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Certificate authorities and enrolment servers that do what they must not: each is a clear error, and the certificate that
-# was there goes on being used. What is the same for all protocols is tried with a CA that is a script, what a server on the
-# way can do with EST.
+# Certificate authorities and enrolment servers that do what they must not: each is a clear error, and the certificate
+# that was there goes on being used. What is the same for all protocols is tried with a CA that is a script, what a
+# server on the way can do with EST.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -30,9 +30,11 @@ refuses() {
 
 force=yes
 ca_says other-key
-refuses 'the CA answered with a certificate of another key (CN=mallory); nothing was installed' "a certificate of another key"
+refuses 'the CA answered with a certificate of another key (CN=mallory); nothing was installed' \
+	"a certificate of another key"
 ca_says other-ca
-refuses 'was issued by "CN=Foreign CA,O=Foreign", which does not lead to a CA of issued-by' "a certificate of another CA"
+refuses 'was issued by "CN=Foreign CA,O=Foreign", which does not lead to a CA of issued-by' \
+	"a certificate of another CA"
 ca_says server
 refuses 'its extended key usage lacks clientAuth' "a certificate for servers"
 ca_says expired
@@ -66,11 +68,12 @@ run keystay renew alice --force
 expect_status 4 "a CA that has not decided"
 expect_err 'the CA has not decided yet; keystay renew asks again' "it is said"
 expect_equal "$(enrolled "keys['alice']['state']")" pending "and listed"
-for i in 1 2 3 4 5; do
+for _ in 1 2 3 4 5; do
 	run keystay renew
 	[ "$status" -eq 0 ] || [ "$status" -eq 4 ] || fail "a run while the CA has not decided"
 done
-expect_equal "$("$PYTHON" -c 'import json, sys; print(json.load(open(sys.argv[1]))["polls"])' "$STATE"/enrol/*.json)" 1 \
+polls=$("$PYTHON" -c 'import json, sys; print(json.load(open(sys.argv[1]))["polls"])' "$STATE"/enrol/*.json)
+expect_equal "$polls" 1 \
 	"five runs of the timer do not ask again before it is time"
 ca_says
 run keystay renew alice --force
@@ -84,7 +87,8 @@ first=$(serial_of)
 # est_profile LABEL: alice's profile is now this one.
 est_profile() {
 	printf '%s\n' '[module "softhsm"]' "path = $SOFTHSM" '[profile "est"]' 'protocol = est' \
-		"url = $est_url${1:+/.well-known/est/$1/}" "tls-ca = $T/ca/root.pem" 'user = device' "secret-file = $T/est.secret" 'subject = /O=Example/CN=alice' \
+		"url = $est_url${1:+/.well-known/est/$1/}" "tls-ca = $T/ca/root.pem" \
+		'user = device' "secret-file = $T/est.secret" 'subject = /O=Example/CN=alice' \
 		'[key "alice"]' 'match = pkcs11:token=corp;object=alice' 'profile = est' >"$T/keystay.conf"
 	keystay reload >/dev/null
 }

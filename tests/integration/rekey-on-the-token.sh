@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# `rekey = yes`: each renewal makes another key on the same token, of the same type, that the same [key] section fits. The new
-# one takes the name over, the old one goes on signing until its certificate has expired, and then it is removed from the
-# token. Never more keys than that, whatever fails in between.
+# `rekey = yes`: each renewal makes another key on the same token, of the same type, that the same [key] section fits.
+# The new one takes the name over, the old one goes on signing until its certificate has expired, and then it is removed
+# from the token. Never more keys than that, whatever fails in between.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -31,7 +31,7 @@ old=$(keys 'keys["alice"]["fingerprint"]')
 
 # A CA that fails leaves one new key, however often it is tried.
 ca_says fail
-for i in 1 2 3; do
+for _ in 1 2 3; do
 	run keystay renew alice --force
 	expect_status 1 "a CA that fails"
 done
@@ -43,14 +43,16 @@ run keystay renew alice --force
 expect_status 0 "a renewal with another key"
 expect_equal "$(keys 'sorted(keys)')" "['alice', 'alice-2']" "it is the key that was made already"
 expect_equal "$(keys 'keys["alice-2"]["fingerprint"]')" "$old" "the old one is alice-2"
-expect_equal "$(keys 'keys["alice"]["type"], keys["alice"]["token"], keys["alice"]["label"]')" "('P-256', 'corp', 'alice')" \
+expect_equal "$(keys 'keys["alice"]["type"], keys["alice"]["token"], keys["alice"]["label"]')" \
+	"('P-256', 'corp', 'alice')" \
 	"the new one is of the same type, on the same token, with the same label"
 fetch "$port" "$T/old.pem" >"$T/out"
 expect_out 'verified=SUCCESS' "who holds the old file goes on signing in with the old key"
 fetch "$port" "$T/fresh.pem" >"$T/out"
 expect_out 'verified=SUCCESS' "the file that is kept fresh is of the new one"
 ! cmp -s "$T/old.pem" "$T/fresh.pem" || fail "the file is not fresh"
-expect_equal "$(enrolled "keys['alice']['previous_keys'], len(keys)")" "(1, 1)" "one key is looked after, one waits for its end"
+expect_equal "$(enrolled "keys['alice']['previous_keys'], len(keys)")" "(1, 1)" \
+	"one key is looked after, one waits for its end"
 run keystay renew alice-2 --force
 expect_status 1 "the old key is not renewed"
 expect_err 'another key has taken the place of this one: "alice"' "it is said who has taken its place"

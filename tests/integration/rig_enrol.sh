@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034 # names are for the stories
 #
-# rig_enrol: keys that are enrolled, by a CA that is a shell script (protocol = exec). Sourced after lib.sh by the stories
-# about what is the same for all protocols; those of one protocol have its servers.
+# rig_enrol: keys that are enrolled, by a CA that is a shell script (protocol = exec). Sourced after lib.sh by the
+# stories about what is the same for all protocols; those of one protocol have its servers.
 
 ENROLL=$BUILD/bin/keystay-enroll
 STATE=$XDG_STATE_HOME/keystay
@@ -16,13 +16,14 @@ enrol_begin() {
 	ca_script
 	: >"$T/issued"
 	agent_configure '[profile "corp"]' 'protocol = exec' "command = $T/ca.sh" "issued-by = $T/ca/root.pem" \
-		'subject = /O=Example/CN=alice' "$@" '[key "alice"]' 'match = pkcs11:token=corp;object=alice' 'profile = corp'
+		'subject = /O=Example/CN=alice' "$@" \
+		'[key "alice"]' 'match = pkcs11:token=corp;object=alice' 'profile = corp'
 	agent_start
 	unlock corp >/dev/null
 }
 
-# ca_says [MOOD]: what the CA does from now on: nothing (it issues), pending, fail, or a certificate that is "other-key",
-# "other-ca", "server", "expired", "early", "late" (holds for 25 days) or "same" as the last one.
+# ca_says [MOOD]: what the CA does from now on: nothing (it issues), pending, fail, or a certificate that is
+# "other-key", "other-ca", "server", "expired", "early", "late" (holds for 25 days) or "same" as the last one.
 ca_says() {
 	printf '%s' "${1:-}" >"$T/ca.mood"
 }
@@ -32,8 +33,9 @@ ca_lives() {
 	printf '%s' "$1" >"$T/ca.life"
 }
 
-# The script. openssl x509 knows days alone, so the dates are of Python's clock, and openssl ca writes them. Each certificate
-# begins a second after the one before it (and ten minutes ago): of two in one second nobody could say which is newer.
+# The script. openssl x509 knows days alone, so the dates are of Python's clock, and openssl ca writes them. Each
+# certificate begins a second after the one before it (and ten minutes ago): of two in one second nobody could say which
+# is newer.
 ca_script() {
 	ca_says
 	ca_lives 2592000

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# keystay-enroll is killed (kill -9) before each call that changes something or speaks with somebody, and in the midst of the
-# CA's answer and of the deploy-hook: no key is lost, no certificate half installed, nothing of the old one gone before the new
-# one is in use, and the next run goes on.
+# keystay-enroll is killed (kill -9) before each call that changes something or speaks with somebody, and in the midst
+# of the CA's answer and of the deploy-hook: no key is lost, no certificate half installed, nothing of the old one gone
+# before the new one is in use, and the next run goes on.
 #
 # usage: survive-kill-9-while-renewing.sh [rekey]   with the same key, or with another key at each renewal
 
@@ -28,8 +28,8 @@ keystay cert alice -o "$T/alice.pem" --keep-fresh
 fetch "$port" "$T/alice.pem" >"$T/out"
 expect_out 'verified=SUCCESS' "it signs in with it"
 
-# whole SENTENCE: what must hold whenever nothing runs: the agent shows a certificate that was issued, with one file for it
-# in its folder, and a client signs in with it; no half file of any kind lies about.
+# whole SENTENCE: what must hold whenever nothing runs: the agent shows a certificate that was issued, with one file for
+# it in its folder, and a client signs in with it; no half file of any kind lies about.
 whole() {
 	local shown
 	shown=$(serial_of alice)
@@ -83,8 +83,13 @@ kill_everywhere() {
 	ok "$1: killed at $killed places, and nothing was lost"
 }
 
+# keys_on_token: how many the agent lists.
+keys_on_token() {
+	keystay list --json | "$PYTHON" -c 'import json, sys; print(len(json.load(sys.stdin)))'
+}
+
 one_key() {
-	[ "$(keystay list --json | "$PYTHON" -c 'import json, sys; print(len(json.load(sys.stdin)))')" = 1 ] || fail "$1: keys"
+	[ "$(keys_on_token)" = 1 ] || fail "$1: keys"
 	[ "$(files_of_certs | wc -l)" -eq 1 ] || fail "$1: $(files_of_certs)"
 }
 
@@ -110,13 +115,8 @@ fi
 
 # --- another key at each renewal -------------------------------------------------------------------------------------
 
-# keys_on_token: how many the agent lists.
-keys_on_token() {
-	keystay list --json | "$PYTHON" -c 'import json, sys; print(len(json.load(sys.stdin)))'
-}
-
-# A key whose certificate holds is kept when another one takes its place; a run that was killed may leave a second key that
-# nobody has enrolled yet, which the next renewal uses.
+# A key whose certificate holds is kept when another one takes its place; a run that was killed may leave a second key
+# that nobody has enrolled yet, which the next renewal uses.
 no_lost_key() {
 	local now
 	now=$(keys_on_token)
