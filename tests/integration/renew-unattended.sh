@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Certificates that live for seconds, from step-ca, renewed five times by `keystay renew --watch` while nobody looks and curl
-# signs in at nginx without a pause: no request fails. The PEM file that curl reads is kept fresh.
+# Certificates that live for seconds, from step-ca, renewed five times by `keystay renew --watch` while nobody looks and
+# curl signs in at nginx without a pause: no request fails. The PEM file that curl reads is kept fresh.
 #
 # usage: renew-unattended.sh [SECONDS [RENEWALS]]   lives of 12 seconds, five times; 300 5 is the same for a long coffee
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The timer comes while the token is locked, or where a person would be asked for a confirmation: nobody is asked, it is said
-# plainly, nothing counts as failed, and soon after the next unlock `keystay renew --watch` has the new certificate.
+# The timer comes while the token is locked, or where a person would be asked for a confirmation: nobody is asked, it is
+# said plainly, nothing counts as failed, and soon after the next unlock `keystay renew --watch` has the new certificate.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
