@@ -230,10 +230,9 @@ static int put_aside(const char *path)
 
 static int put_back(const char *path)
 {
-	KS_AUTO_FREE char *back = ks_text_copy(ks_bytes_text(path));
-
 	if (!ends_with(path, ASIDE))
 		return 0;
+	KS_AUTO_FREE char *back = ks_text_copy(ks_bytes_text(path));
 	if (!back)
 		return KS_ERR_NO_MEMORY;
 	back[strlen(back) - strlen(ASIDE)] = '\0';

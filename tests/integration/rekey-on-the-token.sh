@@ -70,3 +70,19 @@ expect_status 0 "a run a month later"
 expect_equal "$(keys 'sorted(keys)')" "['alice']" "the keys whose certificates have expired are gone from the token"
 expect_equal "$(files_of_certs | wc -l)" 1 "and so are their certificates"
 
+# --- a copy on the token ---------------------------------------------------------------------------------------------
+
+# `store = token`: the newest certificate of each key lies beside it, and none that it has replaced.
+echo 0 >"$T/shift"
+sed -i 's/^rekey = yes$/rekey = no\nstore = token/' "$T/keystay.conf"
+keystay reload >/dev/null
+for _ in 1 2; do
+	run keystay renew alice --force
+	expect_status 0 "a renewal with a copy on the token"
+done
+shown=$(serial_of)
+agent_stop
+pkcs11-tool --module "$SOFTHSM" --token-label corp --login --pin "$PIN" --list-objects --type cert >"$T/out" 2>&1
+expect_equal "$(grep -c '^Certificate Object' "$T/out")" 1 "one certificate is on the token"
+grep -qi "serial: *${shown#serial=}" "$T/out" || fail "it is another one than $shown: $(cat "$T/out")"
+ok "the one that is in use"
