@@ -67,7 +67,8 @@ static const struct mistake mistakes[] = {
 	  "card-login or sandbox in [module \"NAME\"], found \"pin\"" },
 	{ "key_unknown_in_key", KEY "server = a.example\n",
 	  "f:3: server: expected match, module, spki, issuer, eku, template, servers, server-ca, server-spki, confirm, "
-	  "max-rate, hours, users, groups, allow, profile or revocation in [key \"NAME\"], found \"server\"; did you mean \"servers\"?" },
+	  "max-rate, hours, users, groups, allow, profile or revocation in [key \"NAME\"], found \"server\"; did you mean "
+	  "\"servers\"?" },
 	{ "key_of_another_section", "[agent]\npath = /m.so\n",
 	  "f:2: path: expected unlock-for, keep-pin, pinentry, prompt-timeout, lock-on, audit, audit-to, audit-max-size or audit-keep in [agent], found \"path\"" },
 	{ "key_in_capitals", "[agent]\nKeep-Pin = yes\n",
@@ -313,6 +314,8 @@ static const struct mistake mistakes[] = {
 	{ "profile_two_secrets",
 	  "[profile \"p\"]\nprotocol = est\nurl = https://ca.example\nsecret-file = /x\nsecret-credential = x\n",
 	  "f:1: [profile \"p\"]: expected either secret-file or secret-credential, found both" },
+	{ "key_revocation_unknown", KEY "revocation = yes\n",
+	  "f:3: revocation: expected off, warn or require, found \"yes\"" },
 	{ "key_allow_unknown", KEY "allow = tls, everything\n",
 	  "f:3: allow: expected tls, or tls, digest, found \"tls, everything\"" },
 	{ "key_allow_digest_alone", KEY "allow = digest\n",
