@@ -151,10 +151,9 @@ void server_ca_put_response(struct ks_buffer *buffer, const struct server_ca_res
 	ASN1_TIME *from = time_of(plan->this_update), *until = time_of(plan->next_update), *revoked = time_of(1);
 	unsigned long flags = (plan->without_signer ? OCSP_NOCERTS : 0) | (plan->by_key ? OCSP_RESPID_KEY : 0);
 
-	OCSP_SINGLERESP *entry = OCSP_basic_add1_status(basic, id, plan->status,
-							plan->reason ? plan->reason : OCSP_REVOKED_STATUS_NOSTATUS,
-							plan->status == V_OCSP_CERTSTATUS_REVOKED ? revoked : NULL,
-							from, until);
+	OCSP_SINGLERESP *entry = OCSP_basic_add1_status(
+		basic, id, plan->status, plan->reason ? plan->reason : OCSP_REVOKED_STATUS_NOSTATUS,
+		plan->status == V_OCSP_CERTSTATUS_REVOKED ? revoked : NULL, from, until);
 	need(entry != NULL, "an entry");
 	if (plan->with_critical_extension) {
 		X509_EXTENSION *extension = X509V3_EXT_conf(NULL, NULL, "1.2.3.4", "critical,DER:0500");
