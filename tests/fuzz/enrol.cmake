@@ -2,6 +2,8 @@
 keystay_fuzz_target(bundle fuzz_bundle.c LINK ks_enrol)
 keystay_fuzz_target(cmp_answer fuzz_cmp_answer.c LINK ks_enrol)
 keystay_fuzz_target(enrol_json fuzz_enrol_json.c LINK ks_enrol)
+keystay_fuzz_target(enrol_state fuzz_enrol_state.c LINK ks_enrol)
+keystay_fuzz_target(judge fuzz_judge.c LINK ks_enrol)
 keystay_fuzz_target(scep fuzz_scep.c LINK ks_enrol)
 
 # Writes scep_state.h and corpus/scep (make_scep_corpus.c says how); no part of a build.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_enrol_json: answers and errors of Vault and of step-ca, each as either of them would be read.
+ * fuzz_enrol_json: answers and errors of Vault and of step-ca, each as either of them would be read; and as the page of any
+ * server that is shown in a sentence.
  *
  * Checks beside memory errors: an answer that is taken has a certificate, every list of certificates is whole DER within
  * the limit, a refusal has words, and what is shown of a server's text moves no cursor.
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enrol/http.h"
 #include "enrol/stepca.h"
 #include "enrol/vault.h"
 #include "lib/base/cleanup.h"
@@ -57,6 +59,19 @@ static void look_at_words(const char *text, size_t size)
 		abort();
 }
 
+static void look_at_page(struct ks_bytes page, unsigned status, const char *content_type)
+{
+	struct ks_http_answer answer = { .status = status };
+	struct ks_enrol_problem problem = { 0 };
+
+	(void)ks_text_print(answer.content_type, sizeof(answer.content_type), "%s", content_type);
+	ks_buffer_put(&answer.body, page);
+	if (ks_http_problem(&problem, "server x", &answer) >= 0)
+		abort();
+	look_at_words(problem.text, sizeof(problem.text));
+	ks_http_answer_deinit(&answer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -70,5 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	look_at_words(words, sizeof(words));
 	ks_stepca_print_error(body, words, sizeof(words));
 	look_at_words(words, sizeof(words));
+	look_at_page(body, 404, "text/html");
+	look_at_page(body, 599, "application/json");
 	return 0;
 }

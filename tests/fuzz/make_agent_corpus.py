@@ -27,6 +27,8 @@ def places(vendor="", etc="", user=""):
     return f"{vendor}\n%%\n{etc}\n%%\n{user}\n"
 
 
+ENROL = '[profile "corp"]\nprotocol = est\nurl = https://ca.example:8443/x\n'
+
 TOKENS = ('[token "corp"]\npin-file = /etc/corp.pin\n[token "b"]\nmatch = pkcs11:serial=1\npin-credential = b\n'
           '[socket "agent"]\nprompt = no\n')
 
@@ -53,6 +55,19 @@ SETTINGS = {
     "user-with-everything": places(user=MODULE + '[agent]\nunlock-for = 30m\nkeep-pin = yes\n' + KEY +
                                    "module = softhsm\nspki = 0011223344\nissuer = *O=Corp*\neku = clientAuth\n"
                                    "template = SmartcardLogon\nallow = tls, digest\nconfirm = no\n"),
+    "enrolment-with-everything": places(user=ENROL + "tls-ca = /etc/ca.pem\nissued-by = /etc/ca.pem\n"
+                                        "subject = /CN=alice\nsan = dns:a.example\nhash = sha384\npss = yes\nuser = alice\nlabel = a.b\n"
+                                        "secret-file = /etc/secret\nttl = 24h\ntimeout = 10s\nrekey = yes\n"
+                                        "store = token\ndeploy-hook = /bin/hook a b\n" + KEY + "profile = corp\n"),
+    "enrolment-by-every-protocol": "".join(f'[profile "{name}"]\nprotocol = {name}\nurl = https://ca.example/\n'
+                                           for name in ("est", "scep", "cmp", "vault", "step-ca"))
+                                   + '[profile "e"]\nprotocol = exec\ncommand = /bin/true\n',
+    "enrolment-without-tls": '[profile "a"]\nprotocol = scep\nurl = http://[::1]:80/\nca-fingerprint = ' + "AB:" * 31
+                             + 'CD\n[profile "b"]\nprotocol = est\nurl = http://ca\n',
+    "enrolment-with-a-password-in-its-url": '[profile "a"]\nprotocol = est\nurl = https://u:p@ca/\n',
+    "enrolment-of-an-unknown-profile": places(user=ENROL + KEY + "profile = crop\n"),
+    "enrolment-across-files": places(etc=ENROL, user='[profile "corp"]\nurl = https://other.example\n' + KEY
+                                     + "profile = corp\nservers = a.example\n"),
     "every-rule": places(user=KEY + "servers = *.corp.example, a.example\nserver-ca = /etc/ca.pem\n"
                          "server-spki = " + "00112233" * 8 + "\nconfirm = always\nmax-rate = 10/m\n"
                          "hours = Mon-Fri 08:00-18:00, Sat 09:00-12:00\nusers = alice, 1000\ngroups = staff\n"),

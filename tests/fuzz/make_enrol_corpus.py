@@ -70,6 +70,7 @@ def texts():
     yield "giant-number", b'{"data":1e999999}'
     yield "two-objects", b"{}{}"
     yield "html", b"<html><body>502 Bad Gateway</body></html>"
+    yield "html-with-cursor-movements", b"<p>\x1b[2J no\r\n\t<b\x00>\xe2\x80\xae</p" + b" x" * 300
     yield "nothing", b""
 
 
