@@ -43,7 +43,8 @@ signs_in() {
 signs_in &
 client=$!
 process_started $client
-"$KEYSTAY" renew --watch >"$T/watch.log" 2>&1 &
+: >"$T/watch.log"
+"$KEYSTAY" renew --watch >>"$T/watch.log" 2>&1 &
 watch=$!
 process_started $watch
 
