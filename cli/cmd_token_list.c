@@ -132,8 +132,11 @@ static enum ks_color color_of(const struct ks_token_slot *slot)
 	return slot->pin_flags & KS_PIN_COUNT_LOW || !slot->pin_set ? KS_COLOR_CARE : KS_COLOR_GOOD;
 }
 
+/* One that was never initialised has no SO PIN yet, whatever its flags say (SoftHSM's: blocked). */
 static const char *so_note(const struct ks_token_slot *slot)
 {
+	if (!slot->initialised)
+		return NULL;
 	if (slot->pin_flags & KS_PIN_SO_IS_BLOCKED)
 		return slot->is_piv ? "its PUK is blocked" : "its SO PIN is blocked";
 	if (slot->pin_flags & KS_PIN_SO_FINAL_TRY)

@@ -30,6 +30,7 @@ slots() {
 
 expect_equal "$(slots 'sorted((t["initialised"], t["label"], t["pin_state"]) for t in s)')" \
 	"[(False, '', 'not initialised'), (True, 'other', 'PIN set')]" "two slots, one of them blank"
+expect_equal "$(keystay token list | grep -c blocked)" 0 "nothing of a blank token is called blocked"
 run keystay token init --label corp --so-pin-fd 3 3<<<"$SO_PIN"
 expect_status 0 "a blank token is initialised"
 expect_out 'Token "corp": initialised; it needs a PIN: keystay token pin set.' "it says what comes next"
