@@ -9,7 +9,7 @@
 #include "enrol/install.h"
 #include "enrol/keep_fresh.h"
 #include "enrol/schedule.h"
-#include "enrol/status.h"
+#include "enrol/status/status.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/der.h"
 #include "lib/base/text.h"

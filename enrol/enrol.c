@@ -6,7 +6,7 @@
 
 #include "enrol/console.h"
 #include "enrol/deploy.h"
-#include "enrol/driver.h"
+#include "enrol/drivers/driver.h"
 #include "enrol/order.h"
 #include "enrol/rekey.h"
 #include "enrol/schedule.h"

@@ -15,8 +15,8 @@
 #pragma once
 
 #include "client/client.h"
-#include "enrol/problem.h"
-#include "enrol/profile.h"
+#include "enrol/base/problem.h"
+#include "enrol/base/profile.h"
 #include "enrol/state.h"
 #include "lib/base/secret.h"
 

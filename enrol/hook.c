@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "enrol/program.h"
+#include "enrol/base/program.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "enrol/problem.h"
+#include "enrol/base/problem.h"
 
 /* Waits for its end. */
 int ks_hook_run(const char *command, const char *key, const char *certificate, struct ks_enrol_problem *problem)

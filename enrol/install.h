@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 #include "client/client.h"
-#include "enrol/problem.h"
+#include "enrol/base/problem.h"
 #include "lib/base/bytes.h"
 
 /* The first certificate of a chain (DER one behind the other); none when there is none. */

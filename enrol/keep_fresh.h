@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "enrol/problem.h"
+#include "enrol/base/problem.h"
 
 /* Writes file (mode 0600 when it is new) and keeps it fresh from now on. name: as in GET; no_key: certificates alone. */
 int ks_keep_fresh_add(const char *folder, const char *name, const char *file, bool no_key,

@@ -11,8 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "enrol/problem.h"
-#include "enrol/profile.h"
+#include "enrol/base/problem.h"
+#include "enrol/base/profile.h"
 #include "enrol/state.h"
 
 struct ks_cared_key {

@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-#include "enrol/problem.h"
-#include "enrol/profile.h"
+#include "enrol/base/problem.h"
+#include "enrol/base/profile.h"
 
 /* A table for people, or an array of objects (man keystay-enroll says which keys). */
 int ks_listing_print(const struct ks_profiles *profiles, bool as_json, FILE *out, struct ks_enrol_problem *problem)

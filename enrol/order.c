@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "enrol/driver.h"
+#include "enrol/drivers/driver.h"
 #include "enrol/judge.h"
 #include "enrol/rekey.h"
 #include "enrol/request.h"

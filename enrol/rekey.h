@@ -10,8 +10,8 @@
 #pragma once
 
 #include "client/client.h"
-#include "enrol/problem.h"
-#include "enrol/profile.h"
+#include "enrol/base/problem.h"
+#include "enrol/base/profile.h"
 #include "enrol/state.h"
 
 /* The second key beside old: found, or made. Saves state. ret_new: given. */

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "enrol/console.h"
-#include "enrol/driver.h"
+#include "enrol/drivers/driver.h"
 #include "enrol/keep_fresh.h"
 #include "enrol/keys.h"
-#include "enrol/status_run.h"
+#include "enrol/status/status_run.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"

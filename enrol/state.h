@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "enrol/problem.h"
+#include "enrol/base/problem.h"
 #include "lib/base/buffer.h"
 #include "lib/protocol/limits.h"
 

@@ -5,7 +5,7 @@
  * Reaches OpenSSL by the upcalls that it is given. The tables are constant and do not depend on the agent: OpenSSL asks for
  * them once, early, and remembers the answer.
  *
- * Runs in: any program that loads keystay.so (provider.c), and keystay-enroll, which has it built in (enrol/agent_key.c).
+ * Runs in: any program that loads keystay.so (provider.c), and keystay-enroll, which has it built in (enrol/drivers/agent_key.c).
  */
 #include "client/openssl/provider.h"
 

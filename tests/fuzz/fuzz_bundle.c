@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "enrol/bundle.h"
+#include "enrol/base/bundle.h"
 #include "lib/base/cleanup.h"
 #include "lib/protocol/limits.h"
 

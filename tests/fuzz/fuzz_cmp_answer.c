@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "enrol/cmp_session.h"
+#include "enrol/drivers/cmp_session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "enrol/http.h"
-#include "enrol/stepca.h"
-#include "enrol/vault.h"
+#include "enrol/base/http.h"
+#include "enrol/drivers/stepca.h"
+#include "enrol/drivers/vault.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/der.h"
 #include "lib/base/text.h"

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "enrol/json.h"
+#include "enrol/drivers/json.h"
 #include "enrol/state_json.h"
 #include "lib/base/cleanup.h"
 

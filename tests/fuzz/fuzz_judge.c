@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "enrol/bundle.h"
+#include "enrol/base/bundle.h"
 #include "enrol/judge.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "enrol/bundle.h"
-#include "enrol/scep_answer.h"
-#include "enrol/scep_caps.h"
-#include "enrol/scep_transaction.h"
+#include "enrol/base/bundle.h"
+#include "enrol/drivers/scep_answer.h"
+#include "enrol/drivers/scep_caps.h"
+#include "enrol/drivers/scep_transaction.h"
 #include "lib/base/text.h"
 #include "tests/fuzz/scep_state.h"
 

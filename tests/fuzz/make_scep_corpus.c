@@ -13,8 +13,8 @@
 
 #include <openssl/provider.h>
 
-#include "enrol/scep_message.h"
-#include "enrol/scep_transaction.h"
+#include "enrol/drivers/scep_message.h"
+#include "enrol/drivers/scep_transaction.h"
 #include "tests/fuzz/fuzz_scep.h"
 #include "tests/unit/enrol/scep_fake_ca.h"
 

@@ -12,7 +12,8 @@ import tempfile
 
 SOURCES = {".c", ".h", ".def", ".py", ".sh", ".cmake", ".map"}
 CODE = {".c", ".h"}
-ROOMS = ["lib/base", "lib/protocol", "lib/tls", "pkcs11", "agent", "client", "client/openssl", "cli"]
+ROOMS = ["lib/base", "lib/protocol", "lib/tls", "pkcs11", "agent", "client", "client/openssl", "client/tls", "cli",
+         "tunnel", "explain", "enrol", "enrol/base", "enrol/drivers", "enrol/status"]
 NOT_OURS = {"build", ".git"}
 LINES_MAX, README_MAX = 800, 30
 
@@ -102,7 +103,7 @@ def no_typedef_of_structs(root):
 
 def file_heads_say_who_runs_it(root):
     for relative, path in files(root):
-        if relative.suffix in CODE and relative.parts[0] in {"agent", "pkcs11", "cli", "client"}:
+        if relative.suffix in CODE and relative.parts[0] in {"agent", "pkcs11", "cli", "client", "enrol", "tunnel", "explain"}:
             head = text_of(path).split("*/\n")[1:2]
             if not head or "/*" not in head[0]:
                 yield f"{relative}: no head that says what this file is"

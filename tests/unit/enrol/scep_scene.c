@@ -13,8 +13,8 @@
 
 #include <openssl/provider.h>
 
-#include "enrol/bundle.h"
-#include "enrol/http.h"
+#include "enrol/base/bundle.h"
+#include "enrol/base/http.h"
 #include "lib/base/text.h"
 
 struct fake_party ca, other_ca, ra_encrypts, ra_signs;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scep_scene: one run of SCEP's driver at a CA (scep_fake_ca.h) that sits where enrol/http would be: ks_http_call() is
+ * scep_scene: one run of SCEP's driver at a CA (scep_fake_ca.h) that sits where http would be: ks_http_call() is
  * wrapped by the linker, so there is no socket. A test changes scene before it runs.
  */
 #pragma once
 
-#include "enrol/driver.h"
+#include "enrol/drivers/driver.h"
 #include "tests/unit/enrol/scep_fake_ca.h"
 
 #define SCEP_SCENE_CAPS "AES\nPOSTPKIOperation\nRenewal\nSHA-1\nSHA-256\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of enrol/bundle: every form in which CAs send certificates, and none that they do not. */
+/* Tests of enrol/base/bundle: every form in which CAs send certificates, and none that they do not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include <openssl/x509.h>
 
 #include "lib/base/base64.h"
-#include "enrol/bundle.h"
+#include "enrol/base/bundle.h"
 #include "lib/protocol/limits.h"
 
 #define WHOSE "the answer of X"

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "client/sha256.h"
-#include "enrol/agent_key.h"
-#include "enrol/cmp_session.h"
+#include "enrol/drivers/agent_key.h"
+#include "enrol/drivers/cmp_session.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/der.h"
 #include "tests/unit/tls/handshake.h"

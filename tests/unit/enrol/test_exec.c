@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of enrol/program and enrol/exec: what a program gets, what becomes of what it does, and that it ends. */
+/* Tests of program and exec of enrol/: what a program gets, what becomes of what it does, and that it ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include "enrol/driver.h"
+#include "enrol/drivers/driver.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of enrol/http: what a server may and may not do to keystay-enroll, and what a person is told of it. */
+/* Tests of enrol/base/http: what a server may and may not do to keystay-enroll, and what a person is told of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "enrol/http.h"
+#include "enrol/base/http.h"
 #include "lib/base/clock.h"
 #include "lib/protocol/limits.h"
 #include "tests/unit/enrol/small_server.h"

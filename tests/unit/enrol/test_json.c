@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of enrol/json, enrol/vault and enrol/stepca: what JSON of a server becomes, and what is refused. */
+/* Tests of json, vault and stepca of enrol/drivers: what JSON of a server becomes, and what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,9 +13,9 @@
 #include <openssl/x509.h>
 
 #include "client/csr_text.h"
-#include "enrol/json.h"
-#include "enrol/stepca.h"
-#include "enrol/vault.h"
+#include "enrol/drivers/json.h"
+#include "enrol/drivers/stepca.h"
+#include "enrol/drivers/vault.h"
 #include "lib/base/cleanup.h"
 #include "lib/protocol/limits.h"
 #include "lib/protocol/pem.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of enrol/ocsp.h: what is sent to a responder, and which answer is to another request. */
-#include "enrol/ocsp.h"
+/* Rules of enrol/status/ocsp.h: what is sent to a responder, and which answer is to another request. */
+#include "enrol/status/ocsp.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of enrol/scep: what is sent, to which servers, and whom it is encrypted for. What comes back: test_scep_answer.c. */
+/* Tests of SCEP: what is sent, to which servers, and whom it is encrypted for. What comes back: test_scep_answer.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

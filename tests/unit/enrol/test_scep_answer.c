@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of enrol/scep: what is believed of an answer, what it says to a person, and requests that wait. */
+/* Tests of enrol/drivers/scep: what is believed of an answer, what it says to a person, and requests that wait. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "enrol/scep_transaction.h"
+#include "enrol/drivers/scep_transaction.h"
 #include "lib/tls/crypto.h"
 #include "tests/unit/enrol/scep_scene.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rules of enrol/status_folder.h: what is kept, what is told as changed, and what goes. */
-#include "enrol/status_folder.h"
+/* Rules of enrol/status/status_folder.h: what is kept, what is told as changed, and what goes. */
+#include "enrol/status/status_folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
