@@ -48,16 +48,18 @@ static struct ks_msg_identity describe(struct ks_state *state, const struct ks_s
 	char *token_label = texts->token_label;
 	struct ks_token token;
 	enum ks_token_state token_state = KS_TOKEN_ABSENT;
+	bool found_usable = false;
 	token_label[0] = '\0';
 
-	/* Of several places the one that can be used soonest. */
+	/* Of several places the first that can be used now, which is the one that changes are made to (token_change.c). */
 	for (size_t i = 0; i < identity->n_locations; i++) {
 		if (!ks_state_token_of(state, &identity->locations[i], &token))
 			continue;
 		enum ks_token_state here = ks_state_of_token(&token);
 		bool usable = here == KS_TOKEN_OPEN || here == KS_TOKEN_UNLOCKED;
-		if (token_label[0] == '\0' || usable) {
+		if (token_label[0] == '\0' || (usable && !found_usable)) {
 			token_state = here;
+			found_usable = usable;
 			memcpy(token_label, token.inventory->label, 65);
 		}
 	}

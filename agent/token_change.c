@@ -94,25 +94,41 @@ static bool find_held(const struct ks_token_change *change, struct ks_token *ret
 	return false;
 }
 
-/* Of the tokens that have the key an unlocked one, else the first. */
-static bool find_by_key(struct ks_token_change *change, struct ks_token *ret_token)
+/* Of the tokens that have the key an unlocked one, else the first, as in the list of keys (catalogue.c). How many have it. */
+static size_t find_by_key(struct ks_token_change *change, struct ks_token *ret_token)
 {
 	struct ks_state *state = change->request->state;
 	struct ks_identity *identity = ks_keyring_by_hash(state->keyring, change->spki_hash);
 	struct ks_token token;
-	bool found = false, is_open = false;
+	bool is_open = false;
+	size_t n = 0;
 
-	for (size_t i = 0; identity && i < identity->n_locations && !is_open; i++) {
+	for (size_t i = 0; identity && i < identity->n_locations; i++) {
 		if (!ks_state_token_of(state, &identity->locations[i], &token))
 			continue;
-		is_open = ks_state_of_token(&token) == KS_TOKEN_UNLOCKED || ks_state_of_token(&token) == KS_TOKEN_OPEN;
-		if (!found || is_open)
+		enum ks_token_state here = ks_state_of_token(&token);
+		if (n == 0 || (!is_open && (here == KS_TOKEN_UNLOCKED || here == KS_TOKEN_OPEN)))
 			*ret_token = token;
-		found = true;
+		is_open = is_open || here == KS_TOKEN_UNLOCKED || here == KS_TOKEN_OPEN;
+		n++;
 	}
 	if (identity)
 		(void)ks_text_print(change->key, sizeof(change->key), "%s", identity->name);
-	return found;
+	return n;
+}
+
+/* Nobody has said from which of them, and nothing brings a key back. */
+static int refuse_pair(struct ks_token_change *change)
+{
+	char text[KS_TEXT_MAX];
+
+	(void)ks_text_print(
+		text, sizeof(text),
+		"key \"%s\" is on more than one token that is plugged in; take out those that are to keep it, "
+		"then run this again; nothing was removed",
+		change->key);
+	ks_token_change_fail(change, KS_ERR_AMBIGUOUS, text);
+	return KS_ERR_AMBIGUOUS;
 }
 
 /* What is wanted may have come without a word. */
@@ -133,6 +149,7 @@ static int find_token(struct ks_token_change *change, struct ks_token *ret_token
 	struct ks_state *state = change->request->state;
 	char why[KS_TEXT_MAX] = "no token here has this key; what there is: keystay list";
 	int error = KS_ERR_UNKNOWN_KEY;
+	size_t n = 0;
 
 	if (change->entry) {
 		if (find_held(change, ret_token))
@@ -144,8 +161,10 @@ static int find_token(struct ks_token_change *change, struct ks_token *ret_token
 		return 1;
 	if (change->type == KS_MSG_TOKEN_KEYGEN)
 		error = ks_state_token_by_name(state, change->message.keygen.token, ret_token, why, sizeof(why));
-	else if (find_by_key(change, ret_token))
+	else if ((n = find_by_key(change, ret_token)) > 0)
 		error = 0;
+	if (n > 1 && change->type == KS_MSG_TOKEN_REMOVE && change->message.remove.key)
+		return refuse_pair(change);
 	if ((error == KS_ERR_TOKEN_ABSENT || error == KS_ERR_UNKNOWN_KEY) && look_again(change))
 		return 1;
 	if (error < 0) {

@@ -27,6 +27,9 @@ unlock corp >/dev/null
 unlock other >/dev/null
 expect_equal "$(keystay list --json | "$PYTHON" -c 'import json, sys; print(len(json.load(sys.stdin)))')" 1 \
 	"one identity on two tokens"
+run keystay token remove alice --yes
+expect_status 1 "it is removed from neither of two"
+expect_err 'key "alice" is on more than one token that is plugged in; take out those that are to keep it' "the reason"
 keystay cert alice -o "$T/alice.pem"
 
 is_back() {
