@@ -13,6 +13,8 @@
 #include "lib/protocol/spki.h"
 #include "lib/protocol/uri.h"
 
+KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
+
 /* As long as nobody draws it twice, short enough for every card. */
 #define ID_SIZE 16
 
@@ -193,14 +195,38 @@ int ks_rekey_abandon(const char *folder, struct ks_enrol_state *state, struct ks
 	return ks_enrol_state_save(folder, state, problem);
 }
 
+/* Has somebody another use for it? Then it has a state of its own, or a certificate that came by another way and holds
+ * longer than the one that was replaced. Nothing brings a key back, so what cannot be looked at stays. */
+static bool is_in_use(const char *folder, struct ks_enrol_state_previous *previous, uint64_t now, bool *changed,
+		      struct ks_enrol_problem *note)
+{
+	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
+	struct ks_client_error error;
+
+	if (ks_enrol_state_exists(folder, previous->spki))
+		return true;
+	int r = ks_client_get(previous->spki, &found, &error);
+	if (r == KS_ERR_UNKNOWN_KEY)
+		return false;
+	if (r < 0) {
+		(void)ks_enrol_problem_client(note, &error);
+		return true;
+	}
+	if (found->identity.n_certificates == 0 || found->identity.not_after < now)
+		return false;
+	previous->remove_after = found->identity.not_after;
+	*changed = true;
+	return true;
+}
+
 void ks_rekey_remove_previous(const char *folder, struct ks_enrol_state *state, uint64_t now, bool *ret_changed,
 			      struct ks_enrol_problem *note)
 {
 	*ret_changed = false;
 	for (size_t i = 0; i < state->n_previous;) {
 		struct ks_enrol_state_previous *previous = &state->previous[i];
-		if (now <= previous->remove_after || remove_key(previous->spki, note) < 0 ||
-		    ks_install_clean(folder, previous->spki, NULL, note) < 0) {
+		if (now <= previous->remove_after || is_in_use(folder, previous, now, ret_changed, note) ||
+		    remove_key(previous->spki, note) < 0 || ks_install_clean(folder, previous->spki, NULL, note) < 0) {
 			i++;
 			continue;
 		}

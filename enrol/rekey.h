@@ -22,7 +22,8 @@ int ks_rekey_ensure(const struct ks_profiles *profiles, struct ks_enrol_state *s
 /* Removes a second key that nobody wants any more. Saves state. */
 int ks_rekey_abandon(const char *folder, struct ks_enrol_state *state, struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 
-/* Removes those of state->previous whose time has come, from token and folder; what cannot be removed now stays for the
- * next run, with the reason in note. Changes state; the caller saves it when *ret_changed. */
+/* Removes those of state->previous whose time has come, from token and folder: whose certificates have all expired, and
+ * that nobody enrolled again. What cannot be removed now stays for the next run, with the reason in note. Changes state; the
+ * caller saves it when *ret_changed. */
 void ks_rekey_remove_previous(const char *folder, struct ks_enrol_state *state, uint64_t now, bool *ret_changed,
 			      struct ks_enrol_problem *note);

@@ -189,6 +189,13 @@ int ks_enrol_state_remove(const char *folder, const char *spki, struct ks_enrol_
 	return 0;
 }
 
+bool ks_enrol_state_exists(const char *folder, const char *spki)
+{
+	KS_AUTO_FREE char *path = path_of(folder, spki, ENDING);
+
+	return !path || access(path, F_OK) == 0 || errno != ENOENT;
+}
+
 /* --- all of them ------------------------------------------------------------------------------------------------- */
 
 static int is_state_file(const struct dirent *entry)

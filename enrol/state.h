@@ -81,6 +81,9 @@ int ks_enrol_state_save(const char *folder, const struct ks_enrol_state *state, 
 	KS_WARN_UNUSED;
 int ks_enrol_state_remove(const char *folder, const char *spki, struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 
+/* Is there one of this key? Also when that cannot be looked at. */
+bool ks_enrol_state_exists(const char *folder, const char *spki);
+
 /* The keys that have a state file: given, n * KS_STATE_HASH_TEXT bytes, sorted. */
 int ks_enrol_state_list(const char *folder, char (**ret_hashes)[KS_STATE_HASH_TEXT], size_t *ret_n,
 			struct ks_enrol_problem *problem) KS_WARN_UNUSED;

@@ -86,3 +86,21 @@ pkcs11-tool --module "$SOFTHSM" --token-label corp --login --pin "$PIN" --list-o
 expect_equal "$(grep -c '^Certificate Object' "$T/out")" 1 "one certificate is on the token"
 grep -qi "serial: *${shown#serial=}" "$T/out" || fail "it is another one than $shown: $(cat "$T/out")"
 ok "the one that is in use"
+
+# --- a key that was replaced and has another use -----------------------------------------------------------------------
+
+sed -i 's/^rekey = no$/rekey = yes/; /^store = token$/d' "$T/keystay.conf"
+agent_start
+unlock corp >/dev/null
+# The old key has got another use meanwhile: a certificate that a person asked for by hand, and that holds for longer.
+old=$(keys 'keys["alice"]["fingerprint"]')
+ca_lives 10368000
+run keystay renew alice --force
+expect_status 0 "a renewal with another key"
+ca_lives 15552000
+keystay csr "$old" --subject /O=Example/CN=archive -o "$T/archive.csr"
+"$T/ca.sh" <"$T/archive.csr" >"$T/archive.pem"
+keystay token import "$old" "$T/archive.pem" >/dev/null
+aged $((61 * 86400)) "$ENROLL" renew
+expect_status 0 "a run when the certificate that was replaced has expired"
+expect_equal "$(keys "'$old' in [key['fingerprint'] for key in keys.values()]")" True "the key with another certificate stays"
