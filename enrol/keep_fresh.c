@@ -144,7 +144,8 @@ static int replace(const char *file, struct ks_bytes content, const struct stat 
 	return r;
 }
 
-/* 1: written; 0: as it should be; NOT_FOUND: it is gone. */
+/* 1: written; 0: as it should be, or its key is not here (a card in somebody's pocket, which is no failure); NOT_FOUND: it
+ * is gone. */
 static int refresh(const json_t *entry, struct ks_enrol_problem *problem)
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer pem = { 0 };
@@ -155,11 +156,14 @@ static int refresh(const json_t *entry, struct ks_enrol_problem *problem)
 	if (!file || !name || stat(file, &status) < 0)
 		return file && name && errno != ENOENT ? fail(problem, ks_error_from_errno(errno), file) :
 							 KS_ERR_NOT_FOUND;
-	if (make_pem(name, json_is_true(json_object_get(entry, "no-key")), &pem, problem) < 0)
-		return problem->code == KS_ERR_NOT_FOUND ? KS_ERR_UNKNOWN_KEY : problem->code;
+	int r = make_pem(name, json_is_true(json_object_get(entry, "no-key")), &pem, problem);
+	if (r == KS_ERR_UNKNOWN_KEY)
+		return 0;
+	if (r < 0)
+		return r == KS_ERR_NOT_FOUND ? KS_ERR_UNKNOWN_KEY : r;
 	if (has(file, ks_buffer_bytes(&pem)))
 		return 0;
-	int r = replace(file, ks_buffer_bytes(&pem), &status);
+	r = replace(file, ks_buffer_bytes(&pem), &status);
 	return r < 0 ? fail(problem, r == KS_ERR_NOT_FOUND ? KS_ERR_SYSTEM : r, file) : 1;
 }
 

@@ -113,3 +113,14 @@ expect_status 0 "a file that was removed is no failure"
 [ ! -e "$T/chain file.pem" ] || fail "it was written again"
 ! grep -q 'chain file' "$STATE/enrol/keep-fresh.json" || fail "it is still kept"
 ok "a file that somebody removed is kept no longer"
+
+# --- a card in somebody's pocket -------------------------------------------------------------------------------------
+
+agent_stop
+mv "$T/tokens" "$T/pocket"
+mkdir "$T/tokens"
+agent_start
+run keystay renew --all
+expect_status 0 "a file whose key is not here is no failure of the timer"
+grep -q 'alice.pem' "$STATE/enrol/keep-fresh.json" || fail "it is kept no longer"
+ok "and it is kept"
