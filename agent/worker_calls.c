@@ -589,6 +589,14 @@ static void put_off_failed(struct ks_worker *worker)
 		ks_worker_run_failed(worker);
 }
 
+/* BUSY says that it was not done and may be asked again. What was to change a token may have been done. */
+static int error_of_sent(const struct ks_worker_call *call, int error)
+{
+	if (call->gone)
+		return KS_ERR_TOKEN_ABSENT;
+	return error == KS_ERR_BUSY && call->work_type != 0 ? KS_ERR_MODULE_FAILED : error;
+}
+
 void ks_worker_fail_calls(struct ks_worker *worker, int error, const char *why)
 {
 	struct ks_worker_call *call;
@@ -596,7 +604,7 @@ void ks_worker_fail_calls(struct ks_worker *worker, int error, const char *why)
 	(void)ks_text_print(worker->failed_text, sizeof(worker->failed_text), "module \"%s\": %s", worker->name, why);
 	while ((call = worker->sent)) {
 		worker->sent = call->next;
-		call->error = call->gone ? KS_ERR_TOKEN_ABSENT : error;
+		call->error = error_of_sent(call, error);
 		append(&worker->failed, call);
 	}
 	while ((call = worker->queued)) {

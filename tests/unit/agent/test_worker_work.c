@@ -106,6 +106,23 @@ static void test_key_that_is_made_is_not_disturbed_by_a_rescan(void **state)
 	puppet_read(&puppet, KS_MSG_WORKER_RESCAN, &rescan, sizeof(rescan));
 }
 
+/* It may have been made: BUSY would have it made once more. */
+static void test_key_is_not_asked_for_twice(void **state)
+{
+	(void)state;
+	static struct outcome key, queued;
+
+	begin();
+	make_key(&key);
+	make_key(&queued);
+	(void)read_keygen();
+	puppet_say_event(&puppet, KS_WORKER_EVENT_RENEW, 0);
+	puppet_run_until(&puppet, outcome_is_there, &queued);
+	assert_int_equal(key.n, 1);
+	assert_int_equal(key.error, KS_ERR_MODULE_FAILED);
+	assert_int_equal(queued.error, KS_ERR_BUSY);
+}
+
 static void refuse_keygen(int said, int expected)
 {
 	static struct outcome key;
@@ -327,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_key_is_made_when_nothing_else_is_under_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_key_that_is_made_is_not_disturbed_by_a_rescan, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_key_is_not_asked_for_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals_of_a_change_are_of_a_few_kinds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_worker_rests_when_what_it_has_is_done, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_worker_that_rests_is_started_by_resume_alone, setup, teardown),
