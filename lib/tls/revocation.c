@@ -216,13 +216,13 @@ bool ks_revocation_times(const struct ks_revocation *list, int64_t *ret_from, in
 bool ks_revocation_signed_by(const struct ks_revocation *list, const struct ks_certificate *issuer)
 {
 	X509 *x509 = ks_certificate_x509(issuer);
-	EVP_PKEY *key = X509_get0_pubkey(x509);
 
-	if (!key || X509_NAME_cmp(X509_CRL_get_issuer(list->crl), X509_get_subject_name(x509)) != 0)
+	if (X509_NAME_cmp(X509_CRL_get_issuer(list->crl), X509_get_subject_name(x509)) != 0)
 		return false;
 	ERR_set_mark();
+	EVP_PKEY *key = X509_get0_pubkey(x509); /* NULL, with an error: of no kind that OpenSSL knows */
 	/* All bits are set where there is no such extension. */
-	bool is_signed = (X509_get_key_usage(x509) & KU_CRL_SIGN) && X509_CRL_verify(list->crl, key) == 1;
+	bool is_signed = key && (X509_get_key_usage(x509) & KU_CRL_SIGN) && X509_CRL_verify(list->crl, key) == 1;
 	ERR_pop_to_mark();
 	return is_signed;
 }
