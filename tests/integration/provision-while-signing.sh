@@ -34,6 +34,11 @@ more() {
 	wait_until "$2 more signatures of $1" fetched "$1" "$n"
 }
 
+# hangs N: C_SetPIN has been called more than N times.
+hangs() {
+	[ "$(shim_calls C_SetPIN)" -gt "$1" ]
+}
+
 # --- in the midst of signatures --------------------------------------------------------------------------------------
 
 : >"$T/loop.alice"
@@ -67,8 +72,13 @@ run keystay token init --label lost --module shim --so-pin-fd 3 3<<<"$SO_PIN"
 expect_fail "it crashes"
 more alice 3
 shim_script 'C_SetPIN * hang'
-timeout 2 "$KEYSTAY" token pin change fresh --pin-fd 3 --new-pin-fd 3 3< <(printf '%s\n' "$PIN" 271828) \
-	>/dev/null 2>&1 || true
+calls=$(shim_calls C_SetPIN)
+"$KEYSTAY" token pin change fresh --pin-fd 3 --new-pin-fd 3 3< <(printf '%s\n' "$PIN" 271828) >/dev/null 2>&1 &
+client=$!
+process_started $client
+wait_until "the new PIN is with the token" hangs "$calls"
+kill $client
+wait $client 2>/dev/null || true
 more bob 3
 expect_equal "$(status_of "modules['shim']['state'], 'provisioned' in modules['shim']['note']")" "('waiting', True)" \
 	"a client that gives up does not end what is with a token; status says why the module rests"
