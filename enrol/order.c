@@ -13,8 +13,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 
-KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
-
 /* What one order needs while it is at the CA. */
 struct sending {
 	struct ks_client_identity *new_key; /* owned; of a rekey, or NULL */

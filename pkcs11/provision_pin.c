@@ -291,7 +291,7 @@ static int explain_new(struct ks_provision_task *task, CK_RV rv, const char *fun
 
 static int set_user_pin(struct ks_provision_task *task, struct ks_problem *problem)
 {
-	CK_SESSION_HANDLE session;
+	CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
 
 	int r = open_session(task, &session, problem);
 	if (r < 0)
@@ -309,7 +309,7 @@ static int set_user_pin(struct ks_provision_task *task, struct ks_problem *probl
 static int change_pin(struct ks_provision_task *task, struct ks_problem *problem)
 {
 	const struct ks_secret *old_pin = pin_of(task);
-	CK_SESSION_HANDLE session;
+	CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
 
 	int r = open_session(task, &session, problem);
 	if (r < 0)
@@ -327,7 +327,7 @@ static int change_pin(struct ks_provision_task *task, struct ks_problem *problem
  * lets its holder set a new one. */
 static int unblock_pin(struct ks_provision_task *task, struct ks_problem *problem)
 {
-	CK_SESSION_HANDLE session;
+	CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
 
 	if (!is_opensc(task->module))
 		return set_user_pin(task, problem);

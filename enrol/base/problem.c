@@ -5,7 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static int set(struct ks_enrol_problem *problem, int code, bool is_final, const char *format, va_list arguments)
+static int KS_PRINTF(4, 0) set(struct ks_enrol_problem *problem, int code, bool is_final, const char *format,
+			       va_list arguments)
 {
 	problem->code = code;
 	problem->is_final = is_final;

@@ -17,8 +17,6 @@
 #include "lib/base/cleanup.h"
 #include "lib/protocol/spki.h"
 
-KS_DEFINE_CLEANUP(X509 *, X509_free)
-
 static void free_stack(STACK_OF(X509) * *stack)
 {
 	sk_X509_pop_free(*stack, X509_free);

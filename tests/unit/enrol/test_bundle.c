@@ -200,8 +200,7 @@ static void test_bundle_refuses_what_is_none(void **state)
 					     "Zm9vYmFy",
 					     "\x30\x82\x01\x00 short",
 					     "-----BEGIN CERTIFICATE-----\nMIIB",
-					     "-----BEGIN CERTIFICATE-----\nZm9v\n"
-					     "-----END CERTIFICATE-----\n" };
+					     "-----BEGIN CERTIFICATE-----\nZm9v\n-----END CERTIFICATE-----\n" };
 	struct ks_buffer der = { 0 }, pkcs7 = { 0 };
 
 	(void)state;

@@ -138,7 +138,7 @@ static int provision(enum ks_provision operation, const struct how *how)
 
 static void list(void)
 {
-	assert_int_equal(provision(KS_PROVISION_LIST, &(struct how){ NULL }), 0);
+	assert_int_equal(provision(KS_PROVISION_LIST, &(struct how){ .label = NULL }), 0);
 }
 
 /* Of "corp", whose number SoftHSM makes up. */
@@ -219,7 +219,7 @@ static void test_provision_lists_no_slots(void **state)
 	list();
 	assert_int_equal(n_slots, 0);
 	rig_script(&rig, "C_GetSlotInfo * rv 0x30\n");
-	assert_int_equal(provision(KS_PROVISION_LIST, &(struct how){ NULL }), KS_ERR_TOKEN_FAILED);
+	assert_int_equal(provision(KS_PROVISION_LIST, &(struct how){ .label = NULL }), KS_ERR_TOKEN_FAILED);
 	assert_string_equal(worker.error,
 			    "module: C_GetSlotInfo failed: the device reports an error (CKR_DEVICE_ERROR)");
 	rig_stop(&worker);
@@ -682,7 +682,7 @@ static void test_provision_survives_nonsense(void **state)
 
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
 		start(scripts[i]);
-		(void)provision(KS_PROVISION_LIST, &(struct how){ NULL });
+		(void)provision(KS_PROVISION_LIST, &(struct how){ .label = NULL });
 		(void)provision(KS_PROVISION_PIN_CHANGE,
 				&(struct how){ .token = "corp", .pin = RIG_PIN, .new_pin = RIG_PIN });
 		rig_stop(&worker);
@@ -704,7 +704,7 @@ static void test_provision_is_another_life(void **state)
 	assert_int_equal(rig_count(&rig, "C_FindObjectsInit"), 0);
 	rig_stop(&worker);
 	rig_start_ready(&rig, &ordinary, &worker);
-	assert_int_equal(provision(KS_PROVISION_LIST, &(struct how){ NULL }), KS_ERR_UNKNOWN_MESSAGE);
+	assert_int_equal(provision(KS_PROVISION_LIST, &(struct how){ .label = NULL }), KS_ERR_UNKNOWN_MESSAGE);
 	rig_stop(&worker);
 }
 
