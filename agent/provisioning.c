@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"
+#include "lib/protocol/uri.h"
 
 #define STOP_DEADLINE_MS (KS_PROVISION_DRAIN_MS + 5000u) /* for a worker that a reload took away meanwhile */
 
@@ -160,7 +161,7 @@ static void on_done(int error, const char *text, struct ks_bytes reply, void *us
 
 static void send_to_token(struct ks_provisioning *job)
 {
-	char uri_of_token[256] = "";
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer token = { 0 };
 	struct ks_msg_worker_provision message = {
 		.operation = job->message.operation,
 		.by_slot = true,
@@ -173,12 +174,20 @@ static void send_to_token(struct ks_provisioning *job)
 		.new_pin = ks_secret_bytes(job->new_pin),
 	};
 
-	/* A PIN that is meant for one card never goes to another that is in its reader by now. */
-	if (job->chosen.initialised && job->chosen.serial[0])
-		(void)ks_text_print(uri_of_token, sizeof(uri_of_token), "%s", job->chosen.serial);
-	message.token = ks_bytes_text(uri_of_token);
+	/* A PIN that is meant for one card never goes to another that is in its reader by now: by all that it is called, as
+	 * there are tokens without a serial number, and some that all have the same. */
+	if (job->chosen.initialised) {
+		struct ks_uri uri = ks_slot_uri(&job->chosen);
+		ks_uri_write(&token, &uri);
+	}
+	message.token = ks_buffer_bytes(&token);
 	set_state(job, KS_PROVISIONING_AT_TOKEN);
-	int error = ks_provisioning_count(job);
+	int error = ks_buffer_error(&token);
+	if (error < 0) {
+		fail(job, error, ks_error_text(error));
+		return;
+	}
+	error = ks_provisioning_count(job);
 	if (error < 0) {
 		fail(job, error, job->text);
 		return;

@@ -14,26 +14,6 @@ struct search {
 	struct ks_uri uri;
 };
 
-static struct ks_uri uri_of(const struct ks_slot *slot)
-{
-	struct ks_uri uri = { 0 };
-	const struct {
-		enum ks_uri_attribute attribute;
-		const char *text;
-	} parts[] = {
-		{ KS_URI_TOKEN, slot->label },
-		{ KS_URI_MANUFACTURER, slot->manufacturer },
-		{ KS_URI_MODEL, slot->model },
-		{ KS_URI_SERIAL, slot->serial },
-	};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		uri.present[parts[i].attribute] = true;
-		uri.value[parts[i].attribute] = ks_bytes_text(parts[i].text);
-	}
-	return uri;
-}
-
 static bool is_meant(const struct search *search, const struct ks_slot *slot)
 {
 	const struct ks_msg_provision *message = &search->job->message;
@@ -43,7 +23,7 @@ static bool is_meant(const struct search *search, const struct ks_slot *slot)
 	if (message->by_slot && slot->slot != message->slot)
 		return false;
 	if (search->by_uri) {
-		struct ks_uri uri = uri_of(slot);
+		struct ks_uri uri = ks_slot_uri(slot);
 		return ks_uri_matches(&search->uri, &uri);
 	}
 	if (message->token.size > 0)

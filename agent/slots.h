@@ -10,6 +10,7 @@
 
 #include "agent/state.h"
 #include "lib/base/buffer.h"
+#include "lib/protocol/uri.h"
 
 struct ks_slot {
 	char module[65];
@@ -45,3 +46,6 @@ struct ks_worker *ks_slots_take_worker(struct ks_slots *slots, const char *modul
 /* Takes one slot out of a message's list of slots; false when it is not well-formed. */
 bool ks_slot_read(struct ks_reader *list, const char *module, struct ks_slot *ret_slot);
 void ks_slot_write(struct ks_buffer *list, const struct ks_slot *slot);
+
+/* All that the token in it is called. Borrows from slot. */
+struct ks_uri ks_slot_uri(const struct ks_slot *slot);

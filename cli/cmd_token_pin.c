@@ -123,16 +123,15 @@ static enum ks_exit find(struct work *work, const char *name, bool initialised, 
 	return KS_EXIT_FAILED;
 }
 
-/* A token with a serial number goes by that, whatever slot it is in by now. */
+/* A token goes by all that it is called, whatever slot it is in by now; by its slot as well where there may be another. */
 static void name_token(struct work *work)
 {
 	work->request.module = work->slot->module;
 	work->request.token = "";
-	if (!work->slot->initialised || !work->slot->serial[0]) {
-		work->request.by_slot = true;
-		work->request.slot = work->slot->slot;
+	work->request.by_slot = !work->slot->initialised || !work->slot->serial[0];
+	work->request.slot = work->request.by_slot ? work->slot->slot : 0;
+	if (!work->slot->initialised)
 		return;
-	}
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
 	struct ks_uri uri = uri_of(work->slot);
 	ks_uri_write(&text, &uri);

@@ -230,6 +230,12 @@ static int open_session(const struct ks_provision_task *task, CK_SESSION_HANDLE 
 						      &session);
 	if (rv != CKR_OK)
 		return ks_ckr_problem(problem, rv, task->slot->whose, "C_OpenSession");
+	/* A session is with one token: from here on no other one can get the PIN. */
+	int r = ks_provision_slot_refresh(task->module, task->slot, false, problem);
+	if (r < 0) {
+		(void)task->module->calls->C_CloseSession(session);
+		return r;
+	}
 	*ret_session = session;
 	return 0;
 }

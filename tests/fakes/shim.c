@@ -32,7 +32,8 @@
  *	token-absent                      as if the card was taken out: sessions are lost, and the login with them
  *	session-public                    C_GetSessionInfo: nobody is logged in (another program has logged out)
  *	slot-none                         C_GetSlotList knows no token; all else goes on
- *	token-info FIELD VALUE            label, manufacturer, model, serial, pin-min, pin-max, sessions-max
+ *	token-info FIELD VALUE            label, manufacturer, model, serial (none: is missing), pin-min, pin-max,
+ *	                                  sessions-max
  *	flags-add NAME, flags-remove NAME COUNT_LOW, FINAL_TRY, LOCKED, TO_BE_CHANGED, LOGIN_REQUIRED, PIN_PAD, and for
  *	                      the SO PIN SO_COUNT_LOW, SO_FINAL_TRY, SO_LOCKED
  *	tell-init-args                    C_Initialize prints what it was given
@@ -242,7 +243,7 @@ static void change_token_info(CK_TOKEN_INFO *info)
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		if (shim_value("token-info", texts[i].name, value, sizeof(value)))
-			pad(texts[i].field, texts[i].size, value);
+			pad(texts[i].field, texts[i].size, strcmp(value, "none") == 0 ? "" : value);
 	}
 	(void)shim_number("token-info", "pin-min", &info->ulMinPinLen);
 	(void)shim_number("token-info", "pin-max", &info->ulMaxPinLen);
