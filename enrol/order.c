@@ -211,12 +211,10 @@ int ks_order_place(struct ks_order *order, uint64_t *ret_wait_s, struct ks_enrol
 		sending.request.pending = KS_BYTES_NONE;
 	if (r == 0)
 		r = order->driver->run(&sending.request, &sending.answer, problem);
-	/* That took a while: what was issued now would else hold only from later on. */
+	/* That took a while: by the clock from before, a certificate that begins at once would begin later. */
 	order->now = ks_clock_wall_s();
 	if (r < 0)
 		return r;
-	/* That took a while: by the clock from before, a certificate that begins at once would begin later. */
-	order->now = ks_clock_wall_s();
 	return sending.answer.outcome == KS_ENROL_PENDING ? take_pending(order, &sending, ret_wait_s, problem) :
 							    take_issued(order, &sending, problem);
 }
