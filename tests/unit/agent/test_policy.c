@@ -240,6 +240,14 @@ static void test_policy_refuses_another_public_key(void **state)
 
 	question.server.spki_hash = other;
 	decide(&question, KS_VERDICT_DENY, "a.example has another one now (rule server-spki,");
+	/* The server of a profile that `servers` names as well keeps what it is known by. */
+	KS_CLEANUP(ks_settings_freep)
+	struct ks_settings *enrolling = read_rules("servers = a.example\nserver-spki = " SPKI "\nprofile = p\n"
+						   "[profile \"p\"]\nprotocol = est\nurl = https://a.example\n",
+						   NULL);
+	question = ask_of(enrolling, &row);
+	question.server.spki_hash = other;
+	decide(&question, KS_VERDICT_DENY, "a.example has another one now (rule server-spki,");
 	question.server.spki_hash = NULL; /* EXPLAIN */
 	decide(&question, KS_VERDICT_ALLOW, "");
 }
