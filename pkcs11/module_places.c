@@ -71,7 +71,10 @@ static int put_token_folder(struct ks_module_places *places, const char *file)
 			continue;
 		char *value = line + sizeof(key) - 1;
 		value += strspn(value, " \t=");
-		size_t length = strcspn(value, " \t\r#");
+		/* As SoftHSM reads it: a name may have spaces in it, not at its end. */
+		size_t length = strcspn(value, "\r#=");
+		while (length > 0 && strchr(" \t", value[length - 1]))
+			length--;
 		if (value[0] == '/')
 			return put(places, ks_text_copy(ks_bytes(value, length)), KS_CONFINE_CHANGE);
 	}

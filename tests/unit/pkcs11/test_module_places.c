@@ -53,7 +53,7 @@ static void test_places_of_softhsm_are_what_its_configuration_names(void **state
 {
 	(void)state;
 	char name[] = "/tmp/keystay-test-XXXXXX";
-	static const char text[] = "# of a test\nlog.level = ERROR\n  directories.tokendir = /srv/tokens # here\n";
+	static const char text[] = "# of a test\nlog.level = ERROR\n  directories.tokendir = /srv/my tokens\t # here\n";
 	int fd = mkstemp(name);
 
 	assert_true(fd >= 0);
@@ -61,11 +61,11 @@ static void test_places_of_softhsm_are_what_its_configuration_names(void **state
 	(void)close(fd);
 	assert_int_equal(setenv("SOFTHSM2_CONF", name, 1), 0);
 	struct ks_module_places places = find("softhsm", NULL);
-	assert_int_equal(access_to(&places, "/srv/tokens"), KS_CONFINE_CHANGE);
+	assert_int_equal(access_to(&places, "/srv/my tokens"), KS_CONFINE_CHANGE);
 	assert_int_equal(access_to(&places, name), KS_CONFINE_READ);
 	ks_module_places_deinit(&places);
 	places = find("opensc", NULL);
-	assert_int_equal(access_to(&places, "/srv/tokens"), -1);
+	assert_int_equal(access_to(&places, "/srv/my tokens"), -1);
 	ks_module_places_deinit(&places);
 	(void)unsetenv("SOFTHSM2_CONF");
 	(void)unlink(name);
