@@ -32,6 +32,8 @@ rig_pids=()
 # rig_begin: a private folder, and an environment in which nothing of the caller's shows through.
 rig_begin() {
 	local base=${TMPDIR:-}
+	# Where a list cannot quote (LD_PRELOAD, command = in keystay.conf, openssl cmp -trusted), a space ends a name.
+	[[ $base != *[![:alnum:]/._-]* ]] || base=''
 	# In memory where that can be had: SoftHSM writes and syncs each object many times.
 	if [ -z "$base" ] && [ -w /dev/shm ] && findmnt --noheadings --output OPTIONS /dev/shm | grep -qvw noexec; then
 		base=/dev/shm
