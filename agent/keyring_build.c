@@ -144,8 +144,9 @@ static unsigned soundness(const struct build *build, const struct ks_keyring_ite
 	return is_revoked ? 1 : 2;
 }
 
-/* Is a a better leaf than b? Sound, for clients, newer; then what a token has. Items are in a fixed order, so the
- * first of equals is always the same. */
+/* Is a a better leaf than b? Sound, for clients, issued by a CA, newer; then what a token has. A card's maker or a tool
+ * signs a key's first certificate with the key itself, and CAs date theirs back by minutes: that one would seem newer.
+ * Items are in a fixed order, so the first of equals is always the same. */
 static bool is_better(const struct build *build, const struct ks_keyring_item *a, const struct ks_keyring_item *b,
 		      enum ks_settings_revocation mode)
 {
@@ -157,6 +158,10 @@ static bool is_better(const struct build *build, const struct ks_keyring_item *a
 	bool b_client = ks_certificate_allows(b->certificate, "clientAuth");
 	if (a_client != b_client)
 		return a_client;
+	bool a_issued = !ks_certificate_is_self_signed(a->certificate);
+	bool b_issued = !ks_certificate_is_self_signed(b->certificate);
+	if (a_issued != b_issued)
+		return a_issued;
 	int64_t a_from = ks_certificate_not_before(a->certificate);
 	int64_t b_from = ks_certificate_not_before(b->certificate);
 	if (a_from != b_from)
