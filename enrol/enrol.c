@@ -7,12 +7,14 @@
 #include "enrol/console.h"
 #include "enrol/deploy.h"
 #include "enrol/drivers/driver.h"
+#include "enrol/install.h"
 #include "enrol/order.h"
 #include "enrol/rekey.h"
 #include "enrol/schedule.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
+#include "lib/tls/certificate_dates.h"
 
 struct ks_bytes ks_enrol_leaf(const struct ks_client_identity *identity)
 {
@@ -90,12 +92,24 @@ static void keep_outcome(struct ks_order *order, struct ks_enrol_report *report)
 		ks_console_warn("%s", other.text);
 }
 
+/* The agent goes on with a certificate that began later than the new one: only one that is asked for later can take its
+ * place. Where it refuses for another reason, asking again would bring the same, each hour. */
+static bool is_overtaken(const struct ks_order *order, const struct ks_enrol_problem *problem)
+{
+	const struct ks_enrol_state *state = &order->state;
+	int64_t from, until;
+
+	return problem->code == KS_ERR_RULE && !state->new_spki[0] && order->key &&
+	       ks_certificate_dates_read(ks_install_leaf(ks_buffer_bytes(&state->issued)), &from, &until) == 0 &&
+	       from < (int64_t)order->key->identity.not_before;
+}
+
 static void fail(struct ks_order *order, struct ks_enrol_report *report)
 {
 	struct ks_enrol_state *state = &order->state;
 	uint64_t end = order->key ? order->key->identity.not_after : 0;
 
-	if (report->problem.is_final && !state->issued.size)
+	if (report->problem.is_final && (!state->issued.size || is_overtaken(order, &report->problem)))
 		ks_enrol_state_forget_order(state);
 	report->for_token = is_waiting(report->problem.code);
 	report->result = report->for_token ? KS_ENROL_WAITS : KS_ENROL_FAILED;

@@ -16,12 +16,14 @@
 #include "enrol/leftovers.h"
 #include "enrol/state.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/der.h"
 #include "lib/base/path.h"
 #include "lib/base/text.h"
 #include "lib/protocol/pem.h"
 #include "lib/protocol/spki.h"
 #include "lib/tls/certificate.h"
+#include "lib/tls/certificate_dates.h"
 
 #define CERTIFICATES "certs"
 #define PEM ".pem"
@@ -131,6 +133,28 @@ int ks_install_refresh(struct ks_enrol_problem *problem)
 	return r < 0 ? ks_enrol_problem_client(problem, &error) : 0;
 }
 
+/* Why the agent goes on with another one. CAs date theirs back by minutes, so one on a card may seem newer. */
+static int another(const struct ks_msg_identity *shown, struct ks_bytes leaf, struct ks_enrol_problem *problem)
+{
+	char mine[KS_CONSOLE_TIME_MAX], its[KS_CONSOLE_TIME_MAX];
+	uint64_t now = ks_clock_wall_s();
+	int64_t from, until;
+
+	if (ks_certificate_dates_read(leaf, &from, &until) < 0 || from < 0 || (uint64_t)from >= shown->not_before)
+		return ks_enrol_problem_final(
+			problem, KS_ERR_RULE,
+			"the new certificate lies in the agent's folder, but the agent goes on with another "
+			"one of this key: look at issuer, eku and template of its [key] section, and at "
+			"keystay show");
+	ks_console_time((uint64_t)from, now, mine);
+	ks_console_time(shown->not_before, now, its);
+	return ks_enrol_problem_final(
+		problem, KS_ERR_RULE,
+		"the new certificate began %s, before the one in use (%s), and the agent goes on with the newer "
+		"one; another one is asked for when that is due, or by keystay enroll --force in some minutes",
+		mine, its);
+}
+
 static int check(const char *spki, struct ks_bytes leaf, struct ks_enrol_problem *problem)
 {
 	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
@@ -143,11 +167,7 @@ static int check(const char *spki, struct ks_bytes leaf, struct ks_enrol_problem
 	if (ks_record_read(&reader, KS_RECORD(certificate), &shown, sizeof(shown)) == 1 &&
 	    ks_bytes_equal(shown.der, leaf))
 		return 0;
-	return ks_enrol_problem_final(
-		problem, KS_ERR_RULE,
-		"the new certificate lies in the agent's folder, but the agent goes on with another "
-		"one of this key: look at issuer, eku and template of its [key] section, and at "
-		"keystay show");
+	return another(&found->identity, leaf, problem);
 }
 
 /* --- old ones ---------------------------------------------------------------------------------------------------- */

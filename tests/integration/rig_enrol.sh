@@ -23,7 +23,8 @@ enrol_begin() {
 }
 
 # ca_says [MOOD]: what the CA does from now on: nothing (it issues), pending, fail, or a certificate that is
-# "other-key", "other-ca", "server", "expired", "early", "late" (holds for 25 days) or "same" as the last one.
+# "other-key", "other-ca", "server", "expired", "early", "now" (not dated back), "late" (holds for 25 days) or "same" as
+# the last one.
 ca_says() {
 	printf '%s' "${1:-}" >"$T/ca.mood"
 }
@@ -67,6 +68,7 @@ ca_script() {
 		server) section=server ;;
 		expired) begin=-7200 life=-60 ;;
 		early) begin=\${EARLY:-5} ;;
+		now) begin=0 ;;
 		late) life=2160000 ;;
 		same) cat ca/db/last.pem; exit ;;
 		esac
