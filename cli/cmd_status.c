@@ -465,8 +465,9 @@ const struct ks_command ks_command_status = {
 		   "command for it stands below. Last come the certificates that end soon.\n"
 		   "\n"
 		   "--check is for cron and monitoring: a line for each certificate that has a third\n"
-		   "of its life or less left, each module that does not run, an audit log that\n"
-		   "cannot be written and a reload that failed.\n",
+		   "of its life or less left, was revoked, or whose CA's last answer is outdated, each\n"
+		   "module that does not run, an audit log that cannot be written and a reload that\n"
+		   "failed.\n",
 	.options = options,
 	.n_options = N_OPTIONS,
 	.run = run_status,
