@@ -294,6 +294,18 @@ static int find_driver(struct ks_order *order, struct ks_enrol_problem *problem)
 	return 0;
 }
 
+/* Too early to ask the CA again: still nothing is done, and a script is to know. */
+static void say_it_waits(const struct ks_order *order, struct ks_enrol_report *report)
+{
+	char when[KS_CONSOLE_TIME_MAX];
+
+	report->result = KS_ENROL_WAITS;
+	report->is_old = true;
+	ks_console_time(report->next, order->now, when);
+	(void)ks_enrol_problem_set(&report->problem, KS_ERR_BUSY, "%s (not before %s)",
+				   order->state.error ? order->state.error : "an order is under way", when);
+}
+
 static void go(struct ks_order *order, struct ks_enrol_report *report)
 {
 	struct ks_enrol_problem *problem = &report->problem;
@@ -311,6 +323,8 @@ static void go(struct ks_order *order, struct ks_enrol_report *report)
 		fail(order, report);
 	else if (is_time(order, &report->next))
 		work(order, report);
+	else if (is_under_way(&order->state))
+		say_it_waits(order, report);
 }
 
 static void order_deinit(struct ks_order *order)
