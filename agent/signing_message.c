@@ -19,12 +19,7 @@ static int read_digest(struct ks_signing_job *signing)
 	signing->message = (struct ks_msg_sign){ .spki_hash = digest.spki_hash,
 						 .scheme = digest.scheme,
 						 .input = digest.digest,
-						 .wait_ms = digest.wait_ms,
-						 .program = digest.program,
-						 .tty = digest.tty,
-						 .term = digest.term,
-						 .display = digest.display,
-						 .wayland_display = digest.wayland_display };
+						 KS_MESSAGE_PERSON(digest) };
 	return 0;
 }
 
@@ -39,12 +34,7 @@ static int read_request(struct ks_signing_job *signing)
 	signing->message = (struct ks_msg_sign){ .spki_hash = message.spki_hash,
 						 .scheme = message.scheme,
 						 .input = message.request,
-						 .wait_ms = message.wait_ms,
-						 .program = message.program,
-						 .tty = message.tty,
-						 .term = message.term,
-						 .display = message.display,
-						 .wayland_display = message.wayland_display };
+						 KS_MESSAGE_PERSON(message) };
 	return 0;
 }
 
@@ -59,12 +49,7 @@ static int read_cmp(struct ks_signing_job *signing)
 	signing->message = (struct ks_msg_sign){ .spki_hash = message.spki_hash,
 						 .scheme = message.scheme,
 						 .input = message.part,
-						 .wait_ms = message.wait_ms,
-						 .program = message.program,
-						 .tty = message.tty,
-						 .term = message.term,
-						 .display = message.display,
-						 .wayland_display = message.wayland_display };
+						 KS_MESSAGE_PERSON(message) };
 	return 0;
 }
 

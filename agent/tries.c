@@ -147,19 +147,6 @@ static bool is_up_to_date(const struct ks_tries *tries)
 
 /* --- writing ----------------------------------------------------------------------------------------------------- */
 
-static int write_all(int fd, struct ks_bytes bytes)
-{
-	while (bytes.size > 0) {
-		ssize_t n = write(fd, bytes.data, bytes.size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return KS_ERR_SYSTEM;
-		bytes = ks_bytes(bytes.data + n, bytes.size - (size_t)n);
-	}
-	return 0;
-}
-
 static int write_file(const struct ks_tries *tries, int folder_fd)
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
@@ -174,7 +161,7 @@ static int write_file(const struct ks_tries *tries, int folder_fd)
 	KS_AUTO_CLOSE int fd = openat(folder_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return ks_error_from_errno(errno);
-	r = write_all(fd, ks_buffer_bytes(&text));
+	r = ks_path_write_all(fd, ks_buffer_bytes(&text));
 	if (r == 0 && renameat(folder_fd, temporary, folder_fd, FILE_NAME) < 0)
 		r = ks_error_from_errno(errno);
 	if (r < 0)

@@ -183,12 +183,7 @@ static int send_unlock(const struct unlocking *unlocking, struct ks_msg_unlock_r
 		.token = ks_bytes_text(uri[0] ? uri : unlocking->token.label),
 		.ask = !unlocking->pin,
 		.pin = unlocking->pin ? ks_secret_bytes(unlocking->pin) : KS_BYTES_NONE,
-		.wait_ms = hints->wait_ms,
-		.program = hints->program,
-		.tty = hints->tty,
-		.term = hints->term,
-		.display = hints->display,
-		.wayland_display = hints->wayland_display,
+		KS_MESSAGE_PERSON(*hints),
 	};
 
 	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);

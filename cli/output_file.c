@@ -16,18 +16,7 @@
 static int write_through(const char *path, struct ks_bytes content)
 {
 	KS_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return ks_error_from_errno(errno);
-	while (content.size > 0) {
-		ssize_t n = write(fd, content.data, content.size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ks_error_from_errno(errno);
-		content.data += n;
-		content.size -= (size_t)n;
-	}
-	return 0;
+	return fd < 0 ? ks_error_from_errno(errno) : ks_path_write_all(fd, content);
 }
 
 static int write_file(const char *path, struct ks_bytes content, mode_t mode)

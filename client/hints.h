@@ -2,8 +2,8 @@
 /*
  * hints: what a request says of the person in front of it: may they be asked, and where are they?
  *
- * The fields of SIGN and UNLOCK (docs/protocol.md section 10). They are labels: the agent shows or uses them to open a
- * dialog in the right place and believes none of them.
+ * The fields of SIGN, UNLOCK and others (docs/protocol.md section 10), which KS_MESSAGE_PERSON() fills. They are labels:
+ * the agent shows or uses them to open a dialog in the right place and believes none of them.
  */
 #pragma once
 

@@ -45,16 +45,31 @@ static int take_signature(struct ks_bytes found, uint8_t *signature, size_t *ret
 	return 0;
 }
 
-/* One request of type, whose answer is a signature. */
+/* One request of type to the sign socket, or the module's. */
 static int ask(enum ks_client_socket socket, uint8_t type, void *message, const char *notice, uint8_t *signature,
 	       size_t *ret_size, struct ks_client_error *ret_error)
 {
 	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	int r = ks_client_open(socket, &client, ret_error);
-	if (r < 0)
-		return r;
 	struct ks_msg_sign_reply reply;
-	r = ks_client_call(&client, type, message, KS_MSG_SIGN_REPLY, &reply, sizeof(reply), notice, ret_error);
+
+	int r = ks_client_open(socket, &client, ret_error);
+	if (r == 0)
+		r = ks_client_call(&client, type, message, KS_MSG_SIGN_REPLY, &reply, sizeof(reply), notice, ret_error);
+	return r < 0 ? r : take_signature(reply.signature, signature, ret_size, ret_error);
+}
+
+_Static_assert(sizeof(struct ks_msg_sign_request_reply) == sizeof(struct ks_msg_sign_cmp_reply), "a signature alone");
+
+/* One request of type to the control socket, answered with a signature and nothing else. */
+static int ask_control(uint8_t type, void *message, uint8_t reply_type, const char *notice, uint8_t *signature,
+		       size_t *ret_size, struct ks_client_error *ret_error)
+{
+	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	struct ks_msg_sign_request_reply reply;
+
+	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
+	if (r == 0)
+		r = ks_client_call(&client, type, message, reply_type, &reply, sizeof(reply), notice, ret_error);
 	return r < 0 ? r : take_signature(reply.signature, signature, ret_size, ret_error);
 }
 
@@ -70,12 +85,7 @@ int ks_client_sign(const struct ks_client_sign *request, uint8_t *signature, siz
 		.spki_hash = ks_bytes(request->spki_hash, sizeof(request->spki_hash)),
 		.scheme = request->scheme,
 		.input = request->input,
-		.wait_ms = hints.wait_ms,
-		.program = hints.program,
-		.tty = hints.tty,
-		.term = hints.term,
-		.display = hints.display,
-		.wayland_display = hints.wayland_display,
+		KS_MESSAGE_PERSON(hints),
 	};
 	/* A transcript proves the server; without one the agent says what it cannot prove. */
 	if (request->transcript.size <= KS_SIGN_INPUT_MAX - request->input.size)
@@ -95,12 +105,7 @@ int ks_client_sign_digest(const struct ks_client_sign_digest *request, uint8_t *
 		.spki_hash = ks_bytes(request->spki_hash, sizeof(request->spki_hash)),
 		.scheme = request->scheme,
 		.digest = request->digest,
-		.wait_ms = hints.wait_ms,
-		.program = hints.program,
-		.tty = hints.tty,
-		.term = hints.term,
-		.display = hints.display,
-		.wayland_display = hints.wayland_display,
+		KS_MESSAGE_PERSON(hints),
 	};
 	char notice[256];
 
@@ -111,8 +116,6 @@ int ks_client_sign_digest(const struct ks_client_sign_digest *request, uint8_t *
 int ks_client_sign_request(const struct ks_client_sign_request *request, uint8_t *signature, size_t *ret_size,
 			   struct ks_client_error *ret_error)
 {
-	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	struct ks_msg_sign_request_reply reply;
 	struct ks_hints hints;
 	char notice[256];
 
@@ -121,26 +124,16 @@ int ks_client_sign_request(const struct ks_client_sign_request *request, uint8_t
 		.spki_hash = ks_bytes(request->spki_hash, sizeof(request->spki_hash)),
 		.scheme = request->scheme,
 		.request = request->info,
-		.wait_ms = hints.wait_ms,
-		.program = hints.program,
-		.tty = hints.tty,
-		.term = hints.term,
-		.display = hints.display,
-		.wayland_display = hints.wayland_display,
+		KS_MESSAGE_PERSON(hints),
 	};
 	say_waiting(request->name, hints.wait_ms > 0, notice, sizeof(notice));
-	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
-	if (r == 0)
-		r = ks_client_call(&client, KS_MSG_SIGN_REQUEST, &message, KS_MSG_SIGN_REQUEST_REPLY, &reply,
-				   sizeof(reply), notice, ret_error);
-	return r < 0 ? r : take_signature(reply.signature, signature, ret_size, ret_error);
+	return ask_control(KS_MSG_SIGN_REQUEST, &message, KS_MSG_SIGN_REQUEST_REPLY, notice, signature, ret_size,
+			   ret_error);
 }
 
 int ks_client_sign_cmp(const struct ks_client_sign_cmp *request, uint8_t *signature, size_t *ret_size,
 		       struct ks_client_error *ret_error)
 {
-	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	struct ks_msg_sign_cmp_reply reply;
 	struct ks_hints hints;
 	char notice[256];
 
@@ -149,17 +142,8 @@ int ks_client_sign_cmp(const struct ks_client_sign_cmp *request, uint8_t *signat
 		.spki_hash = ks_bytes(request->spki_hash, sizeof(request->spki_hash)),
 		.scheme = request->scheme,
 		.part = request->part,
-		.wait_ms = hints.wait_ms,
-		.program = hints.program,
-		.tty = hints.tty,
-		.term = hints.term,
-		.display = hints.display,
-		.wayland_display = hints.wayland_display,
+		KS_MESSAGE_PERSON(hints),
 	};
 	say_waiting(request->name, hints.wait_ms > 0, notice, sizeof(notice));
-	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
-	if (r == 0)
-		r = ks_client_call(&client, KS_MSG_SIGN_CMP, &message, KS_MSG_SIGN_CMP_REPLY, &reply, sizeof(reply),
-				   notice, ret_error);
-	return r < 0 ? r : take_signature(reply.signature, signature, ret_size, ret_error);
+	return ask_control(KS_MSG_SIGN_CMP, &message, KS_MSG_SIGN_CMP_REPLY, notice, signature, ret_size, ret_error);
 }

@@ -26,9 +26,11 @@ _Static_assert(KS_MSG_TOKEN_KEYGEN_REPLY == KS_MSG_TOKEN_KEYGEN + 1, "a reply ha
 _Static_assert(KS_MSG_TOKEN_STORE_REPLY == KS_MSG_TOKEN_STORE + 1, "a reply has the next number");
 _Static_assert(KS_MSG_TOKEN_REMOVE_REPLY == KS_MSG_TOKEN_REMOVE + 1, "a reply has the next number");
 
-static uint32_t wait_of(const struct ks_hints *hints, bool unattended)
+static void collect(struct ks_hints *hints, bool unattended)
 {
-	return unattended ? 0 : hints->wait_ms;
+	ks_hints_collect(hints);
+	if (unattended)
+		hints->wait_ms = 0;
 }
 
 static int take_key(const struct ks_msg_token_keygen_reply *reply, struct ks_client_new_key *ret_key,
@@ -55,19 +57,14 @@ int ks_client_token_keygen(const struct ks_client_keygen *request, struct ks_cli
 	struct ks_msg_token_keygen_reply reply;
 	struct ks_hints hints;
 
-	ks_hints_collect(&hints);
+	collect(&hints, request->unattended);
 	struct ks_msg_token_keygen message = {
 		.token = ks_bytes_text(request->token),
 		.label = ks_bytes_text(request->label),
 		.object_id = request->object_id,
 		.key_type = request->algorithm,
 		.bits = request->bits,
-		.wait_ms = wait_of(&hints, request->unattended),
-		.program = hints.program,
-		.tty = hints.tty,
-		.term = hints.term,
-		.display = hints.display,
-		.wayland_display = hints.wayland_display,
+		KS_MESSAGE_PERSON(hints),
 	};
 	int r = call(&client, KS_MSG_TOKEN_KEYGEN, &message, &reply, sizeof(reply),
 		     "the token makes a key, which takes some of them minutes", ret_error);
@@ -80,17 +77,12 @@ int ks_client_token_store(const struct ks_client_store *request, char *ret_token
 	struct ks_msg_token_store_reply reply;
 	struct ks_hints hints;
 
-	ks_hints_collect(&hints);
+	collect(&hints, request->unattended);
 	struct ks_msg_token_store message = {
 		.spki_hash = ks_bytes(request->spki_hash, 32),
 		.certificate = request->certificate,
 		.label = ks_bytes_text(request->label),
-		.wait_ms = wait_of(&hints, request->unattended),
-		.program = hints.program,
-		.tty = hints.tty,
-		.term = hints.term,
-		.display = hints.display,
-		.wayland_display = hints.wayland_display,
+		KS_MESSAGE_PERSON(hints),
 	};
 	int r = call(&client, KS_MSG_TOKEN_STORE, &message, &reply, sizeof(reply),
 		     "waiting for the token to take the certificate", ret_error);
@@ -106,18 +98,13 @@ int ks_client_token_remove(const struct ks_client_remove *request, unsigned *ret
 	struct ks_msg_token_remove_reply reply;
 	struct ks_hints hints;
 
-	ks_hints_collect(&hints);
+	collect(&hints, request->unattended);
 	struct ks_msg_token_remove message = {
 		.spki_hash = ks_bytes(request->spki_hash, 32),
 		.key = request->key,
 		.certificates = request->certificates,
 		.certificate_hash = request->certificate_hash ? ks_bytes(request->certificate_hash, 32) : KS_BYTES_NONE,
-		.wait_ms = wait_of(&hints, request->unattended),
-		.program = hints.program,
-		.tty = hints.tty,
-		.term = hints.term,
-		.display = hints.display,
-		.wayland_display = hints.wayland_display,
+		KS_MESSAGE_PERSON(hints),
 	};
 	int r = call(&client, KS_MSG_TOKEN_REMOVE, &message, &reply, sizeof(reply),
 		     "waiting for the token to remove it", ret_error);
@@ -164,12 +151,7 @@ int ks_client_token_provision(const struct ks_client_provision *request,
 		.pin = request->pin,
 		.new_pin = request->new_pin,
 		.erase = ks_bytes_text(request->erase),
-		.wait_ms = hints.wait_ms,
-		.program = hints.program,
-		.tty = hints.tty,
-		.term = hints.term,
-		.display = hints.display,
-		.wayland_display = hints.wayland_display,
+		KS_MESSAGE_PERSON(hints),
 	};
 	int r = call(&client, KS_MSG_PROVISION, &message, &reply, sizeof(reply),
 		     request->operation == KS_PROVISION_LIST ? "waiting for the agent to look at its slots" :

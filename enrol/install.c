@@ -109,7 +109,7 @@ int ks_install_write(const char *folder, const char *name, struct ks_bytes chain
 		r = put_pem(&pem, chain);
 	if (r < 0)
 		return fail(problem, r, "written", certificates);
-	ks_leftovers_remove(path, ".");
+	ks_leftovers_remove(path);
 	r = ks_path_write_file(path, ks_buffer_bytes(&pem), 0600);
 	if (r < 0)
 		return fail(problem, r, "written", path);

@@ -24,9 +24,6 @@
 #define LIST_FILE "enrol/keep-fresh.json"
 #define LOCK_FILE "enrol/keep-fresh.lock"
 
-/* Of temporary files beside those that are kept: in folders of others, so nobody mistakes them for something else. */
-#define INFIX ".keystay-"
-
 KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
 
 static int fail(struct ks_enrol_problem *problem, int code, const char *path)
@@ -109,41 +106,6 @@ static bool has(const char *file, struct ks_bytes content)
 	       ks_bytes_equal(ks_bytes(text, size), content);
 }
 
-static int write_all(int fd, struct ks_bytes content)
-{
-	while (content.size > 0) {
-		ssize_t n = write(fd, content.data, content.size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return ks_error_from_errno(errno);
-		content.data += n;
-		content.size -= (size_t)n;
-	}
-	return 0;
-}
-
-/* As ks_path_write_file(), and the owner stays who it was: a file of root's for a server that reads it as somebody
- * else. */
-static int replace(const char *file, struct ks_bytes content, const struct stat *old)
-{
-	ks_leftovers_remove(file, INFIX);
-	KS_AUTO_FREE char *temporary = ks_text_format("%s" INFIX "XXXXXX", file);
-	KS_AUTO_CLOSE int fd = temporary ? mkostemp(temporary, O_CLOEXEC) : -1;
-
-	if (fd < 0)
-		return temporary ? ks_error_from_errno(errno) : KS_ERR_NO_MEMORY;
-	int r = write_all(fd, content);
-	if (r == 0 && (old->st_uid != geteuid() || old->st_gid != getegid()) &&
-	    fchown(fd, old->st_uid, old->st_gid) < 0)
-		r = ks_error_from_errno(errno);
-	if (r == 0 && (fchmod(fd, old->st_mode & 07777) < 0 || fsync(fd) < 0 || rename(temporary, file) < 0))
-		r = ks_error_from_errno(errno);
-	if (r < 0)
-		(void)unlink(temporary);
-	return r;
-}
-
 /* 1: written; 0: as it should be, or its key is not here (a card in somebody's pocket, which is no failure); NOT_FOUND: it
  * is gone. */
 static int refresh(const json_t *entry, struct ks_enrol_problem *problem)
@@ -163,7 +125,8 @@ static int refresh(const json_t *entry, struct ks_enrol_problem *problem)
 		return r == KS_ERR_NOT_FOUND ? KS_ERR_UNKNOWN_KEY : r;
 	if (has(file, ks_buffer_bytes(&pem)))
 		return 0;
-	r = replace(file, ks_buffer_bytes(&pem), &status);
+	ks_leftovers_remove(file);
+	r = ks_path_write_file_as(file, ks_buffer_bytes(&pem), &status);
 	return r < 0 ? fail(problem, r == KS_ERR_NOT_FOUND ? KS_ERR_SYSTEM : r, file) : 1;
 }
 
@@ -185,7 +148,7 @@ int ks_keep_fresh_run(const char *folder, size_t *ret_n, struct ks_enrol_problem
 	int r = lock(folder, &fd, problem);
 	if (r < 0)
 		return r;
-	ks_leftovers_remove(path, ".");
+	ks_leftovers_remove(path);
 	list = read_list(path);
 	for (size_t i = 0; i < json_array_size(list);) {
 		struct ks_enrol_problem one = { .code = 0 };
@@ -253,6 +216,7 @@ int ks_keep_fresh_add(const char *folder, const char *name, const char *file, bo
 		r = lock(folder, &fd, problem);
 	if (r < 0)
 		return r;
-	r = replace(resolved ? resolved : file, ks_buffer_bytes(&pem), &status);
+	ks_leftovers_remove(resolved ? resolved : file);
+	r = ks_path_write_file_as(resolved ? resolved : file, ks_buffer_bytes(&pem), &status);
 	return r < 0 ? fail(problem, r, file) : add(path, name, file, no_key, problem);
 }

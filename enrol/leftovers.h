@@ -6,5 +6,5 @@
  */
 #pragma once
 
-/* Removes path + infix + six letters or digits, as mkostemp(3) makes them. Nothing that can go wrong matters. */
-void ks_leftovers_remove(const char *path, const char *infix);
+/* Of ks_path_write_file(). Nothing that can go wrong matters. */
+void ks_leftovers_remove(const char *path);

@@ -257,7 +257,7 @@ int ks_enrol_state_lock(const char *folder, const char *spki, uint64_t wait_ms, 
 	}
 	KS_AUTO_FREE char *file = path_of(folder, spki, ENDING);
 	if (file)
-		ks_leftovers_remove(file, ".");
+		ks_leftovers_remove(file);
 	*ret_fd = KS_STEAL_FD(fd);
 	return 0;
 }

@@ -291,19 +291,6 @@ static int read_distribution(char **ret_text, size_t *ret_size)
 	return r;
 }
 
-static int write_all(int fd, struct ks_bytes content)
-{
-	while (content.size > 0) {
-		ssize_t n = write(fd, content.data, content.size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return KS_ERR_SYSTEM;
-		content = ks_bytes(content.data + n, content.size - (size_t)n);
-	}
-	return 0;
-}
-
 /* ret_fd is given: a file without a name that nobody can change any more. */
 static int make_file(struct ks_bytes content, int *ret_fd)
 {
@@ -312,7 +299,7 @@ static int make_file(struct ks_bytes content, int *ret_fd)
 
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("opensc.conf", flags);
-	if (fd < 0 || write_all(fd, content) < 0 ||
+	if (fd < 0 || ks_path_write_all(fd, content) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
 		return KS_ERR_SYSTEM;
 	*ret_fd = KS_STEAL_FD(fd);

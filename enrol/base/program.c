@@ -87,7 +87,7 @@ static int system_problem(const struct ks_program *program, struct ks_enrol_prob
 				    strerror(error_number));
 }
 
-/* --- what is to run -------------------------------------------------------------------------------------------------- */
+/* --- what is to run ---------------------------------------------------------------------------------------------- */
 
 static int split(const struct ks_program *program, struct words *words, struct ks_enrol_problem *problem)
 {
@@ -135,7 +135,7 @@ static int check(const struct ks_program *program, const char *path, struct ks_e
 	return 0;
 }
 
-/* --- the start ------------------------------------------------------------------------------------------------------- */
+/* --- the start --------------------------------------------------------------------------------------------------- */
 
 static int open_pipe(int *ret_ours, int *ret_theirs)
 {
@@ -153,18 +153,9 @@ static int open_input(struct ks_bytes input)
 {
 	KS_AUTO_CLOSE int fd = memfd_create("keystay-enroll input", MFD_CLOEXEC);
 
-	if (fd < 0)
+	if (fd < 0 || ks_path_write_all(fd, input) < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		return -1;
-	while (input.size > 0) {
-		ssize_t n = write(fd, input.data, input.size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		input.data += n;
-		input.size -= (size_t)n;
-	}
-	return lseek(fd, 0, SEEK_SET) < 0 ? -1 : KS_STEAL_FD(fd);
+	return KS_STEAL_FD(fd);
 }
 
 static int spawn(struct run *run, char *const *argv, const char *const *environment)
@@ -221,7 +212,7 @@ static int start(struct run *run, char *const *argv, struct ks_enrol_problem *pr
 	return 0;
 }
 
-/* --- while it runs --------------------------------------------------------------------------------------------------- */
+/* --- while it runs ----------------------------------------------------------------------------------------------- */
 
 /* Reads once; 1: there may be more, 0: nothing now, and fd is -1 at its end. */
 static int read_piece(int *fd, uint8_t piece[static PIECE], size_t *ret_size)
@@ -305,7 +296,7 @@ static int watch(struct run *run)
 	}
 }
 
-/* --- its end --------------------------------------------------------------------------------------------------------- */
+/* --- its end ----------------------------------------------------------------------------------------------------- */
 
 /* The last lines of what it said: what a program says last is why it failed. */
 static void put_messages(struct run *run)

@@ -248,16 +248,15 @@ int ks_path_read_file(const char *path, size_t limit, char **ret_text, size_t *r
 	return 0;
 }
 
-static int write_all(int fd, struct ks_bytes content)
+int ks_path_write_all(int fd, struct ks_bytes content)
 {
 	while (content.size > 0) {
 		ssize_t size = write(fd, content.data, content.size);
 		if (size < 0 && errno == EINTR)
 			continue;
-		if (size < 0)
-			return ks_error_from_errno(errno);
-		content.data += size;
-		content.size -= (size_t)size;
+		if (size <= 0)
+			return size < 0 ? ks_error_from_errno(errno) : KS_ERR_SYSTEM;
+		content = ks_bytes(content.data + size, content.size - (size_t)size);
 	}
 	return 0;
 }
@@ -274,20 +273,31 @@ static int sync_folder_of(const char *path)
 	return fd < 0 || fsync(fd) < 0 ? ks_error_from_errno(errno) : 0;
 }
 
-int ks_path_write_file(const char *path, struct ks_bytes content, mode_t mode)
+int ks_path_write_file_as(const char *path, struct ks_bytes content, const struct stat *status)
 {
-	KS_AUTO_FREE char *temporary = ks_text_format("%s.XXXXXX", path);
+	bool is_ours = status->st_uid == geteuid() && status->st_gid == getegid();
+	KS_AUTO_FREE char *temporary = ks_text_format("%s" KS_PATH_INFIX "XXXXXX", path);
 	if (!temporary)
 		return KS_ERR_NO_MEMORY;
 	KS_AUTO_CLOSE int fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
 		return ks_error_from_errno(errno);
-	int r = write_all(fd, content);
-	if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0))
+	int r = ks_path_write_all(fd, content);
+	/* The owner first: a new one clears set-user-ID bits, and must not be let in before all is written. */
+	if (r == 0 && !is_ours && fchown(fd, status->st_uid, status->st_gid) < 0)
+		r = ks_error_from_errno(errno);
+	if (r == 0 && (fchmod(fd, status->st_mode & 07777) < 0 || fsync(fd) < 0 || rename(temporary, path) < 0))
 		r = ks_error_from_errno(errno);
 	if (r < 0) {
 		(void)unlink(temporary);
 		return r;
 	}
 	return sync_folder_of(path);
+}
+
+int ks_path_write_file(const char *path, struct ks_bytes content, mode_t mode)
+{
+	const struct stat status = { .st_mode = mode, .st_uid = geteuid(), .st_gid = getegid() };
+
+	return ks_path_write_file_as(path, content, &status);
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "lib/base/bytes.h"
@@ -63,6 +64,13 @@ int ks_path_check_trusted(const char *path, char **ret_resolved, struct ks_path_
  * INVALID for what is no regular file. */
 int ks_path_read_file(const char *path, size_t limit, char **ret_text, size_t *ret_size) KS_WARN_UNUSED;
 
-/* Writes content to path atomically: temporary file beside it, fsync, rename. A link at path is replaced. The mode is
- * as said, whatever the umask. */
+/* Writes content to path atomically: temporary file beside it (path, KS_PATH_INFIX and six letters or digits), fsync,
+ * rename. A link at path is replaced. The mode is as said, whatever the umask. */
+#define KS_PATH_INFIX ".keystay-"
 int ks_path_write_file(const char *path, struct ks_bytes content, mode_t mode) KS_WARN_UNUSED;
+
+/* The same with mode and owner of status: a file of root's for a server that reads it as somebody else. */
+int ks_path_write_file_as(const char *path, struct ks_bytes content, const struct stat *status) KS_WARN_UNUSED;
+
+/* All of it, to a descriptor that blocks. */
+int ks_path_write_all(int fd, struct ks_bytes content) KS_WARN_UNUSED;

@@ -217,3 +217,9 @@ extern const struct ks_message_spec ks_record_spec_profile_key;
 extern const struct ks_message_spec ks_record_spec_monitor_event;
 
 #define KS_MESSAGE_HEAD(request_id) .version = KS_PROTOCOL_VERSION, .id = (request_id)
+
+/* In a designated initializer: where the person is who may be asked, and for how long, out of a message or a struct
+ * ks_hints with the same fields. */
+#define KS_MESSAGE_PERSON(from)                                                                                        \
+	.wait_ms = (from).wait_ms, .program = (from).program, .tty = (from).tty, .term = (from).term,                  \
+	.display = (from).display, .wayland_display = (from).wayland_display
