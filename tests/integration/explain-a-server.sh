@@ -121,9 +121,12 @@ for version in 1.3 1.2; do
 		"the alert in words over TLS $version"
 	expect_out "(unknown_ca)" "and by its name"
 done
-run keystay explain "${root[@]}" --try --key expired "https://localhost:$good/"
-expect_status 1 "nginx refuses an expired certificate by HTTP"
+run keystay explain "${root[@]}" --try --key server-only "https://localhost:$good/"
+expect_status 1 "nginx refuses a certificate for servers by HTTP"
 expect_out "Refused       the server answers HTTP/1.1 400" "which is said"
+run keystay explain "${root[@]}" --try --key expired "https://localhost:$good/"
+expect_status 1 "the agent refuses an expired certificate"
+expect_out 'its certificate expired on ' "with the date"
 keystay lock >/dev/null
 run keystay explain "${root[@]}" --try "https://localhost:$good/"
 expect_status 1 "the agent refuses"
