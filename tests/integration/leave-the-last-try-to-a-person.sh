@@ -59,4 +59,4 @@ expect_equal "$(n_logins)" 1 "no PIN was submitted to it"
 flags TO_BE_CHANGED
 run unlock corp
 expect_fail "a PIN that must be changed first"
-expect_err "change it with the token" "is said plainly"
+expect_err "change it: keystay token pin change" "is said plainly"
