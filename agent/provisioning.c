@@ -361,14 +361,28 @@ static void on_drop(struct ks_request *request)
 	}
 }
 
+static void wipe(struct ks_bytes secret)
+{
+	ks_secret_wipe((uint8_t *)(uintptr_t)secret.data, secret.size);
+}
+
 /* The PIN leaves the connection's buffer at once, as in unlocking.c. */
 static int take_secret(struct ks_bytes from, struct ks_secret **ret_secret)
 {
 	int error = ks_secret_new(ret_secret);
 	if (error == 0)
 		return ks_secret_take(*ret_secret, (uint8_t *)(uintptr_t)from.data, from.size);
-	ks_secret_wipe((uint8_t *)(uintptr_t)from.data, from.size);
+	wipe(from);
 	return error;
+}
+
+static bool are_too_many(const struct ks_state *state)
+{
+	unsigned n = 0;
+
+	for (const struct ks_provisioning *job = state->provisionings; job; job = job->next)
+		n++;
+	return n > KS_PROVISIONS_MAX;
 }
 
 static int read_message(struct ks_provisioning *job)
@@ -378,6 +392,12 @@ static int read_message(struct ks_provisioning *job)
 	int error = ks_message_read(KS_MSG_PROVISION, job->request->body, message, sizeof(*message));
 	if (error < 0)
 		return error;
+	if (are_too_many(job->owner)) {
+		wipe(message->so_pin);
+		wipe(message->pin);
+		wipe(message->new_pin);
+		return KS_ERR_QUOTA;
+	}
 	int so_error = take_secret(message->so_pin, &job->so_pin);
 	int pin_error = take_secret(message->pin, &job->pin);
 	int new_error = take_secret(message->new_pin, &job->new_pin);

@@ -198,6 +198,9 @@
 #define KS_PROVISION_DEADLINE_MS 60000u
 #define KS_PROVISION_DRAIN_MS 40000u
 
+/* Looks at slots and changes of PINs at once: each has a process for each module, and locked memory for three PINs. */
+#define KS_PROVISIONS_MAX 8u
+
 /* Slots of one answer; readers and HSMs have at most some 30. */
 #define KS_PROVISION_SLOTS_MAX 256u
 

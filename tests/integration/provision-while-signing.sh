@@ -88,6 +88,18 @@ expect_equal "$(tail -n 1 "$LOG" | "$PYTHON" -c 'import json, sys; r = json.load
 	"tls13-client" "signatures go on"
 grep -q '"purpose":"provision".*"error":"module-failed"' "$LOG" || fail "the provision that was killed has no record"
 shim_script ''
+
+# --- many at once ------------------------------------------------------------------------------------------------------
+
+lists=()
+for i in {1..40}; do
+	"$KEYSTAY" token list >/dev/null 2>"$T/list.$i" &
+	lists+=($!)
+done
+wait "${lists[@]}" || true
+grep -qh 'too many connections or requests at once' "$T"/list.* || fail "each of forty looks had its processes"
+run keystay token list
+expect_status 0 "after forty looks at once, of which some were refused, one has its answer"
 touch "$T/stop"
 wait "${loops[@]}" || true
 expect_equal "$(grep -c bad "$T/loop.alice" || true)" 0 "not one request of the same module failed: $(cat "$T/loop.alice.bad" 2>/dev/null || true)"
