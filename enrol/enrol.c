@@ -115,6 +115,8 @@ static void fail(struct ks_order *order, struct ks_enrol_report *report)
 	report->result = report->for_token ? KS_ENROL_WAITS : KS_ENROL_FAILED;
 	if (report->for_token)
 		report->next = 0;
+	else if (report->problem.later > order->now)
+		report->next = report->problem.later;
 	else if (report->problem.is_final)
 		report->next = order->now + ks_schedule_longest_s(order->now, end);
 	else

@@ -19,6 +19,9 @@
 
 #define SHOWN_MAX 200
 
+/* So that a certificate of the same life ends after the old one, and not in the second before. */
+#define LATER_S 60u
+
 /* Certificates that are owned here. */
 struct set {
 	struct ks_certificate *certificates[KS_ENROL_CERTIFICATES_MAX];
@@ -347,10 +350,13 @@ static int judge_dates(const struct ks_judge_case *judged, const struct ks_certi
 	}
 	if (end < (int64_t)judged->old_not_after) {
 		ks_console_time((uint64_t)end, judged->now, when);
-		return ks_enrol_problem_set(problem, KS_ERR_DENIED,
-					    "the new certificate ends on %s, before the one that is there; nothing was "
-					    "installed. To take it all the same: keystay renew NAME --force",
-					    when);
+		(void)ks_enrol_problem_set(problem, KS_ERR_DENIED,
+					   "the new certificate ends on %s, before the one that is there; nothing was "
+					   "installed. To take it all the same: keystay renew NAME --force",
+					   when);
+		/* A CA that gives shorter ones by now is not asked each hour until then. */
+		problem->later = judged->now + judged->old_not_after - (uint64_t)end + LATER_S;
+		return KS_ERR_DENIED;
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@ static int KS_PRINTF(4, 0) set(struct ks_enrol_problem *problem, int code, bool 
 {
 	problem->code = code;
 	problem->is_final = is_final;
+	problem->later = 0;
 	(void)vsnprintf(problem->text, sizeof(problem->text), format, arguments);
 	return code;
 }

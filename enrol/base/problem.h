@@ -14,6 +14,8 @@
 struct ks_enrol_problem {
 	int code;      /* KS_ERR_* */
 	bool is_final; /* the same again will fail the same way until a person changes something */
+	uint64_t
+		later; /* when to try again, seconds since 1970: before that it will fail the same way; 0: nobody knows */
 	char text
 		[1024]; /* one or two sentences with the next step, without a final newline; what peers said is escaped */
 };

@@ -398,6 +398,7 @@ static void test_judge_refuses_one_that_ends_before_the_old(void **state)
 	put(&answer, ca);
 	judged.old_not_after = NOW + 24 * HOUR + 1;
 	expect_refused("before the one that is there");
+	assert_int_equal(problem.later, NOW + 1 + 60); /* one that is asked for then ends after it */
 	judged.old_not_after = NOW + 24 * HOUR;
 	assert_int_equal(judge(), 0);
 }
