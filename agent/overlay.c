@@ -22,6 +22,7 @@ struct loading {
 	bool lists_full;
 	bool answers_full;
 	const char *path; /* of the file that is being read */
+	const struct ks_overlay *old;
 };
 
 void ks_overlay_deinit(struct ks_overlay *overlay)
@@ -273,24 +274,66 @@ static int read_answer(struct loading *loading, const char *path, const char *na
 	return 0;
 }
 
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* With what is known of it. */
+static int add_known(struct loading *loading, const struct ks_overlay_list *known)
+{
+	size_t n = loading->overlay.n_lists;
+
+	int r = add_list(ks_revocation_ref(known->list), loading);
+	if (r < 0 || loading->overlay.n_lists == n)
+		return r;
+	struct ks_overlay_list *added = &loading->overlay.lists[n];
+	added->told = known->told;
+	added->has_signer = known->has_signer;
+	memcpy(added->signer_hash, known->signer_hash, sizeof(added->signer_hash));
+	added->file = known->file;
+	return 0;
+}
+
+static const struct ks_overlay_list *find_known(const struct loading *loading, const char *path,
+						const struct stat *file)
+{
+	for (size_t i = 0; loading->old && i < loading->old->n_lists; i++) {
+		const struct ks_overlay_list *list = &loading->old->lists[i];
+		if (strcmp(list->path, path) == 0 && is_same_file(&list->file, file))
+			return list;
+	}
+	return NULL;
+}
+
 /* DER alone: a block of PEM could bring certificates along. */
 static int read_list(struct loading *loading, const char *path)
 {
 	KS_AUTO_FREE char *content = NULL;
-	size_t size = 0;
+	struct stat file = { 0 };
+	size_t size = 0, n = loading->overlay.n_lists;
 
 	loading->path = path;
+	/* Before it is read: who puts another one in its place meanwhile has it read again the next time. */
+	bool is_there = stat(path, &file) == 0;
+	const struct ks_overlay_list *known = is_there ? find_known(loading, path, &file) : NULL;
+	if (known)
+		return add_known(loading, known);
 	int r = ks_path_read_file(path, KS_REVOCATION_FILE_MAX, &content, &size);
 	if (r == 0)
 		r = add_der_list(loading, ks_bytes(content, size));
 	else if (r != KS_ERR_NO_MEMORY)
 		complain(path, "left out, it is no revocation list that can be read");
+	if (is_there && loading->overlay.n_lists > n)
+		loading->overlay.lists[n].file = file;
 	return r == KS_ERR_NO_MEMORY ? r : 0;
 }
 
-int ks_overlay_read_status(struct ks_overlay *overlay, const char *folder)
+int ks_overlay_read_status(struct ks_overlay *overlay, const struct ks_overlay *old, const char *folder)
 {
-	struct loading loading = { .overlay = *overlay };
+	struct loading loading = { .overlay = *overlay, .old = old };
 	struct dirent **entries = NULL;
 	int n = scandir(folder, &entries, is_status_file, by_name);
 	int r = n < 0 && errno == ENOMEM ? KS_ERR_NO_MEMORY : 0;

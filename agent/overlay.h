@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "agent/settings.h"
 #include "lib/tls/certificate.h"
 #include "lib/tls/revocation.h"
@@ -19,6 +21,7 @@ struct ks_overlay_list {
 	bool told;                  /* the log has what was said of it */
 	bool has_signer;            /* it was verified, and is not verified again at each change of the keyring */
 	uint8_t signer_hash[32];    /* SHA-256 of the certificate that it was verified with */
+	struct stat file;           /* of status/: the file when it was read; else nothing */
 };
 
 /* An OCSP response; nothing of it is verified. */
@@ -49,8 +52,9 @@ int ks_overlay_read(const struct ks_settings *settings, const char *enrolled, st
 	KS_WARN_UNUSED;
 
 /* The same for the lists and OCSP responses of one folder, which are added to overlay: every *.crl and *.ocsp. At most
- * KS_OCSP_ANSWERS_MAX responses, KS_OCSP_ANSWER_MAX bytes each. */
-int ks_overlay_read_status(struct ks_overlay *overlay, const char *folder) KS_WARN_UNUSED;
+ * KS_OCSP_ANSWERS_MAX responses, KS_OCSP_ANSWER_MAX bytes each. A list whose file is the one that old (NULL: none) has it
+ * of is not read again: a large one costs a quarter of a second (invariant I8), and this folder changes often. */
+int ks_overlay_read_status(struct ks_overlay *overlay, const struct ks_overlay *old, const char *folder) KS_WARN_UNUSED;
 
 /* The response for the certificate with this SHA-256, or NULL. */
 struct ks_overlay_answer *ks_overlay_answer_for(const struct ks_overlay *overlay, const uint8_t certificate_hash[32]);

@@ -384,7 +384,7 @@ static int read_overlay(const struct ks_state *state, const struct ks_settings *
 	int r = enrolled && status ? ks_overlay_read(settings, enrolled, &overlay) : KS_ERR_NO_MEMORY;
 	if (r < 0)
 		return r;
-	r = ks_overlay_read_status(&overlay, status);
+	r = ks_overlay_read_status(&overlay, &state->overlay, status);
 	if (r < 0) {
 		ks_overlay_deinit(&overlay);
 		return r;

@@ -18,6 +18,7 @@
 #include "lib/tls/server_chain.h"
 
 struct ks_revocation {
+	unsigned n_references;
 	X509_CRL *crl;
 	const char *why_ignored;
 };
@@ -89,6 +90,7 @@ int ks_revocation_new(struct ks_bytes der, struct ks_revocation **ret_list)
 	KS_CLEANUP(ks_revocation_freep) struct ks_revocation *list = calloc(1, sizeof(*list));
 	if (!list)
 		return KS_ERR_NO_MEMORY;
+	list->n_references = 1;
 	ERR_set_mark();
 	int r = parse(list, der, crypto);
 	ERR_pop_to_mark();
@@ -98,9 +100,15 @@ int ks_revocation_new(struct ks_bytes der, struct ks_revocation **ret_list)
 	return 0;
 }
 
+struct ks_revocation *ks_revocation_ref(struct ks_revocation *list)
+{
+	list->n_references++;
+	return list;
+}
+
 void ks_revocation_free(struct ks_revocation *list)
 {
-	if (!list)
+	if (!list || --list->n_references > 0)
 		return;
 	X509_CRL_free(list->crl);
 	free(list);

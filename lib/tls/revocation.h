@@ -21,7 +21,8 @@ struct ks_revocation; /* opaque */
 
 /* One DER CertificateList. MALFORMED, TOO_LARGE. */
 int ks_revocation_new(struct ks_bytes der, struct ks_revocation **ret_list) KS_WARN_UNUSED;
-void ks_revocation_free(struct ks_revocation *list); /* NULL is allowed */
+struct ks_revocation *ks_revocation_ref(struct ks_revocation *list);
+void ks_revocation_free(struct ks_revocation *list); /* gives one reference back; NULL is allowed */
 
 /* Calls found for each list of a PEM file's text, in order; other blocks are passed over. found takes the list; a
  * negative return ends it. Returns how many were found, or the first error, as ks_certificate_read_pem(). */

@@ -10,12 +10,16 @@
 
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent/standing.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/log.h"
+#include "lib/base/path.h"
 #include "tests/unit/agent/ring.h"
 
 #define AUTO_RING KS_CLEANUP(ring_deinit) struct ring
@@ -104,15 +108,14 @@ static void add_extension(X509_CRL *crl, const struct plan *plan)
 	X509_EXTENSION_free(extension);
 }
 
-/* Given. */
-static struct ks_revocation *make_list(const struct plan *plan, struct ks_certificate *certificate)
+/* *ret_der is OpenSSL's to free. */
+static size_t make_der(const struct plan *plan, struct ks_certificate *certificate, unsigned char **ret_der)
 {
 	X509_CRL *crl = X509_CRL_new();
 	ASN1_TIME *from = ASN1_TIME_set(NULL, time(NULL) - 9 * DAY);
 	ASN1_TIME *until = ASN1_TIME_set(NULL, time(NULL) + (plan->outdated ? -2 : 9) * DAY);
-	struct ks_revocation *list = NULL;
-	unsigned char *der = NULL;
 
+	*ret_der = NULL;
 	assert_int_equal(X509_CRL_set_version(crl, 1), 1);
 	set_name(crl, plan->issuer ? plan->issuer : "ca");
 	assert_int_equal(X509_CRL_set1_lastUpdate(crl, from), 1);
@@ -120,13 +123,23 @@ static struct ks_revocation *make_list(const struct plan *plan, struct ks_certif
 	add_entry(crl, plan, certificate);
 	add_extension(crl, plan);
 	assert_true(X509_CRL_sign(crl, plan->forged ? other : ca, EVP_sha256()) > 0);
-	int size = i2d_X509_CRL(crl, &der);
+	int size = i2d_X509_CRL(crl, ret_der);
 	assert_true(size > 0);
-	assert_int_equal(ks_revocation_new(ks_bytes(der, (size_t)size), &list), 0);
-	OPENSSL_free(der);
 	ASN1_TIME_free(from);
 	ASN1_TIME_free(until);
 	X509_CRL_free(crl);
+	return (size_t)size;
+}
+
+/* Given. */
+static struct ks_revocation *make_list(const struct plan *plan, struct ks_certificate *certificate)
+{
+	struct ks_revocation *list = NULL;
+	unsigned char *der;
+
+	size_t size = make_der(plan, certificate, &der);
+	assert_int_equal(ks_revocation_new(ks_bytes(der, size), &list), 0);
+	OPENSSL_free(der);
 	return list;
 }
 
@@ -335,6 +348,48 @@ static void test_revocation_makes_a_key_unusable(void **state)
 	end(&ring);
 }
 
+/* --- files ------------------------------------------------------------------------------------------------------- */
+
+static void write_list(const char *path, const struct plan *plan, struct ks_certificate *certificate)
+{
+	unsigned char *der;
+	size_t size = make_der(plan, certificate, &der);
+
+	assert_int_equal(ks_path_write_file(path, ks_bytes(der, size), 0600), 0);
+	OPENSSL_free(der);
+}
+
+static void test_revocation_list_is_read_once_while_its_file_is_the_same(void **state)
+{
+	(void)state;
+	static const struct plan spares = { .what = "spares", .spares = true };
+	AUTO_RING ring = { 0 };
+	struct ks_overlay first = { 0 }, second = { 0 }, third = { 0 };
+	char folder[] = "/tmp/keystay-status-XXXXXX", path[64];
+	int64_t when;
+
+	begin(&ring, true);
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/list.crl", folder);
+	write_list(path, &listed, ring.overlay[0]);
+	assert_int_equal(ks_overlay_read_status(&first, NULL, folder), 0);
+	assert_int_equal(first.n_lists, 1);
+	first.lists[0].has_signer = first.lists[0].told = true;
+	assert_int_equal(ks_overlay_read_status(&second, &first, folder), 0);
+	assert_ptr_equal(second.lists[0].list, first.lists[0].list);
+	assert_true(second.lists[0].has_signer && second.lists[0].told);
+	ks_overlay_deinit(&first);
+	assert_true(ks_revocation_names(second.lists[0].list, ring.overlay[0], &when));
+	write_list(path, &spares, ring.overlay[0]);
+	assert_int_equal(ks_overlay_read_status(&third, &second, folder), 0);
+	assert_false(ks_revocation_names(third.lists[0].list, ring.overlay[0], &when));
+	assert_false(third.lists[0].has_signer);
+	ks_overlay_deinit(&second);
+	ks_overlay_deinit(&third);
+	(void)unlink(path);
+	(void)rmdir(folder);
+}
+
 static void test_revocation_refuses_what_is_no_list(void **state)
 {
 	struct ks_revocation *list = NULL;
@@ -354,6 +409,7 @@ int main(void)
 		cmocka_unit_test(test_revocation_of_another_ca_of_this_name_says_nothing),
 		cmocka_unit_test(test_revocation_leaves_another_valid_certificate_of_the_key),
 		cmocka_unit_test(test_revocation_makes_a_key_unusable),
+		cmocka_unit_test(test_revocation_list_is_read_once_while_its_file_is_the_same),
 		cmocka_unit_test(test_revocation_refuses_what_is_no_list),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
