@@ -111,8 +111,8 @@ static int on_drain_end(sd_event_source *source, uint64_t usec, void *userdata)
 
 	worker->suspended = worker->draining = false;
 	worker->note[0] = '\0';
-	tell(worker, KS_ERR_BUSY);
 	ks_worker_send_queued(worker);
+	tell(worker, KS_ERR_BUSY); /* last: who is told may free the worker */
 	return 0;
 }
 
