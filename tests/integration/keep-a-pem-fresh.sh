@@ -66,7 +66,8 @@ cat >"$T/proxy.conf" <<-CONF
 		}
 	}
 CONF
-client nginx -p "$T/proxy/" -c "$T/proxy.conf" -e stderr >"$T/proxy.log" 2>&1 &
+# Not by `client`, whose shell would be what ends at the end.
+env "${RIG_PRELOAD[@]}" "$KEYSTAY" run -- nginx -p "$T/proxy/" -c "$T/proxy.conf" -e stderr >"$T/proxy.log" 2>&1 &
 process_started $!
 port_wait "$port" $!
 

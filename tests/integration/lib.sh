@@ -113,11 +113,15 @@ rig_end() {
 	exit $code
 }
 
-# rig_running: pids of what still runs in this rig's environment, started here or not.
+# rig_running: pids of what still runs in this rig's environment or with its folder among its arguments (nginx writes its
+# title over its environment), started here or not.
 rig_running() {
 	local file
-	for file in $(env -i "$(command -v grep)" -lszxF -- "XDG_RUNTIME_DIR=$T/run" /proc/[0-9]*/environ || true); do
-		file=${file%/environ}
+	for file in $(
+		env -i "$(command -v grep)" -lszxF -- "XDG_RUNTIME_DIR=$T/run" /proc/[0-9]*/environ || true
+		env -i "$(command -v grep)" -lsaF -f <(printf '%s' "$T/") /proc/[0-9]*/cmdline || true
+	); do
+		file=${file%/*}
 		printf '%s ' "${file#/proc/}"
 	done
 }
