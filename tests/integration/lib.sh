@@ -191,26 +191,27 @@ pause() {
 
 # process_start_until NAME PATTERN COMMAND...: starts it with its output in $T/NAME.log; returns when a line matches
 # PATTERN (bash regular expression; groups in BASH_REMATCH), pid in $started. 1 when it ends or is silent for too long.
+# It writes that file itself: what it has said before it answers somebody is there when they have the answer.
 process_start_until() {
-	local name=$1 pattern=$2 line fd
+	local name=$1 pattern=$2 line fd reader said code=1
 	shift 2
-	rm -f "$T/$name.fifo"
-	mkfifo "$T/$name.fifo"
-	"$@" </dev/null >"$T/$name.fifo" 2>&1 &
+	: >>"$T/$name.log"
+	said=$(stat -c %s "$T/$name.log")
+	"$@" </dev/null >>"$T/$name.log" 2>&1 &
 	started=$!
 	process_started "$started"
-	exec {fd}<"$T/$name.fifo"
+	exec {fd}< <(exec tail -c "+$((said + 1))" -s 0.1 -f --pid="$started" "$T/$name.log")
+	reader=$!
 	while IFS= read -r -t "$DEADLINE_S" -u "$fd" line; do
-		printf '%s\n' "$line" >>"$T/$name.log"
 		if [[ $line =~ $pattern ]]; then
-			cat <&"$fd" >>"$T/$name.log" &
-			process_started $!
-			exec {fd}<&-
-			return 0
+			code=0
+			break
 		fi
 	done
 	exec {fd}<&-
-	return 1
+	kill "$reader" 2>/dev/null || true
+	wait "$reader" 2>/dev/null || true
+	return $code
 }
 
 # port_free: a port of the loopback interface that nobody uses now. Somebody may take it before its user binds it, so
