@@ -156,6 +156,40 @@ const struct ks_settings_row ks_settings_enrol_rows[KS_PROFILE_N] = {
 
 /* --- do they go together? ---------------------------------------------------------------------------------------- */
 
+/* Settings that say something to these protocols alone. To others they would say nothing, and who wrote ca-fingerprint or
+ * tls-ca there would believe to be protected by it. */
+static const struct {
+	size_t row;        /* KS_PROFILE_* */
+	const char *words; /* of protocols[], for the sentence too */
+} of_protocols[] = {
+	{ KS_PROFILE_URL, "est, scep, cmp, vault, step-ca" },
+	{ KS_PROFILE_TLS_CA, "est, scep, cmp, vault, step-ca" },
+	{ KS_PROFILE_PSS, "est, scep, vault, step-ca, exec" },
+	{ KS_PROFILE_USER, "est, cmp" },
+	{ KS_PROFILE_SECRET_FILE, "est, scep, cmp, vault" },
+	{ KS_PROFILE_SECRET_CREDENTIAL, "est, scep, cmp, vault" },
+	{ KS_PROFILE_LABEL, "est, scep" },
+	{ KS_PROFILE_CA_FINGERPRINT, "scep" },
+	{ KS_PROFILE_SCEP_LEGACY, "scep" },
+	{ KS_PROFILE_RECIPIENT, "cmp" },
+	{ KS_PROFILE_NAMESPACE, "vault" },
+	{ KS_PROFILE_TTL, "vault" },
+	{ KS_PROFILE_COMMAND, "exec" },
+};
+
+/* No protocol's word is a part of another's. */
+static void check_row_of_protocol(const struct ks_settings_section *section, const char *word,
+				  struct ks_settings_report *report)
+{
+	for (size_t i = 0; i < sizeof(of_protocols) / sizeof(of_protocols[0]); i++) {
+		const struct ks_settings_value *value = &section->values[of_protocols[i].row];
+		if (value->text && !strstr(of_protocols[i].words, word))
+			ks_settings_report_add(report, &value->origin, ks_settings_enrol_rows[of_protocols[i].row].key,
+					       "expected only with protocol = %s, found with %s", of_protocols[i].words,
+					       word);
+	}
+}
+
 static void check_url(const struct ks_settings_section *section, size_t protocol, const char *what,
 		      struct ks_settings_report *report)
 {
@@ -198,6 +232,7 @@ void ks_settings_enrol_check(const struct ks_settings_section *section, struct k
 	size_t found = find_protocol(protocol->text);
 	if (found == N_PROTOCOLS)
 		return; /* was reported as a value */
+	check_row_of_protocol(section, protocol->text, report);
 	if (!protocols[found].runs_a_program)
 		check_url(section, found, what, report);
 	else if (!command->text)
