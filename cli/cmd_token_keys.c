@@ -182,7 +182,7 @@ enum ks_exit ks_token_remove(struct ks_cli *cli, const struct ks_arguments *argu
 						  .certificates = true };
 	if (ks_client_token_remove(&request, &n_removed, &error) < 0)
 		return ks_command_fail(cli, &error);
-	if (ks_token_overlay_remove(found->chain, &n_files, &error) < 0)
+	if (ks_token_overlay_remove(found, &n_files, &error) < 0)
 		return ks_command_fail(cli, &error);
 	KS_AUTO_FREE char *name = ks_output_escape(found->identity.name);
 	KS_AUTO_FREE char *token = ks_output_escape(found->identity.token);

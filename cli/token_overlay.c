@@ -2,14 +2,25 @@
 /* token_overlay: see token_overlay.h. Runs in: keystay. */
 #include "cli/token_overlay.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/error.h"
 #include "client/sha256.h"
+#include "client/x509.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/path.h"
 #include "lib/base/text.h"
+#include "lib/protocol/spki.h"
+
+KS_DEFINE_CLEANUP(BIO *, BIO_free_all)
 
 /* Given (free()). */
 static int find_folder(char **ret_folder, struct ks_client_error *ret_error)
@@ -72,23 +83,98 @@ int ks_token_overlay_write(struct ks_bytes leaf, struct ks_bytes content, struct
 	return refresh(ret_error);
 }
 
-int ks_token_overlay_remove(struct ks_bytes chain, unsigned *ret_n_files, struct ks_client_error *ret_error)
+/* Its first certificate says whose file it is: the leaf stands in front, whoever wrote it. */
+static bool is_of_key(const char *path, const struct ks_spki *key)
+{
+	KS_AUTO_FREE char *text = NULL;
+	size_t size = 0;
+	char *name, *header;
+	unsigned char *data;
+	struct ks_x509 certificate;
+	struct ks_spki found;
+	long n;
+
+	if (ks_path_read_file(path, KS_CERTIFICATE_FILE_MAX, &text, &size) < 0)
+		return false;
+	KS_CLEANUP(BIO_free_allp) BIO *bio = BIO_new_mem_buf(text, (int)size);
+	if (!bio || PEM_read_bio(bio, &name, &header, &data, &n) != 1) {
+		ERR_clear_error();
+		return false;
+	}
+	bool is = ks_x509_read(ks_bytes(data, (size_t)n), &certificate) == 0 &&
+		  ks_spki_read(certificate.spki, &found) == 0 && ks_spki_same_key(&found, key);
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_free(data);
+	return is;
+}
+
+static int is_pem(const struct dirent *entry)
+{
+	size_t size = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && size > 4 && strcmp(entry->d_name + size - 4, ".pem") == 0;
+}
+
+/* entries are freed. Stops at the first that cannot be removed. */
+static int remove_of_key(const char *folder, struct dirent **entries, int n, const struct ks_spki *key,
+			 unsigned *ret_n_files, struct ks_client_error *ret_error)
+{
+	int r = 0;
+
+	for (int i = 0; i < n; i++) {
+		KS_AUTO_FREE char *path = ks_path_join(folder, entries[i]->d_name);
+		free(entries[i]);
+		if (r < 0 || (path && !is_of_key(path, key)))
+			continue;
+		if (!path)
+			r = ks_client_fail(ret_error, KS_ERR_NO_MEMORY, NULL);
+		else if (unlink(path) < 0)
+			r = ks_client_fail_errno(ret_error, errno, "cannot remove", path);
+		else
+			(*ret_n_files)++;
+	}
+	return r;
+}
+
+/* The file that ks_token_overlay_write() made for the leaf may hold its issuers alone. */
+static int remove_of_leaf(const char *folder, struct ks_bytes chain, unsigned *ret_n_files,
+			  struct ks_client_error *ret_error)
 {
 	struct ks_reader reader = ks_reader(chain);
 	struct ks_msg_certificate leaf;
-	KS_AUTO_FREE char *folder = NULL;
 
-	*ret_n_files = 0;
 	if (ks_record_read(&reader, KS_RECORD(certificate), &leaf, sizeof(leaf)) != 1)
 		return 0;
-	int r = find_folder(&folder, ret_error);
-	if (r < 0)
-		return r;
 	KS_AUTO_FREE char *path = file_of(folder, leaf.der);
 	if (!path)
 		return ks_client_fail(ret_error, KS_ERR_NO_MEMORY, NULL);
 	if (unlink(path) < 0)
 		return errno == ENOENT ? 0 : ks_client_fail_errno(ret_error, errno, "cannot remove", path);
-	*ret_n_files = 1;
-	return refresh(ret_error);
+	(*ret_n_files)++;
+	return 0;
+}
+
+int ks_token_overlay_remove(const struct ks_client_identity *identity, unsigned *ret_n_files,
+			    struct ks_client_error *ret_error)
+{
+	KS_AUTO_FREE char *folder = NULL;
+	struct dirent **entries = NULL;
+	struct ks_spki key;
+
+	*ret_n_files = 0;
+	int r = ks_spki_read(identity->identity.spki, &key);
+	if (r < 0)
+		return ks_client_fail(ret_error, r, NULL);
+	r = find_folder(&folder, ret_error);
+	if (r == 0)
+		r = remove_of_leaf(folder, identity->chain, ret_n_files, ret_error);
+	if (r < 0)
+		return r;
+	int n = scandir(folder, &entries, is_pem, alphasort);
+	if (n < 0 && errno != ENOENT)
+		return ks_client_fail_errno(ret_error, errno, "cannot read", folder);
+	r = remove_of_key(folder, entries, n, &key, ret_n_files, ret_error);
+	free(entries);
+	return r < 0 || *ret_n_files == 0 ? r : refresh(ret_error);
 }

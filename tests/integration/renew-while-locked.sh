@@ -82,3 +82,12 @@ expect_err 'was damaged and is begun anew' "it is said"
 expect_equal "$(find "$STATE/enrol" -name '*.json.bad' | wc -l)" 1 "and set aside"
 run keystay renew alice --force
 expect_status 0 "and the key is renewed"
+
+# --- the end of it ---------------------------------------------------------------------------------------------------
+
+run keystay token remove alice --certificate-only --yes
+expect_status 0 "a certificate that was enrolled is removed"
+expect_out '1 file of the agent' "with the agent's file"
+expect_equal "$(files_of_certs)" "" "nothing of it is left"
+expect_equal "$(keystay list --json | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)[0]["certificates"])')" 0 \
+	"and the agent shows none"
