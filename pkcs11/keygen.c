@@ -195,7 +195,8 @@ static int read_half(struct making *making, int half, struct ks_problem *problem
 		return ks_ckr_problem(problem, rv, token->whose, "C_GetAttributeValue");
 	if (r < 0)
 		return ks_problem_set(problem, r == KS_ERR_NO_MEMORY ? r : KS_ERR_TOKEN_FAILED,
-				      "%s: the key that it made cannot be read: %s", token->whose, ks_error_text(r));
+				      "%s: what it made cannot be read as a key: %s; choose another type of key",
+				      token->whose, ks_error_text(r));
 	making->keys[half] = key;
 	return 0;
 }

@@ -34,4 +34,7 @@ expect_fail "an RSA key that signs and does nothing else"
 expect_err "tpm2_ptool addkey" "who makes one that does more is named"
 run keystay token keygen ed --token tpm --type ed25519
 expect_fail "a TPM has no Ed25519"
+run keystay token keygen big --token tpm --type p521
+expect_fail "a key that the module makes and cannot show"
+expect_err "choose another type of key" "what to do is said"
 expect_equal "$(status_of "tokens['tpm']['keys']")" 1 "what was not made is not there"
