@@ -101,7 +101,7 @@ static int take_request(const struct ks_order *order, struct sending *sending, s
 	const struct ks_secret *challenge = order->driver->wants_challenge ? sending->request.secret : NULL;
 
 	sending->request.pending = ks_buffer_bytes(&order->state.pending);
-	if (order->driver->makes_no_request)
+	if (order->driver->makes_no_request && !order->profile->cmp_p10cr)
 		return 0;
 	if (order->state.pending.size > 0 && order->state.request.size > 0) {
 		sending->request.csr = ks_buffer_bytes(&order->state.request);

@@ -87,6 +87,8 @@ static int take_value(struct ks_profile *profile, const struct ks_msg_profile_va
 		profile->pss = is_word(record->value, "yes");
 	else if (is_word(record->key, "rekey"))
 		profile->rekey = is_word(record->value, "yes");
+	else if (is_word(record->key, "cmp-p10cr"))
+		profile->cmp_p10cr = is_word(record->value, "yes");
 	else if (is_word(record->key, "scep-legacy"))
 		profile->scep_legacy = is_word(record->value, "yes");
 	else if (is_word(record->key, "store"))

@@ -38,6 +38,7 @@ struct ks_profile {
 	uint64_t timeout_ms;  /* of one exchange */
 	bool pss;             /* sign RSA requests with PSS */
 	bool rekey;           /* another key at each renewal */
+	bool cmp_p10cr;       /* CMP: a first certificate by a PKCS#10 request and not by CRMF */
 	bool scep_legacy;     /* SCEP: triple DES where the CA has no AES, and answers in single DES */
 	bool store_on_token;  /* store = token; else certs */
 };

@@ -50,7 +50,8 @@ struct ks_enrol_driver {
 	const char *protocol;   /* the word of protocol = */
 	bool may_be_plain_http; /* the protocol protects itself */
 	bool wants_challenge;   /* the secret stands in the request as challengePassword */
-	bool makes_no_request;  /* csr is none: it builds what it needs (CMP) or the server keeps the request (renew) */
+	bool makes_no_request;  /* csr is none, but for cmp-p10cr: it builds what it needs (CMP) or the server keeps the
+				 * request (renew) */
 	bool needs_old;         /* can renew only (step-ca) */
 	int (*run)(const struct ks_enrol_request *request, struct ks_enrol_answer *ret_answer,
 		   struct ks_enrol_problem *problem);

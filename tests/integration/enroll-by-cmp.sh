@@ -277,6 +277,15 @@ expect_equal "$(last '(r["purpose"], r["key"], r["text"])')" "('cmp', 'other', '
 run keystay enroll other --revoke --reason superseded
 expect_status 0 "keystay enroll --revoke"
 expect_equal "$(last 'r["text"]')" 'a revocation (rr) of CMP, of the certificate with the serial number 0100' "by rr"
+sed -i 's/^user = r1$/&\ncmp-p10cr = yes/' "$T/keystay.conf"
+issue other "$T/second.pem" 0x200
+mock_start "$T/second.pem" -grant_implicitconf
+point_at_mock
+n=$(signatures_of corp)
+run keystay enroll other --force
+expect_status 0 "keystay enroll by p10cr"
+expect_equal "$(last '(r["purpose"], r["key"])')" "('csr', 'other')" "the PKCS#10 request is what the key signs"
+expect_equal "$(signatures_of corp)" $((n + 1)) "and nothing else"
 process_stop "$mock_pid"
 try enrol key=p256 "${secret[@]}"
 expect_fail "no server"
