@@ -56,19 +56,26 @@ expect_equal "$(sha256sum <"$(card_ctl certificate-file 9a)")" "$on_card" "the c
 
 # --- in a pocket -----------------------------------------------------------------------------------------------------
 
+is_listed() {
+	keystay list 2>/dev/null | grep -q '^alice '
+}
+is_gone() {
+	! is_listed
+}
 card_remove
+wait_until "the agent to see that the card is gone" is_gone
 aged $((2 * later)) "$ENROLL" renew --all --quiet
 expect_status 0 "a card in a pocket is nobody's fault"
 card_insert alice
-unlock alice >/dev/null
+wait_until "the agent to see the card again" is_listed
 
 # --- a newer one on the card -----------------------------------------------------------------------------------------
 
 certificate_issue intermediate client "$T/cards/alice/9a.pub" "/O=Example/CN=by-hand" "$T/by-hand.pem"
-card_remove
-card_insert alice
 card_rewrite 9a "$T/by-hand.pem"
-keystay reload >/dev/null
+card_remove
+wait_until "the agent to see that it is gone" is_gone
+card_insert alice
 has_it() {
 	[ "$(subject_of_alice)" = "CN=by-hand,O=Example" ]
 }
