@@ -255,12 +255,6 @@ static bool has_uri(const struct ks_keyring_entry *entry, const void *userdata)
 	return false;
 }
 
-static bool is_uri(struct ks_bytes name)
-{
-	static const char scheme[] = "pkcs11:";
-	return name.size >= sizeof(scheme) - 1 && strncasecmp((const char *)name.data, scheme, sizeof(scheme) - 1) == 0;
-}
-
 static int find_uri(const struct ks_keyring *keyring, struct ks_bytes name, struct ks_keyring_entry **ret_entry,
 		    char *why, size_t size)
 {
@@ -323,7 +317,7 @@ static int find(const struct ks_keyring *keyring, struct ks_bytes name, struct k
 	*ret_entry = find_name(keyring, name);
 	if (*ret_entry)
 		return 0;
-	if (is_uri(name))
+	if (ks_uri_is_one(name))
 		return find_uri(keyring, name, ret_entry, why, size);
 	if (!ks_names_is_fingerprint(name))
 		return unknown(keyring, name, why, size);

@@ -77,7 +77,7 @@ static int find(struct ks_provisioning *job)
 	size_t n_found = 0;
 
 	ks_buffer_init(&names, KS_TEXT_MAX / 2);
-	search.by_uri = name.size > 7 && memcmp(name.data, "pkcs11:", 7) == 0;
+	search.by_uri = ks_uri_is_one(name);
 	if (search.by_uri) {
 		const char *what = "";
 		int error = ks_uri_read(name, &search.uri, &what);
@@ -85,8 +85,7 @@ static int find(struct ks_provisioning *job)
 			(void)ks_text_print(job->text, sizeof(job->text), "the PKCS#11 URI cannot be read: %s", what);
 			return error;
 		}
-		search.uri.present[KS_URI_OBJECT] = search.uri.present[KS_URI_ID] = false;
-		search.uri.present[KS_URI_TYPE] = false;
+		ks_uri_keep_token(&search.uri);
 	}
 	for (size_t i = 0; i < ks_slots_count(job->slots); i++) {
 		const struct ks_slot *slot = ks_slots_at(job->slots, i);

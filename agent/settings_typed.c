@@ -214,19 +214,8 @@ static int type_all_tokens(struct ks_settings *settings)
 const struct ks_settings_token *ks_settings_token_for(const struct ks_settings *settings, const char *label,
 						      const char *manufacturer, const char *model, const char *serial)
 {
-	struct ks_uri uri = { 0 };
-	const struct {
-		enum ks_uri_attribute attribute;
-		const char *text;
-	} parts[] = { { KS_URI_TOKEN, label },
-		      { KS_URI_MANUFACTURER, manufacturer },
-		      { KS_URI_MODEL, model },
-		      { KS_URI_SERIAL, serial } };
+	struct ks_uri uri = ks_uri_of_token(label, manufacturer, model, serial);
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		uri.present[parts[i].attribute] = true;
-		uri.value[parts[i].attribute] = ks_bytes_text(parts[i].text);
-	}
 	for (size_t i = 0; i < settings->n_tokens; i++) {
 		const struct ks_settings_token *token = &settings->tokens[i];
 		if (token->has_match ? ks_uri_matches(&token->match, &uri) : strcmp(token->name, label) == 0)

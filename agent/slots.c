@@ -79,22 +79,7 @@ void ks_slot_write(struct ks_buffer *list, const struct ks_slot *slot)
 
 struct ks_uri ks_slot_uri(const struct ks_slot *slot)
 {
-	struct ks_uri uri = { 0 };
-	const struct {
-		enum ks_uri_attribute attribute;
-		const char *text;
-	} parts[] = {
-		{ KS_URI_TOKEN, slot->label },
-		{ KS_URI_MANUFACTURER, slot->manufacturer },
-		{ KS_URI_MODEL, slot->model },
-		{ KS_URI_SERIAL, slot->serial },
-	};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		uri.present[parts[i].attribute] = true;
-		uri.value[parts[i].attribute] = ks_bytes_text(parts[i].text);
-	}
-	return uri;
+	return ks_uri_of_token(slot->label, slot->manufacturer, slot->model, slot->serial);
 }
 
 /* --- looking ----------------------------------------------------------------------------------------------------- */
@@ -102,7 +87,6 @@ struct ks_uri ks_slot_uri(const struct ks_slot *slot)
 static void note_problem(struct ks_slots *slots, const char *module, const char *text)
 {
 	size_t used = strlen(slots->problems);
-
 	char prefix[80];
 
 	/* A call's own words begin with the module's name. */

@@ -75,22 +75,9 @@ enum ks_token_state ks_state_of_token(const struct ks_token *token)
 
 static struct ks_uri uri_of(const struct ks_token *token)
 {
-	struct ks_uri uri = { 0 };
-	const struct {
-		enum ks_uri_attribute attribute;
-		const char *text;
-	} parts[] = {
-		{ KS_URI_TOKEN, token->inventory->label },
-		{ KS_URI_MANUFACTURER, token->inventory->manufacturer },
-		{ KS_URI_MODEL, token->inventory->model },
-		{ KS_URI_SERIAL, token->inventory->serial },
-	};
+	const struct ks_inventory_token *known = token->inventory;
 
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		uri.present[parts[i].attribute] = true;
-		uri.value[parts[i].attribute] = ks_bytes_text(parts[i].text);
-	}
-	return uri;
+	return ks_uri_of_token(known->label, known->manufacturer, known->model, known->serial);
 }
 
 void ks_state_token_uri(const struct ks_token *token, char *out, size_t size)
@@ -212,7 +199,7 @@ int ks_state_token_by_name(struct ks_state *state, struct ks_bytes name, struct 
 	int result;
 
 	ks_buffer_init(&search.names, KS_TEXT_MAX / 2);
-	search.by_uri = name.size > 7 && memcmp(name.data, "pkcs11:", 7) == 0;
+	search.by_uri = ks_uri_is_one(name);
 	if (search.by_uri) {
 		const char *what = "";
 		int error = ks_uri_read(name, &search.uri, &what);
@@ -220,10 +207,7 @@ int ks_state_token_by_name(struct ks_state *state, struct ks_bytes name, struct 
 			(void)ks_text_print(why, why_size, "the PKCS#11 URI cannot be read: %s", what);
 			return error;
 		}
-		/* Object attributes name a key; here they are beside the point. */
-		search.uri.present[KS_URI_OBJECT] = false;
-		search.uri.present[KS_URI_ID] = false;
-		search.uri.present[KS_URI_TYPE] = false;
+		ks_uri_keep_token(&search.uri);
 	}
 	look_at_tokens(state, &search);
 	if (search.n_found == 1 || (search.n_found == 0 && look_at_keys(state, &search))) {

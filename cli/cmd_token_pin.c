@@ -44,22 +44,7 @@ static void work_deinit(struct work *work)
 
 static struct ks_uri uri_of(const struct ks_token_slot *slot)
 {
-	struct ks_uri uri = { 0 };
-	const struct {
-		enum ks_uri_attribute attribute;
-		const char *text;
-	} parts[] = {
-		{ KS_URI_TOKEN, slot->label },
-		{ KS_URI_MANUFACTURER, slot->manufacturer },
-		{ KS_URI_MODEL, slot->model },
-		{ KS_URI_SERIAL, slot->serial },
-	};
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		uri.present[parts[i].attribute] = true;
-		uri.value[parts[i].attribute] = ks_bytes_text(parts[i].text);
-	}
-	return uri;
+	return ks_uri_of_token(slot->label, slot->manufacturer, slot->model, slot->serial);
 }
 
 static bool has_name(const struct ks_token_slot *slot, const char *name)
@@ -70,9 +55,9 @@ static bool has_name(const struct ks_token_slot *slot, const char *name)
 
 	if (strcmp(slot->label, name) == 0 || (slot->serial[0] && strcmp(slot->serial, name) == 0))
 		return true;
-	if (strncmp(name, "pkcs11:", 7) != 0 || ks_uri_read(ks_bytes_text(name), &pattern, &why) < 0)
+	if (!ks_uri_is_one(ks_bytes_text(name)) || ks_uri_read(ks_bytes_text(name), &pattern, &why) < 0)
 		return false;
-	pattern.present[KS_URI_OBJECT] = pattern.present[KS_URI_ID] = pattern.present[KS_URI_TYPE] = false;
+	ks_uri_keep_token(&pattern);
 	return ks_uri_matches(&pattern, &subject);
 }
 

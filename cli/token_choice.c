@@ -9,13 +9,6 @@
 #include "lib/base/text.h"
 #include "lib/protocol/uri.h"
 
-static bool is_uri(struct ks_bytes name)
-{
-	static const char scheme[] = "pkcs11:";
-
-	return name.size >= sizeof(scheme) - 1 && memcmp(name.data, scheme, sizeof(scheme) - 1) == 0;
-}
-
 static struct ks_uri subject_of(const struct ks_msg_token_status *token)
 {
 	struct ks_uri uri = { 0 };
@@ -36,14 +29,11 @@ bool ks_token_choice_fits(struct ks_bytes name, const struct ks_msg_token_status
 	KS_CLEANUP(ks_uri_deinit) struct ks_uri pattern = { 0 };
 	const char *why;
 
-	if (!is_uri(name))
+	if (!ks_uri_is_one(name))
 		return ks_bytes_equal(name, token->label);
 	if (ks_uri_read(name, &pattern, &why) < 0)
 		return false;
-	/* What names a key on the token is beside the point here. */
-	pattern.present[KS_URI_OBJECT] = false;
-	pattern.present[KS_URI_ID] = false;
-	pattern.present[KS_URI_TYPE] = false;
+	ks_uri_keep_token(&pattern);
 	struct ks_uri subject = subject_of(token);
 	return ks_uri_matches(&pattern, &subject);
 }

@@ -23,22 +23,16 @@ KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
 /* The token of a key's URI, and with id (may be none) the key of that CKA_ID on it. Given; NULL. */
 static char *token_uri(const char *key_uri, struct ks_bytes id)
 {
-	static const enum ks_uri_attribute of_token[] = { KS_URI_TOKEN, KS_URI_MANUFACTURER, KS_URI_MODEL,
-							  KS_URI_SERIAL };
 	KS_CLEANUP(ks_uri_deinit) struct ks_uri uri = { 0 };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer text = { 0 };
-	struct ks_uri wanted = { 0 };
 	const char *why;
 
 	if (ks_uri_read(ks_bytes_text(key_uri), &uri, &why) < 0)
 		return NULL;
-	for (size_t i = 0; i < sizeof(of_token) / sizeof(of_token[0]); i++) {
-		wanted.present[of_token[i]] = uri.present[of_token[i]];
-		wanted.value[of_token[i]] = uri.value[of_token[i]];
-	}
-	wanted.present[KS_URI_ID] = id.size > 0;
-	wanted.value[KS_URI_ID] = id;
-	ks_uri_write(&text, &wanted);
+	ks_uri_keep_token(&uri);
+	uri.present[KS_URI_ID] = id.size > 0;
+	uri.value[KS_URI_ID] = id;
+	ks_uri_write(&text, &uri);
 	return ks_buffer_steal_text(&text);
 }
 
@@ -55,7 +49,7 @@ static int plan(const char *folder, struct ks_enrol_state *state, const struct k
 		return ks_enrol_problem_set(problem, KS_ERR_SYSTEM, "there are no random numbers for a new key's id");
 	ks_text_hex(ks_bytes(id, sizeof(id)), digits);
 	if (!uri || ks_enrol_state_set(&state->new_id, digits) < 0 || ks_enrol_state_set(&state->new_token, uri) < 0)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "%s", ks_error_text(KS_ERR_NO_MEMORY));
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	state->new_spki[0] = '\0';
 	return ks_enrol_state_save(folder, state, problem);
 }
@@ -98,7 +92,7 @@ static int find(const struct ks_enrol_state *state, struct ks_bytes id, struct k
 
 	*ret_found = NULL;
 	if (!uri)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "%s", ks_error_text(KS_ERR_NO_MEMORY));
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	int r = ks_client_get(state->new_spki[0] ? state->new_spki : uri, ret_found, &error);
 	return r < 0 && r != KS_ERR_UNKNOWN_KEY ? ks_enrol_problem_client(problem, &error) : 0;
 }

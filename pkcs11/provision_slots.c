@@ -130,16 +130,7 @@ static int match_uri(const struct ks_provision_slot *slot, struct ks_bytes text,
 		     struct ks_problem *problem)
 {
 	KS_CLEANUP(ks_uri_deinit) struct ks_uri pattern = { .storage = NULL };
-	const struct ks_uri subject = {
-		.present = { [KS_URI_TOKEN] = true,
-			     [KS_URI_MANUFACTURER] = true,
-			     [KS_URI_MODEL] = true,
-			     [KS_URI_SERIAL] = true },
-		.value = { [KS_URI_TOKEN] = ks_bytes_text(slot->label),
-			   [KS_URI_MANUFACTURER] = ks_bytes_text(slot->manufacturer),
-			   [KS_URI_MODEL] = ks_bytes_text(slot->model),
-			   [KS_URI_SERIAL] = ks_bytes_text(slot->serial) },
-	};
+	const struct ks_uri subject = ks_uri_of_token(slot->label, slot->manufacturer, slot->model, slot->serial);
 	const char *why = NULL;
 
 	int r = ks_uri_read(text, &pattern, &why);
@@ -154,9 +145,7 @@ static int match_uri(const struct ks_provision_slot *slot, struct ks_bytes text,
 static int match_name(const struct ks_provision_slot *slot, struct ks_bytes name, bool *ret_fits,
 		      struct ks_problem *problem)
 {
-	static const char scheme[] = "pkcs11:";
-
-	if (name.size >= sizeof(scheme) - 1 && memcmp(name.data, scheme, sizeof(scheme) - 1) == 0)
+	if (ks_uri_is_one(name))
 		return match_uri(slot, name, ret_fits, problem);
 	*ret_fits = ks_bytes_equal(name, ks_bytes_text(slot->label)) ||
 		    ks_bytes_equal(name, ks_bytes_text(slot->serial));

@@ -168,7 +168,7 @@ static int read_attributes(struct parse *parse, struct ks_bytes text, bool in_qu
 }
 
 /* RFC 3986 section 3.1: schemes have no case. */
-static bool has_scheme(struct ks_bytes text)
+bool ks_uri_is_one(struct ks_bytes text)
 {
 	static const size_t size = sizeof(SCHEME) - 1;
 
@@ -186,7 +186,7 @@ static bool has_scheme(struct ks_bytes text)
 
 int ks_uri_read(struct ks_bytes text, struct ks_uri *ret_uri, const char **ret_why)
 {
-	if (!has_scheme(text)) {
+	if (!ks_uri_is_one(text)) {
 		*ret_why = "it does not begin with pkcs11:";
 		return KS_ERR_INVALID;
 	}
@@ -230,6 +230,29 @@ bool ks_uri_matches(const struct ks_uri *pattern, const struct ks_uri *subject)
 			return false;
 	}
 	return true;
+}
+
+/* --- tokens ------------------------------------------------------------------------------------------------------ */
+
+struct ks_uri ks_uri_of_token(const char *label, const char *manufacturer, const char *model, const char *serial)
+{
+	return (struct ks_uri){
+		.present = { [KS_URI_TOKEN] = true,
+			     [KS_URI_MANUFACTURER] = true,
+			     [KS_URI_MODEL] = true,
+			     [KS_URI_SERIAL] = true },
+		.value = { [KS_URI_TOKEN] = ks_bytes_text(label),
+			   [KS_URI_MANUFACTURER] = ks_bytes_text(manufacturer),
+			   [KS_URI_MODEL] = ks_bytes_text(model),
+			   [KS_URI_SERIAL] = ks_bytes_text(serial) },
+	};
+}
+
+void ks_uri_keep_token(struct ks_uri *uri)
+{
+	uri->present[KS_URI_OBJECT] = false;
+	uri->present[KS_URI_ID] = false;
+	uri->present[KS_URI_TYPE] = false;
 }
 
 /* --- writing ----------------------------------------------------------------------------------------------------- */

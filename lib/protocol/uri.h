@@ -35,12 +35,21 @@ struct ks_uri {
 
 void ks_uri_deinit(struct ks_uri *uri);
 
+/* Does text begin with "pkcs11:"? What follows may still be wrong. */
+bool ks_uri_is_one(struct ks_bytes text);
+
 /* text begins with "pkcs11:". INVALID with a static clause in *ret_why ("it has the same attribute
  * twice"), or NO_MEMORY. */
 int ks_uri_read(struct ks_bytes text, struct ks_uri *ret_uri, const char **ret_why) KS_WARN_UNUSED;
 
 /* Does everything that pattern says hold for subject? An attribute that the pattern leaves out fits all. */
 bool ks_uri_matches(const struct ks_uri *pattern, const struct ks_uri *subject);
+
+/* What names a token; the texts are borrowed. */
+struct ks_uri ks_uri_of_token(const char *label, const char *manufacturer, const char *model, const char *serial);
+
+/* Forgets object, id and type, which name what is on a token and not the token. */
+void ks_uri_keep_token(struct ks_uri *uri);
 
 /* Appends "pkcs11:…" with the attributes that are present, percent-encoded. */
 void ks_uri_write(struct ks_buffer *buffer, const struct ks_uri *uri);

@@ -451,6 +451,21 @@ static void test_uri_written_is_read_by_p11_kit_and_back(void **state)
 	}
 }
 
+static void test_uri_of_a_key_names_its_token_when_the_key_is_forgotten(void **state)
+{
+	KS_CLEANUP(ks_uri_deinit) struct ks_uri pattern = { 0 };
+	const struct ks_uri token = ks_uri_of_token("office", "ACME", "Model 1", "17");
+	const struct ks_uri other = ks_uri_of_token("office", "ACME", "Model 1", "18");
+	const char *why;
+
+	(void)state;
+	assert_int_equal(read_uri("pkcs11:token=office;serial=17;object=alice;id=%01;type=private", &pattern, &why), 0);
+	assert_false(ks_uri_matches(&pattern, &token));
+	ks_uri_keep_token(&pattern);
+	assert_true(ks_uri_matches(&pattern, &token));
+	assert_false(ks_uri_matches(&pattern, &other));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_uri_with_what_nothing_here_can_tell_matches_nothing),
 		cmocka_unit_test(test_uri_refused_leaves_the_callers_uri_alone),
 		cmocka_unit_test(test_uri_matches_when_all_that_it_says_holds),
+		cmocka_unit_test(test_uri_of_a_key_names_its_token_when_the_key_is_forgotten),
 		cmocka_unit_test(test_uri_empty_value_fits_an_empty_value_only),
 		cmocka_unit_test(test_uri_is_written_percent_encoded),
 		cmocka_unit_test(test_uri_without_attributes_is_written_bare),
