@@ -7,12 +7,12 @@
  * unlocked as for a signature (agent/asking.h). What the worker says is believed only when its inventory shows it
  * (invariant I4). The answer leaves when the keyring knows, so that whoever asks next finds the key.
  *
- *	LOOKING --no token that can--> ended          (state_of_affairs in advance())
- *	   |  ^ news, a login, a dialog's answer
+ *	LOOKING --no token that can--> ENDING          (advance(): find_token(), use_of())
+ *	   |  ^ news, a login, a dialog's answer       (on_news())
  *	   v  |
- *	WAITING  one deadline for all waits together
+ *	WAITING  one deadline for all waits together   (wait_for_news())
  *	   |
- *	AT_TOKEN --answer--> SHOWING --the new keyring--> RECORDED --> answered
+ *	AT_TOKEN --answer--> SHOWING --the new keyring--> ENDING --the record--> answered
  */
 #pragma once
 

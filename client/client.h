@@ -67,6 +67,8 @@ int ks_client_get(const char *name, struct ks_client_identity **ret_identity, st
 int ks_client_get_at(enum ks_client_socket socket, const char *name, struct ks_client_identity **ret_identity,
 		     struct ks_client_error *ret_error) KS_WARN_UNUSED;
 void ks_client_identity_free(struct ks_client_identity *identity);
+/* DER of its certificate; none. Borrowed from identity. */
+struct ks_bytes ks_client_identity_leaf(const struct ks_client_identity *identity);
 
 /* Calls found for each identity, page by page; a negative return ends it. Starts again when the list changes. */
 int ks_client_list(int (*found)(const struct ks_msg_identity *identity, void *userdata), void *userdata,

@@ -36,6 +36,14 @@ void ks_client_identity_free(struct ks_client_identity *identity)
 	ks_buffer_deinit(&identity->buffer);
 	free(identity);
 }
+
+struct ks_bytes ks_client_identity_leaf(const struct ks_client_identity *identity)
+{
+	struct ks_reader reader = ks_reader(identity->chain);
+	struct ks_msg_certificate leaf;
+
+	return ks_record_read(&reader, KS_RECORD(certificate), &leaf, sizeof(leaf)) == 1 ? leaf.der : KS_BYTES_NONE;
+}
 KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
 
 /* Exactly one record. */

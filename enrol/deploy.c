@@ -116,7 +116,7 @@ static int inherit(const struct ks_order *order, struct ks_enrol_state *heir, st
 	if (r == 0)
 		r = ks_enrol_state_set(&heir->san, state->san);
 	if (r < 0)
-		return ks_enrol_problem_set(problem, r, "%s", ks_error_text(r));
+		return ks_enrol_problem_code(problem, r);
 	for (size_t i = 0; i < heir->n_previous; i++)
 		known |= strcmp(heir->previous[i].spki, state->spki) == 0;
 	/* Those before it, too: their certificates may still hold. */
@@ -173,7 +173,7 @@ static void copy_to_token(const struct ks_order *order, const struct ks_enrol_st
 {
 	struct ks_enrol_problem note;
 	bool same_key = strcmp(target->spki, order->state.spki) == 0;
-	struct ks_bytes old = same_key ? ks_enrol_leaf(order->key) : KS_BYTES_NONE;
+	struct ks_bytes old = same_key ? ks_client_identity_leaf(order->key) : KS_BYTES_NONE;
 
 	if (order->profile->store_on_token &&
 	    !ks_install_on_token(target->spki, ks_install_leaf(ks_buffer_bytes(&order->state.issued)), old, &note) &&
@@ -190,7 +190,7 @@ static int settle(struct ks_order *order, struct ks_enrol_state *target, struct 
 	copy_to_token(order, target);
 	int r = name ? ks_enrol_state_set(&target->key, name) : 0;
 	if (r < 0)
-		return ks_enrol_problem_set(problem, r, "%s", ks_error_text(r));
+		return ks_enrol_problem_code(problem, r);
 	ks_enrol_state_forget_order(target);
 	ks_enrol_state_forget_failure(target);
 	target->installed_at = order->now;

@@ -16,16 +16,6 @@
 #include "lib/base/text.h"
 #include "lib/tls/certificate_dates.h"
 
-struct ks_bytes ks_enrol_leaf(const struct ks_client_identity *identity)
-{
-	struct ks_reader reader = ks_reader(identity->chain);
-	struct ks_msg_certificate certificate;
-
-	return ks_record_read(&reader, KS_RECORD(certificate), &certificate, sizeof(certificate)) == 1 ?
-		       certificate.der :
-		       KS_BYTES_NONE;
-}
-
 uint64_t ks_enrol_due(const struct ks_client_identity *identity, const struct ks_enrol_state *state)
 {
 	uint64_t begin = identity->identity.not_before;
@@ -34,7 +24,8 @@ uint64_t ks_enrol_due(const struct ks_client_identity *identity, const struct ks
 		return 0;
 	if (state->installed_at > begin && state->installed_at < identity->identity.not_after)
 		begin = state->installed_at;
-	return ks_schedule_due(begin, identity->identity.not_after, ks_schedule_random(ks_enrol_leaf(identity)));
+	return ks_schedule_due(begin, identity->identity.not_after,
+			       ks_schedule_random(ks_client_identity_leaf(identity)));
 }
 
 const struct ks_profile *ks_enrol_profile(const struct ks_profiles *profiles, const struct ks_enrol_state *state,
@@ -153,7 +144,7 @@ static int take_wish(struct ks_order *order, struct ks_enrol_problem *problem)
 		KS_AUTO_FREE char *name = ks_text_copy(order->key->identity.name);
 		r = name ? ks_enrol_state_set(&state->key, name) : KS_ERR_NO_MEMORY;
 	}
-	return r < 0 ? ks_enrol_problem_set(problem, r, "%s", ks_error_text(r)) : 0;
+	return r < 0 ? ks_enrol_problem_code(problem, r) : 0;
 }
 
 static bool is_under_way(const struct ks_enrol_state *state)

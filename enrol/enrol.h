@@ -55,5 +55,3 @@ const struct ks_profile *ks_enrol_profile(const struct ks_profiles *profiles, co
 /* Of the certificate that an identity has: when the next one is due; 0 when it has none. Its life counts from when it
  * was installed here: a CA that dates far back, or gives what is nearly over, is not asked again at once, and again. */
 uint64_t ks_enrol_due(const struct ks_client_identity *identity, const struct ks_enrol_state *state);
-/* Its DER; none. */
-struct ks_bytes ks_enrol_leaf(const struct ks_client_identity *identity);

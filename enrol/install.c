@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@
 #include "lib/protocol/spki.h"
 #include "lib/tls/certificate.h"
 #include "lib/tls/certificate_dates.h"
+#include "lib/tls/verify_signature.h"
 
 #define CERTIFICATES "certs"
 #define PEM ".pem"
@@ -53,10 +53,10 @@ static int fail(struct ks_enrol_problem *problem, int code, const char *doing, c
 
 static int hash_of(struct ks_bytes bytes, uint8_t hash[HASH_SIZE], char digits[KS_STATE_HASH_TEXT])
 {
-	if (EVP_Digest(bytes.data, bytes.size, hash, NULL, EVP_sha256(), NULL) != 1)
-		return KS_ERR_NO_MEMORY;
-	ks_text_hex(ks_bytes(hash, HASH_SIZE), digits);
-	return 0;
+	int r = ks_sha256(bytes, hash);
+	if (r == 0)
+		ks_text_hex(ks_bytes(hash, HASH_SIZE), digits);
+	return r;
 }
 
 static bool ends_with(const char *text, const char *ending)
@@ -159,13 +159,10 @@ static int check(const char *spki, struct ks_bytes leaf, struct ks_enrol_problem
 {
 	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
 	struct ks_client_error error;
-	struct ks_msg_certificate shown = { .der = KS_BYTES_NONE };
 
 	if (ks_client_get(spki, &found, &error) < 0)
 		return ks_enrol_problem_client(problem, &error);
-	struct ks_reader reader = ks_reader(found->chain);
-	if (ks_record_read(&reader, KS_RECORD(certificate), &shown, sizeof(shown)) == 1 &&
-	    ks_bytes_equal(shown.der, leaf))
+	if (ks_bytes_equal(ks_client_identity_leaf(found), leaf))
 		return 0;
 	return another(&found->identity, leaf, problem);
 }

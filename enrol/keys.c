@@ -47,7 +47,7 @@ static int load_states(struct gathering *gathering, struct ks_enrol_problem *pro
 		return r;
 	gathering->states = calloc(n + 1, sizeof(*gathering->states));
 	if (!gathering->states)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "%s", ks_error_text(KS_ERR_NO_MEMORY));
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	for (size_t i = 0; i < n; i++) {
 		struct ks_enrol_problem one = { .code = 0 };
 		r = ks_enrol_state_load(gathering->profiles->folder, hashes[i], &gathering->states[gathering->n_states],
@@ -174,7 +174,7 @@ int ks_cared_keys_get(const struct ks_profiles *profiles, struct ks_cared_keys *
 	if (r == 0)
 		r = add_absent(&gathering);
 	if (r < 0)
-		return ks_enrol_problem_set(problem, r, "%s", ks_error_text(r));
+		return ks_enrol_problem_code(problem, r);
 	if (gathering.found.n > 0)
 		qsort(gathering.found.keys, gathering.found.n, sizeof(*gathering.found.keys), by_name);
 	*ret_keys = gathering.found;

@@ -170,7 +170,7 @@ static int take_pending(struct ks_order *order, const struct sending *sending, u
 	if (r == 0 && sending->csr.size > 0 && !sending->csr.secret)
 		r = keep(&state->request, ks_buffer_bytes(&sending->csr));
 	if (r < 0)
-		return ks_enrol_problem_set(problem, r, "%s", ks_error_text(r));
+		return ks_enrol_problem_code(problem, r);
 	state->n_polls++;
 	*ret_wait_s = ks_schedule_poll_s(state->n_polls, sending->answer.retry_after_s, order->now, not_after);
 	r = ks_enrol_state_save(order->wish->profiles->folder, state, problem);
@@ -187,7 +187,7 @@ static int take_issued(struct ks_order *order, const struct sending *sending, st
 		.certificates = ks_buffer_bytes(&sending->answer.certificates),
 		.anchors = ks_buffer_bytes(&sending->answer.anchors),
 		.old_not_after = renewal ? order->key->identity.not_after : 0,
-		.old = ks_enrol_leaf(order->key),
+		.old = ks_client_identity_leaf(order->key),
 		.now = order->now,
 	};
 
@@ -197,7 +197,7 @@ static int take_issued(struct ks_order *order, const struct sending *sending, st
 	ks_enrol_state_forget_order(&order->state);
 	r = keep(&order->state.issued, ks_buffer_bytes(&judgement.chain));
 	if (r < 0)
-		return ks_enrol_problem_set(problem, r, "%s", ks_error_text(r));
+		return ks_enrol_problem_code(problem, r);
 	return ks_enrol_state_save(order->wish->profiles->folder, &order->state, problem);
 }
 

@@ -134,7 +134,7 @@ static int renew_named(const struct ks_enrol_wish *wish, const char *name, struc
 	KS_AUTO_FREE char *own = ks_text_copy(found->identity.name);
 	key.name = own;
 	if (!own)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "%s", ks_error_text(KS_ERR_NO_MEMORY));
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	ks_enrol_key(wish, key.spki, &report);
 	add_up(&key, &report, sum);
 	if (report.result == KS_ENROL_NOTHING && report.problem.code == 0) {

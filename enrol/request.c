@@ -17,16 +17,6 @@ KS_DEFINE_CLEANUP(X509 *, X509_free)
 
 /* --- whom -------------------------------------------------------------------------------------------------------- */
 
-static struct ks_bytes leaf_of(const struct ks_client_identity *identity)
-{
-	struct ks_reader reader = ks_reader(identity->chain);
-	struct ks_msg_certificate certificate;
-
-	return ks_record_read(&reader, KS_RECORD(certificate), &certificate, sizeof(certificate)) == 1 ?
-		       certificate.der :
-		       KS_BYTES_NONE;
-}
-
 static const char *first_of(const char *typed, const char *configured)
 {
 	return typed ? typed : configured;
@@ -63,7 +53,7 @@ int ks_request_names(const struct ks_request_whom *whom, struct ks_buffer *subje
 {
 	const char *subject_text = first_of(whom->subject, whom->profile->subject);
 	const char *san_text = first_of(whom->san, whom->profile->san);
-	struct ks_bytes leaf = whom->old ? leaf_of(whom->old) : KS_BYTES_NONE;
+	struct ks_bytes leaf = whom->old ? ks_client_identity_leaf(whom->old) : KS_BYTES_NONE;
 	struct ks_csr_problem wrong = { "memory ran out" };
 	int r = 0;
 

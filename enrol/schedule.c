@@ -2,10 +2,10 @@
 /* schedule: see schedule.h. Runs in: keystay-enroll. */
 #include "enrol/schedule.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "lib/protocol/limits.h"
+#include "lib/tls/verify_signature.h"
 
 #define DAY_S ((uint64_t)24 * 3600)
 
@@ -19,11 +19,12 @@ uint64_t ks_schedule_due(uint64_t not_before, uint64_t not_after, uint64_t rando
 
 uint64_t ks_schedule_random(struct ks_bytes certificate)
 {
-	uint8_t hash[EVP_MAX_MD_SIZE] = { 0 };
+	uint8_t hash[32] = { 0 };
 	uint64_t random;
 
 	/* Without memory every certificate has the same number, which harms nobody. */
-	(void)EVP_Digest(certificate.data, certificate.size, hash, NULL, EVP_sha256(), NULL);
+	if (ks_sha256(certificate, hash) < 0)
+		memset(hash, 0, sizeof(hash));
 	memcpy(&random, hash, sizeof(random));
 	return random;
 }

@@ -122,7 +122,7 @@ int ks_http_words(const struct ks_http_exchange *exchange, CURLcode code, struct
 		       sizeof(said));
 	switch ((int)code) {
 	case CURLE_OUT_OF_MEMORY:
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	case CURLE_URL_MALFORMAT:
 		return ks_enrol_problem_final(problem, KS_ERR_CONFIG, "\"%s\" is no URL", exchange->place);
 	case CURLE_COULDNT_RESOLVE_HOST:

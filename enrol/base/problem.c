@@ -35,6 +35,11 @@ int ks_enrol_problem_final(struct ks_enrol_problem *problem, int code, const cha
 	return code;
 }
 
+int ks_enrol_problem_code(struct ks_enrol_problem *problem, int code)
+{
+	return ks_enrol_problem_set(problem, code, "%s", ks_error_text(code));
+}
+
 int ks_enrol_problem_client(struct ks_enrol_problem *problem, const struct ks_client_error *error)
 {
 	return ks_enrol_problem_set(problem, error->code, "%s", error->text);

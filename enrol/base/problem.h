@@ -24,5 +24,7 @@ struct ks_enrol_problem {
 int ks_enrol_problem_set(struct ks_enrol_problem *problem, int code, const char *format, ...) KS_PRINTF(3, 4);
 /* The same, and is_final. */
 int ks_enrol_problem_final(struct ks_enrol_problem *problem, int code, const char *format, ...) KS_PRINTF(3, 4);
+/* Where there is nothing to say but what the code does: memory that ran out, a failing system. */
+int ks_enrol_problem_code(struct ks_enrol_problem *problem, int code);
 /* What the agent said. */
 int ks_enrol_problem_client(struct ks_enrol_problem *problem, const struct ks_client_error *error);

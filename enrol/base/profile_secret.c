@@ -30,7 +30,7 @@ static char *find_credential(const struct ks_profile *profile, struct ks_enrol_p
 	}
 	char *path = ks_path_join(folder, profile->secret_credential);
 	if (!path)
-		(void)ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		(void)ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	return path;
 }
 
@@ -94,7 +94,6 @@ int ks_profile_secret(const struct ks_profile *profile, struct ks_secret **ret_s
 	KS_AUTO_FREE char *path = is_credential ? find_credential(profile, problem) :
 						  ks_text_copy(ks_bytes_text(profile->secret_file));
 	if (!path)
-		return is_credential ? problem->code :
-				       ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return is_credential ? problem->code : ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	return read_secret(path, is_credential, ret_secret, problem);
 }

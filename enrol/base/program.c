@@ -96,7 +96,7 @@ static int split(const struct ks_program *program, struct words *words, struct k
 
 	words->text = ks_text_copy(ks_bytes_text(program->command));
 	if (!words->text)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	for (char *word = strtok_r(words->text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
 		if (n == KS_PROGRAM_WORDS_MAX)
 			return ks_enrol_problem_final(

@@ -96,7 +96,7 @@ int ks_agent_keys_get(struct ks_agent_keys *keys, const struct ks_client_identit
 	BIO *reference = make_reference(identity);
 
 	if (!reference)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	EVP_PKEY *key = PEM_read_bio_PrivateKey_ex(reference, NULL, NULL, NULL, keys->context, "provider=keystay");
 	BIO_free(reference);
 	if (!key)

@@ -80,7 +80,7 @@ static int put_pending(struct ks_cmp_session *session, int check_after, struct k
 	memcpy(pending.spki_hash, key->identity.spki_hash.data, sizeof(pending.spki_hash));
 	int r = ks_cmp_pending_put(&answer->pending, &pending);
 	if (r < 0)
-		return ks_enrol_problem_set(session->problem, r, "memory ran out");
+		return ks_enrol_problem_code(session->problem, r);
 	answer->outcome = KS_ENROL_PENDING;
 	answer->retry_after_s = check_after > 0 ? (uint32_t)check_after : 0;
 	return 0;

@@ -20,7 +20,7 @@
 static int no_memory(struct ks_cmp_session *session)
 {
 	ERR_clear_error();
-	return ks_enrol_problem_set(session->problem, KS_ERR_NO_MEMORY, "memory ran out");
+	return ks_enrol_problem_code(session->problem, KS_ERR_NO_MEMORY);
 }
 
 /* --- certificates ------------------------------------------------------------------------------------------------- */

@@ -48,8 +48,7 @@ static OSSL_CMP_MSG *replay(struct ks_cmp_session *session, OSSL_CMP_CTX *cmp)
 	if (nonce && OSSL_CMP_CTX_set1_senderNonce(cmp, nonce) == 1)
 		return answer;
 	OSSL_CMP_MSG_free(answer);
-	(void)ks_enrol_problem_set(session->problem, KS_ERR_NO_MEMORY,
-				   "memory ran out"); /* cmp_pending.c has read it */
+	(void)ks_enrol_problem_code(session->problem, KS_ERR_NO_MEMORY); /* cmp_pending.c has read it */
 	return fail(session);
 }
 
@@ -131,7 +130,7 @@ OSSL_CMP_MSG *ks_cmp_transfer(OSSL_CMP_CTX *cmp, const OSSL_CMP_MSG *message)
 		return replay(session, cmp);
 	int size = i2d_OSSL_CMP_MSG(message, &der);
 	if (size <= 0) {
-		(void)ks_enrol_problem_set(session->problem, KS_ERR_NO_MEMORY, "memory ran out");
+		(void)ks_enrol_problem_code(session->problem, KS_ERR_NO_MEMORY);
 		return fail(session);
 	}
 	OSSL_CMP_MSG *answer = call(session, ks_bytes(der, (size_t)size));

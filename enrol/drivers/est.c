@@ -58,7 +58,7 @@ static int call(const struct est *est, const char *operation, struct ks_http_req
 	KS_AUTO_FREE char *url = make_url(est->request->profile, operation);
 
 	if (!url)
-		return ks_enrol_problem_set(est->problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return ks_enrol_problem_code(est->problem, KS_ERR_NO_MEMORY);
 	request->profile = est->request->profile;
 	request->url = url;
 	request->accept = "application/pkcs7-mime";
@@ -144,7 +144,7 @@ static int ask(const struct est *est, struct ks_http_answer *ret_answer)
 
 	int r = ks_base64_put(&body, est->csr);
 	if (r < 0)
-		return ks_enrol_problem_set(est->problem, r, "memory ran out");
+		return ks_enrol_problem_code(est->problem, r);
 	r = send_request(est, ks_buffer_bytes(&body), has_password && !est->is_reenrollment, ret_answer);
 	if (r < 0 || ret_answer->status != 401 || !has_password || !est->is_reenrollment)
 		return r;
@@ -164,7 +164,7 @@ static int take_pending(struct est *est, const struct ks_http_answer *answer)
 	ks_buffer_put(pending, est->csr);
 	int r = ks_buffer_error(pending);
 	if (r < 0)
-		return ks_enrol_problem_set(est->problem, r, "memory ran out");
+		return ks_enrol_problem_code(est->problem, r);
 	ks_buffer_reset(&est->answer.certificates);
 	ks_buffer_reset(&est->answer.anchors);
 	est->answer.outcome = KS_ENROL_PENDING;

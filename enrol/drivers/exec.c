@@ -44,7 +44,7 @@ static int pending(struct ks_enrol_answer *ret_answer, struct ks_enrol_problem *
 
 	ks_buffer_put(&answer.pending, ks_bytes_text(PENDING_WORD));
 	if (ks_buffer_error(&answer.pending) < 0)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	*ret_answer = answer;
 	answer = (struct ks_enrol_answer){ 0 };
 	return 0;
@@ -81,7 +81,7 @@ static int run(const struct ks_enrol_request *request, struct ks_enrol_answer *r
 					      "profile \"%s\" (%s) names no program; add: command = /…", profile->name,
 					      profile->origin);
 	if (!key || !name || ks_pem_put(&pem, "CERTIFICATE REQUEST", request->csr) < 0)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	const struct ks_program program = {
 		.what = what,
 		.command = profile->command,

@@ -116,6 +116,15 @@ void ks_json_print_texts(const json_t *value, char *out, size_t size)
 	}
 }
 
+void ks_json_print_member(struct ks_bytes text, const char *member, char *out, size_t size)
+{
+	KS_CLEANUP(json_decrefp) json_t *object = NULL;
+
+	out[0] = '\0';
+	if (ks_json_read(text, &object) == 0)
+		ks_json_print_texts(json_object_get(object, member), out, size);
+}
+
 int ks_json_put(struct ks_buffer *buffer, const json_t *object)
 {
 	KS_AUTO_FREE char *text = json_dumps(object, JSON_COMPACT);

@@ -24,6 +24,8 @@ int ks_json_put_certificates(const json_t *value, struct ks_buffer *certificates
 
 /* Writes an array of strings, or one string, escaped, with "; " between; cut at size. "" when it holds none. */
 void ks_json_print_texts(const json_t *value, char *out, size_t size);
+/* The same of this member of the object that text is: what a server says of an error. "" for anything else. */
+void ks_json_print_member(struct ks_bytes text, const char *member, char *out, size_t size);
 
 /* Appends object on one line. */
 int ks_json_put(struct ks_buffer *buffer, const json_t *object) KS_WARN_UNUSED;

@@ -43,7 +43,7 @@ static void scep_deinit(struct scep *scep)
 
 static int no_memory(struct scep *scep)
 {
-	return ks_enrol_problem_set(scep->problem, KS_ERR_NO_MEMORY, "memory ran out");
+	return ks_enrol_problem_code(scep->problem, KS_ERR_NO_MEMORY);
 }
 
 /* --- exchanges --------------------------------------------------------------------------------------------------- */

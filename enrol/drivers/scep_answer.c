@@ -118,7 +118,7 @@ int ks_scep_answer_parse(struct ks_bytes der, const char *whose, struct ks_scep_
 
 	answer.cms = crypto ? CMS_ContentInfo_new_ex(crypto->context, NULL) : NULL;
 	if (!answer.cms)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	if (!d2i_CMS_ContentInfo(&answer.cms, &next, (long)der.size) ||
 	    OBJ_obj2nid(CMS_get0_type(answer.cms)) != NID_pkcs7_signed)
 		return set_malformed(problem, whose, "it is no CMS SignedData");

@@ -134,13 +134,13 @@ static int keep_pinned(struct ks_scep_ca *ca, const char *fingerprint, const cha
 			whose, sk_X509_num(ca->certificates));
 	KS_CLEANUP(free_certificatesp) STACK_OF(X509) *kept = sk_X509_new_null();
 	if (!kept)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	for (int i = 0; i < sk_X509_num(ca->certificates); i++) {
 		X509 *certificate = sk_X509_value(ca->certificates, i);
 		if (!chains_to(certificate, pinned, ca->certificates))
 			continue;
 		if (sk_X509_push(kept, certificate) <= 0)
-			return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+			return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 		(void)X509_up_ref(certificate);
 	}
 	ERR_clear_error();
@@ -220,7 +220,7 @@ int ks_scep_ca_read(struct ks_bytes body, const char *fingerprint, const char *w
 	KS_CLEANUP(ks_scep_ca_deinit) struct ks_scep_ca ca = { .certificates = sk_X509_new_null() };
 
 	if (!ca.certificates || !ks_crypto_get())
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	int r = read_all(body, whose, ca.certificates, problem);
 	if (r == 0 && fingerprint)
 		r = keep_pinned(&ca, fingerprint, whose, problem);

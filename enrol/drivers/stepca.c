@@ -57,21 +57,12 @@ int ks_stepca_read_answer(struct ks_bytes body, const char *whose, struct ks_enr
 	return 0;
 }
 
-void ks_stepca_print_error(struct ks_bytes body, char *out, size_t size)
-{
-	KS_CLEANUP(json_decrefp) json_t *object = NULL;
-
-	out[0] = '\0';
-	if (ks_json_read(body, &object) == 0)
-		ks_json_print_texts(json_object_get(object, "message"), out, size);
-}
-
 static int refused(const char *whose, const struct ks_http_answer *answer, struct ks_enrol_problem *problem)
 {
 	char message[512];
 
 	int r = ks_http_problem(problem, whose, answer);
-	ks_stepca_print_error(ks_buffer_bytes(&answer->body), message, sizeof(message));
+	ks_json_print_member(ks_buffer_bytes(&answer->body), "message", message, sizeof(message));
 	if (message[0])
 		(void)ks_text_print(problem->text, sizeof(problem->text), "%s answered %u: %s%s", whose, answer->status,
 				    message,
@@ -147,7 +138,7 @@ static int run(const struct ks_enrol_request *request, struct ks_enrol_answer *r
 	bool is_rekey = !ks_bytes_equal(request->key->identity.spki_hash, request->old->identity.spki_hash);
 	KS_AUTO_FREE char *place = place_of(request->profile, is_rekey ? "rekey" : "renew");
 	if (!place || (is_rekey && put_rekey(&body, request->csr) < 0))
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	(void)ks_text_print(whose, sizeof(whose), "step-ca %s", place);
 	const struct ks_http_request http = {
 		.profile = request->profile,

@@ -13,6 +13,3 @@
 /* The body of an answer with status 201. whose: "step-ca https://…". */
 int ks_stepca_read_answer(struct ks_bytes body, const char *whose, struct ks_enrol_answer *ret_answer,
 			  struct ks_enrol_problem *problem) KS_WARN_UNUSED;
-
-/* The message of an error's body, escaped; "" when there is none. */
-void ks_stepca_print_error(struct ks_bytes body, char *out, size_t size);

@@ -120,15 +120,6 @@ int ks_vault_read_answer(struct ks_bytes body, const char *whose, struct ks_enro
 	return 0;
 }
 
-void ks_vault_print_errors(struct ks_bytes body, char *out, size_t size)
-{
-	KS_CLEANUP(json_decrefp) json_t *object = NULL;
-
-	out[0] = '\0';
-	if (ks_json_read(body, &object) == 0)
-		ks_json_print_texts(json_object_get(object, "errors"), out, size);
-}
-
 /* --- the exchange ---------------------------------------------------------------------------------------------------- */
 
 /* Sets its own words where Vault said something. */
@@ -137,7 +128,7 @@ static int refused(const char *whose, const struct ks_http_answer *answer, struc
 	char errors[512];
 
 	int r = ks_http_problem(problem, whose, answer);
-	ks_vault_print_errors(ks_buffer_bytes(&answer->body), errors, sizeof(errors));
+	ks_json_print_member(ks_buffer_bytes(&answer->body), "errors", errors, sizeof(errors));
 	const char *next = "";
 	if (answer->status == HTTP_FORBIDDEN)
 		next = ". Has the token expired, or may its policy not update this path?";
@@ -173,7 +164,7 @@ static int put_token(struct ks_buffer *header, const struct ks_enrol_request *re
 	ks_buffer_put(header, token);
 	ks_buffer_put_u8(header, '\0');
 	if (ks_buffer_error(header) < 0)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "memory ran out");
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	return 0;
 }
 

@@ -17,6 +17,3 @@ int ks_vault_put_request(struct ks_buffer *body, const struct ks_enrol_request *
 /* The body of an answer with status 200. whose: "Vault server https://…". */
 int ks_vault_read_answer(struct ks_bytes body, const char *whose, struct ks_enrol_answer *ret_answer,
 			 struct ks_enrol_problem *problem) KS_WARN_UNUSED;
-
-/* What errors of a body say, escaped, with "; " between; "" when there is nothing of the kind. */
-void ks_vault_print_errors(struct ks_bytes body, char *out, size_t size);

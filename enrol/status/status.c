@@ -242,7 +242,7 @@ static int look(const char *state_folder, const char *key_name, const struct ks_
 	char ca[256];
 
 	if (!folder || ks_status_sources_read(leaf, &sources) < 0)
-		return ks_enrol_problem_set(problem, KS_ERR_NO_MEMORY, "%s", ks_error_text(KS_ERR_NO_MEMORY));
+		return ks_enrol_problem_code(problem, KS_ERR_NO_MEMORY);
 	if (sources.n_responders == 0 && sources.n_lists == 0)
 		return 0;
 	if (!issuer) {

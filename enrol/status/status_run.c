@@ -113,8 +113,7 @@ int ks_status_run(const char *state_folder, const char *name, bool force,
 		r = r < 0 ? r : told_agent;
 	}
 	if (r < 0)
-		return error.code < 0 ? ks_enrol_problem_client(problem, &error) :
-					ks_enrol_problem_set(problem, r, "%s", ks_error_text(r));
+		return error.code < 0 ? ks_enrol_problem_client(problem, &error) : ks_enrol_problem_code(problem, r);
 	*ret_sum = run.sum;
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "enrol/base/http.h"
+#include "enrol/drivers/json.h"
 #include "enrol/drivers/stepca.h"
 #include "enrol/drivers/vault.h"
 #include "lib/base/cleanup.h"
@@ -81,9 +82,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	look_at_answer(ks_vault_read_answer, body);
 	look_at_answer(ks_stepca_read_answer, body);
-	ks_vault_print_errors(body, words, sizeof(words));
+	ks_json_print_member(body, "errors", words, sizeof(words));
 	look_at_words(words, sizeof(words));
-	ks_stepca_print_error(body, words, sizeof(words));
+	ks_json_print_member(body, "message", words, sizeof(words));
 	look_at_words(words, sizeof(words));
 	look_at_page(body, 404, "text/html");
 	look_at_page(body, 599, "application/json");

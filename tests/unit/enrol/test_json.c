@@ -284,13 +284,13 @@ static void test_vault_errors_are_those_of_its_body(void **state)
 	(void)state;
 	char out[64];
 
-	ks_vault_print_errors(ks_bytes_text("{\"errors\":[\"a\",\"b\"]}"), out, sizeof(out));
+	ks_json_print_member(ks_bytes_text("{\"errors\":[\"a\",\"b\"]}"), "errors", out, sizeof(out));
 	assert_string_equal(out, "a; b");
-	ks_vault_print_errors(ks_bytes_text("{\"errors\":{\"a\":\"b\"}}"), out, sizeof(out));
+	ks_json_print_member(ks_bytes_text("{\"errors\":{\"a\":\"b\"}}"), "errors", out, sizeof(out));
 	assert_string_equal(out, "");
-	ks_vault_print_errors(ks_bytes_text("{\"errors\":[]}"), out, sizeof(out));
+	ks_json_print_member(ks_bytes_text("{\"errors\":[]}"), "errors", out, sizeof(out));
 	assert_string_equal(out, "");
-	ks_vault_print_errors(ks_bytes_text("no JSON"), out, sizeof(out));
+	ks_json_print_member(ks_bytes_text("no JSON"), "errors", out, sizeof(out));
 	assert_string_equal(out, "");
 }
 
@@ -354,10 +354,10 @@ static void test_stepca_error_is_its_message(void **state)
 	(void)state;
 	char out[128];
 
-	ks_stepca_print_error(ks_bytes_text("{\"status\":400,\"message\":\"missing\\tclient certificate.\"}"), out,
-			      sizeof(out));
+	ks_json_print_member(ks_bytes_text("{\"status\":400,\"message\":\"missing\\tclient certificate.\"}"), "message",
+			     out, sizeof(out));
 	assert_string_equal(out, "missing client certificate.");
-	ks_stepca_print_error(ks_bytes_text("{\"status\":400,\"message\":400}"), out, sizeof(out));
+	ks_json_print_member(ks_bytes_text("{\"status\":400,\"message\":400}"), "message", out, sizeof(out));
 	assert_string_equal(out, "");
 }
 

@@ -190,8 +190,8 @@ static void test_a_lock_is_held_by_one_and_sweeps(void **unused)
 {
 	(void)unused;
 	KS_AUTO_FREE char *parent = file_of("");
-	KS_AUTO_FREE char *half = file_of(SPKI ".json.a1B2c3");
-	KS_AUTO_FREE char *other = file_of(OTHER ".json.a1B2c3");
+	KS_AUTO_FREE char *half = file_of(SPKI ".json.keystay-a1B2c3");
+	KS_AUTO_FREE char *other = file_of(OTHER ".json.keystay-a1B2c3");
 	KS_AUTO_CLOSE int first = -1;
 	KS_AUTO_CLOSE int second = -1;
 
