@@ -2,8 +2,7 @@
 /*
  * `keystay unlock` and `keystay lock` against a fake agent: which token the PIN goes to, how often, and what is said.
  *
- * The command runs in a forked child, because it makes its process undumpable, and where it needs one on a terminal of
- * its own.
+ * The command runs in a process of its own (forked.h).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,13 +13,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include <pty.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "cli/commands.h"
 #include "lib/base/cleanup.h"
 #include "tests/unit/cli/cli_test.h"
+#include "tests/unit/cli/forked.h"
 #include "tests/unit/client/fake_agent.h"
 
 #define N_REQUESTS 4
@@ -44,9 +40,7 @@ struct bench {
 	unsigned n_refusals;     /* so many times */
 	struct sent sent[N_REQUESTS];
 	unsigned n_sent;
-	char out[4096]; /* of the program, or all that its terminal showed */
-	char err[4096];
-	int exit_code;
+	struct forked program; /* the last one */
 };
 
 /* --- the agent --------------------------------------------------------------------------------------------------- */
@@ -134,9 +128,12 @@ static void serve(struct fake_agent *agent, int fd)
 
 static int setup(void **state)
 {
+	static const struct ks_command *const commands[] = { &ks_command_unlock, &ks_command_lock };
 	struct bench *bench = calloc(1, sizeof(*bench));
 
 	assert_non_null(bench);
+	bench->program.table = commands;
+	bench->program.n = sizeof(commands) / sizeof(commands[0]);
 	fake_agent_start(&bench->agent, serve, bench);
 	assert_int_equal(unsetenv("KEYSTAY_PROMPT"), 0);
 	*state = bench;
@@ -172,107 +169,6 @@ static void add_token(struct bench *bench, const char *label, uint32_t state, ui
 	add_token_tried(bench, label, state, more_flags, 0);
 }
 
-/* --- the program ------------------------------------------------------------------------------------------------- */
-
-/* words: the command line, separated by single spaces. */
-static int main_of_child(const char *line)
-{
-	static const struct ks_command *const table[] = { &ks_command_unlock, &ks_command_lock };
-	struct ks_cli cli;
-	char copy_of_line[256];
-	char name[] = "keystay";
-	char *argv[8] = { name };
-	char *rest = copy_of_line;
-
-	(void)snprintf(copy_of_line, sizeof(copy_of_line), "%s", line);
-	for (size_t i = 1; i < 7 && rest; i++)
-		argv[i] = strsep(&rest, " ");
-	ks_cli_init(&cli);
-	cli.color = false;
-	return ks_command_main(&cli, table, 2, argv);
-}
-
-static void read_all(int fd, char *out, size_t size)
-{
-	size_t used = 0;
-	ssize_t n;
-
-	while (used + 1 < size && (n = read(fd, out + used, size - 1 - used)) > 0)
-		used += (size_t)n;
-	out[used] = '\0';
-	(void)close(fd);
-}
-
-static void finish(struct bench *bench, pid_t pid)
-{
-	int status;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	bench->exit_code = WEXITSTATUS(status);
-}
-
-/* Without a terminal; pin (may be NULL) waits on descriptor 3. */
-static void run(struct bench *bench, const char *line, const char *pin)
-{
-	int out[2];
-	int err[2];
-	int in[2];
-
-	assert_int_equal(pipe(out) | pipe(err) | pipe(in), 0);
-	/* Before there is a child, which may end without reading it. */
-	if (pin)
-		assert_int_equal(write(in[1], pin, strlen(pin)), (ssize_t)strlen(pin));
-	pid_t pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		(void)setsid();
-		(void)dup2(out[1], STDOUT_FILENO);
-		(void)dup2(err[1], STDERR_FILENO);
-		(void)close(in[1]);
-		(void)dup2(in[0], 3);
-		_exit(main_of_child(line));
-	}
-	(void)close(out[1]);
-	(void)close(err[1]);
-	(void)close(in[0]);
-	(void)close(in[1]);
-	read_all(out[0], bench->out, sizeof(bench->out));
-	read_all(err[0], bench->err, sizeof(bench->err));
-	finish(bench, pid);
-}
-
-/* On a terminal, where someone waits for each question before typing its answer; pairs end with NULL. */
-static void run_on_terminal(struct bench *bench, const char *line, const char *const *dialog)
-{
-	size_t used = 0;
-	size_t looked_at = 0;
-	int master;
-
-	pid_t pid = forkpty(&master, NULL, NULL, NULL);
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit(main_of_child(line));
-	for (;;) {
-		char *found = dialog[0] ? strstr(bench->out + looked_at, dialog[0]) : NULL;
-		if (found) {
-			looked_at = (size_t)(found - bench->out) + strlen(dialog[0]);
-			assert_int_equal(write(master, dialog[1], strlen(dialog[1])), (ssize_t)strlen(dialog[1]));
-			dialog += 2;
-			continue;
-		}
-		ssize_t n = read(master, bench->out + used, sizeof(bench->out) - 1 - used);
-		if (n <= 0)
-			break;
-		used += (size_t)n;
-		bench->out[used] = '\0';
-	}
-	(void)close(master);
-	finish(bench, pid);
-	if (dialog[0])
-		fail_msg("was never asked \"%s\", only:\n%s", dialog[0], bench->out);
-}
-
 /* --- by descriptor ----------------------------------------------------------------------------------------------- */
 
 static void test_unlock_sends_the_pin_once_to_the_token_that_was_named(void **state)
@@ -281,14 +177,14 @@ static void test_unlock_sends_the_pin_once_to_the_token_that_was_named(void **st
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
 	add_token(bench, "other", KS_TOKEN_LOCKED, 0);
-	run(bench, "unlock corp --pin-fd 3", "12 34\nrest");
-	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	forked_run(&bench->program, "unlock corp --pin-fd 3", "12 34\nrest");
+	assert_int_equal(bench->program.exit_code, KS_EXIT_GOOD);
 	assert_int_equal(bench->n_sent, 1);
 	assert_string_equal(bench->sent[0].token, "pkcs11:token=corp");
 	assert_string_equal(bench->sent[0].pin, "12 34");
 	assert_false(bench->sent[0].ask);
-	assert_string_equal(bench->out, "Token \"corp\" is unlocked for 8 h; keys: 3 (see: keystay list)\n");
-	assert_string_equal(bench->err, "");
+	assert_string_equal(bench->program.out, "Token \"corp\" is unlocked for 8 h; keys: 3 (see: keystay list)\n");
+	assert_string_equal(bench->program.err, "");
 }
 
 static void test_unlock_takes_a_pin_without_a_newline(void **state)
@@ -296,8 +192,8 @@ static void test_unlock_takes_a_pin_without_a_newline(void **state)
 	struct bench *bench = *state;
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
-	run(bench, "unlock --pin-fd=3", "1234");
-	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	forked_run(&bench->program, "unlock --pin-fd=3", "1234");
+	assert_int_equal(bench->program.exit_code, KS_EXIT_GOOD);
 	assert_string_equal(bench->sent[0].pin, "1234");
 }
 
@@ -306,8 +202,9 @@ static void test_unlock_prints_json(void **state)
 	struct bench *bench = *state;
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
-	run(bench, "unlock --json --pin-fd 3", "1234\n");
-	assert_string_equal(bench->out, "{\n  \"token\": \"corp\",\n  \"unlocked_for_s\": 28800,\n  \"keys\": 3\n}\n");
+	forked_run(&bench->program, "unlock --json --pin-fd 3", "1234\n");
+	assert_string_equal(bench->program.out,
+			    "{\n  \"token\": \"corp\",\n  \"unlocked_for_s\": 28800,\n  \"keys\": 3\n}\n");
 }
 
 static void test_unlock_by_the_name_of_a_key(void **state)
@@ -317,8 +214,8 @@ static void test_unlock_by_the_name_of_a_key(void **state)
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
 	add_token(bench, "other", KS_TOKEN_LOCKED, 0);
 	bench->key_token = "other";
-	run(bench, "unlock alice --pin-fd 3", "1234\n");
-	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	forked_run(&bench->program, "unlock alice --pin-fd 3", "1234\n");
+	assert_int_equal(bench->program.exit_code, KS_EXIT_GOOD);
 	assert_string_equal(bench->sent[0].token, "pkcs11:token=other");
 }
 
@@ -327,10 +224,11 @@ static void test_unlock_of_an_unknown_name_asks_nothing(void **state)
 	struct bench *bench = *state;
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
-	run(bench, "unlock nobody --pin-fd 3", "1234\n");
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	forked_run(&bench->program, "unlock nobody --pin-fd 3", "1234\n");
+	assert_int_equal(bench->program.exit_code, KS_EXIT_FAILED);
 	assert_int_equal(bench->n_sent, 0);
-	assert_string_equal(bench->err, "keystay: no token and no key is called \"nobody\"; see: keystay status\n");
+	assert_string_equal(bench->program.err,
+			    "keystay: no token and no key is called \"nobody\"; see: keystay status\n");
 }
 
 static void test_unlock_of_several_offers_the_choice(void **state)
@@ -339,12 +237,12 @@ static void test_unlock_of_several_offers_the_choice(void **state)
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
 	add_token(bench, "other", KS_TOKEN_LOCKED, 0);
-	run(bench, "unlock --pin-fd 3", "1234\n");
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	forked_run(&bench->program, "unlock --pin-fd 3", "1234\n");
+	assert_int_equal(bench->program.exit_code, KS_EXIT_FAILED);
 	assert_int_equal(bench->n_sent, 0);
-	assert_string_equal(bench->err, "keystay: more than one token is locked; name one:\n"
-					"  keystay unlock pkcs11:token=corp\n"
-					"  keystay unlock pkcs11:token=other\n");
+	assert_string_equal(bench->program.err, "keystay: more than one token is locked; name one:\n"
+						"  keystay unlock pkcs11:token=corp\n"
+						"  keystay unlock pkcs11:token=other\n");
 }
 
 static void test_unlock_of_what_needs_no_pin_asks_nothing(void **state)
@@ -364,10 +262,10 @@ static void test_unlock_of_what_needs_no_pin_asks_nothing(void **state)
 		struct bench *bench = *state;
 		ks_buffer_reset(&bench->tokens);
 		add_token(bench, "corp", cases[i].state, 0);
-		run(bench, "unlock corp --pin-fd 3", "1234\n");
-		assert_int_equal(bench->exit_code, cases[i].exit_code);
+		forked_run(&bench->program, "unlock corp --pin-fd 3", "1234\n");
+		assert_int_equal(bench->program.exit_code, cases[i].exit_code);
 		assert_int_equal(bench->n_sent, 0);
-		cli_test_assert_part(cases[i].exit_code ? bench->err : bench->out, cases[i].text);
+		cli_test_assert_part(cases[i].exit_code ? bench->program.err : bench->program.out, cases[i].text);
 	}
 }
 
@@ -378,10 +276,10 @@ static void test_unlock_never_tries_a_wrong_pin_again(void **state)
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
 	bench->refusal = KS_ERR_PIN_WRONG;
 	bench->n_refusals = 9;
-	run(bench, "unlock corp --pin-fd 3", "1234\n1234\n1234\n");
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	forked_run(&bench->program, "unlock corp --pin-fd 3", "1234\n1234\n1234\n");
+	assert_int_equal(bench->program.exit_code, KS_EXIT_FAILED);
 	assert_int_equal(bench->n_sent, 1);
-	assert_string_equal(bench->err, "keystay: the agent says no\n");
+	assert_string_equal(bench->program.err, "keystay: the agent says no\n");
 }
 
 static void test_unlock_refuses_an_empty_or_endless_pin(void **state)
@@ -390,16 +288,16 @@ static void test_unlock_refuses_an_empty_or_endless_pin(void **state)
 	char text[400];
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
-	run(bench, "unlock --pin-fd 3", "\n1234\n");
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
-	assert_string_equal(bench->err, "keystay: no PIN was given; token \"corp\" stays locked\n");
-	run(bench, "unlock --pin-fd 3", NULL);
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	forked_run(&bench->program, "unlock --pin-fd 3", "\n1234\n");
+	assert_int_equal(bench->program.exit_code, KS_EXIT_FAILED);
+	assert_string_equal(bench->program.err, "keystay: no PIN was given; token \"corp\" stays locked\n");
+	forked_run(&bench->program, "unlock --pin-fd 3", NULL);
+	assert_int_equal(bench->program.exit_code, KS_EXIT_FAILED);
 	memset(text, 'x', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
-	run(bench, "unlock --pin-fd 3", text);
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
-	cli_test_assert_part(bench->err, "longer than any PIN");
+	forked_run(&bench->program, "unlock --pin-fd 3", text);
+	assert_int_equal(bench->program.exit_code, KS_EXIT_FAILED);
+	cli_test_assert_part(bench->program.err, "longer than any PIN");
 	assert_int_equal(bench->n_sent, 0);
 }
 
@@ -412,8 +310,8 @@ static void test_unlock_refuses_a_descriptor_that_is_none(void **state)
 		struct bench *bench = *state;
 		ks_buffer_reset(&bench->tokens);
 		add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
-		run(bench, lines[i], NULL);
-		assert_int_equal(bench->exit_code, KS_EXIT_USAGE);
+		forked_run(&bench->program, lines[i], NULL);
+		assert_int_equal(bench->program.exit_code, KS_EXIT_USAGE);
 		assert_int_equal(bench->n_sent, 0);
 	}
 }
@@ -423,16 +321,16 @@ static void test_unlock_without_agent_exits_with_3(void **state)
 	struct bench *bench = *state;
 
 	assert_int_equal(setenv("KEYSTAY_CONTROL_SOCK", "/nonexistent/control.sock", 1), 0);
-	run(bench, "unlock --pin-fd 3", "1234\n");
-	assert_int_equal(bench->exit_code, KS_EXIT_NO_AGENT);
-	cli_test_assert_part(bench->err, "keystay: ");
+	forked_run(&bench->program, "unlock --pin-fd 3", "1234\n");
+	assert_int_equal(bench->program.exit_code, KS_EXIT_NO_AGENT);
+	cli_test_assert_part(bench->program.err, "keystay: ");
 }
 
 /* --- the agent asks ---------------------------------------------------------------------------------------------- */
 
 static void assert_asked(const struct bench *bench, unsigned n)
 {
-	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	assert_int_equal(bench->program.exit_code, KS_EXIT_GOOD);
 	assert_int_equal(bench->n_sent, n);
 	assert_true(bench->sent[n - 1].ask);
 	assert_string_equal(bench->sent[n - 1].pin, "");
@@ -445,12 +343,12 @@ static void test_unlock_without_terminal_lets_the_agent_ask(void **state)
 
 	assert_int_equal(setenv("DISPLAY", ":77", 1), 0);
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
-	run(bench, "unlock", NULL);
+	forked_run(&bench->program, "unlock", NULL);
 	assert_asked(bench, 1);
 	assert_string_equal(bench->sent[0].token, "pkcs11:token=corp");
 	assert_string_equal(bench->sent[0].program, "test_cli_unlock");
 	assert_string_equal(bench->sent[0].display, ":77");
-	assert_string_equal(bench->err, "keystay: the agent asks for the PIN of token \"corp\" in a dialog\n");
+	assert_string_equal(bench->program.err, "keystay: the agent asks for the PIN of token \"corp\" in a dialog\n");
 }
 
 static void test_unlock_ask_does_not_ask_on_the_terminal_but_names_it(void **state)
@@ -459,10 +357,10 @@ static void test_unlock_ask_does_not_ask_on_the_terminal_but_names_it(void **sta
 	struct bench *bench = *state;
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
-	run_on_terminal(bench, "unlock --ask", nothing);
+	forked_run_on_terminal(&bench->program, "unlock --ask", nothing);
 	assert_asked(bench, 1);
 	assert_memory_equal(bench->sent[0].tty, "/dev/pts/", 9);
-	cli_test_assert_no_part(bench->out, "PIN of token \"corp\": ");
+	cli_test_assert_no_part(bench->program.out, "PIN of token \"corp\": ");
 }
 
 static void test_unlock_of_a_pin_pad_sends_no_pin(void **state)
@@ -471,9 +369,9 @@ static void test_unlock_of_a_pin_pad_sends_no_pin(void **state)
 	struct bench *bench = *state;
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, KS_PIN_PAD);
-	run_on_terminal(bench, "unlock", nothing);
+	forked_run_on_terminal(&bench->program, "unlock", nothing);
 	assert_asked(bench, 1);
-	cli_test_assert_part(bench->out, "keystay: type the PIN at the reader of token \"corp\"\r\n");
+	cli_test_assert_part(bench->program.out, "keystay: type the PIN at the reader of token \"corp\"\r\n");
 }
 
 static void test_unlock_never_has_the_agent_ask_when_told_so(void **state)
@@ -504,10 +402,10 @@ static void test_unlock_never_has_the_agent_ask_when_told_so(void **state)
 		assert_int_equal(unsetenv("KEYSTAY_PROMPT"), 0);
 		if (cases[i].prompt)
 			assert_int_equal(setenv("KEYSTAY_PROMPT", cases[i].prompt, 1), 0);
-		run(bench, cases[i].line, NULL);
-		assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+		forked_run(&bench->program, cases[i].line, NULL);
+		assert_int_equal(bench->program.exit_code, KS_EXIT_FAILED);
 		assert_int_equal(bench->n_sent, 0);
-		cli_test_assert_part(bench->err, cases[i].text);
+		cli_test_assert_part(bench->program.err, cases[i].text);
 	}
 }
 
@@ -518,8 +416,8 @@ static void test_unlock_ask_goes_with_no_other_way(void **state)
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
-		run(bench, lines[i], "1234\n");
-		assert_int_equal(bench->exit_code, KS_EXIT_USAGE);
+		forked_run(&bench->program, lines[i], "1234\n");
+		assert_int_equal(bench->program.exit_code, KS_EXIT_USAGE);
 		assert_int_equal(bench->n_sent, 0);
 	}
 }
@@ -537,11 +435,11 @@ static void test_unlock_by_descriptor_hands_on_that_a_dialog_is_needed(void **st
 		bench->n_sent = 0;
 		bench->refusal = refusals[i];
 		bench->n_refusals = 9;
-		run(bench, "unlock --pin-fd 3", "1234\n");
-		assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+		forked_run(&bench->program, "unlock --pin-fd 3", "1234\n");
+		assert_int_equal(bench->program.exit_code, KS_EXIT_FAILED);
 		assert_int_equal(bench->n_sent, 1);
 		assert_false(bench->sent[0].ask);
-		assert_string_equal(bench->err, "keystay: the agent says no\n");
+		assert_string_equal(bench->program.err, "keystay: the agent says no\n");
 	}
 }
 
@@ -563,10 +461,10 @@ static void test_unlock_on_a_terminal_lets_the_agent_ask_when_that_is_known_to_b
 		ks_buffer_reset(&bench->tokens);
 		add_token_tried(bench, "corp", KS_TOKEN_LOCKED, cases[i].flags, cases[i].submissions);
 		bench->n_sent = 0;
-		memset(bench->out, 0, sizeof(bench->out));
-		run_on_terminal(bench, "unlock", nothing);
+		memset(bench->program.out, 0, sizeof(bench->program.out));
+		forked_run_on_terminal(&bench->program, "unlock", nothing);
 		assert_asked(bench, 1);
-		cli_test_assert_part(bench->out, cases[i].reason);
+		cli_test_assert_part(bench->program.out, cases[i].reason);
 	}
 }
 
@@ -578,11 +476,11 @@ static void test_unlock_on_a_terminal_lets_the_agent_ask_when_it_says_so(void **
 	add_token_tried(bench, "corp", KS_TOKEN_LOCKED, 0, 1);
 	bench->refusal = KS_ERR_NEEDS_DIALOG;
 	bench->n_refusals = 1;
-	run_on_terminal(bench, "unlock", dialog);
+	forked_run_on_terminal(&bench->program, "unlock", dialog);
 	assert_string_equal(bench->sent[0].pin, "1234");
 	assert_false(bench->sent[0].ask);
 	assert_asked(bench, 2);
-	cli_test_assert_part(bench->out, "Token \"corp\" is unlocked for 8 h");
+	cli_test_assert_part(bench->program.out, "Token \"corp\" is unlocked for 8 h");
 }
 
 /* A wrong PIN is an answer of the token: the person decides anew, by running it again. */
@@ -594,8 +492,8 @@ static void test_unlock_on_a_terminal_ends_with_a_wrong_pin(void **state)
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
 	bench->refusal = KS_ERR_PIN_WRONG;
 	bench->n_refusals = 9;
-	run_on_terminal(bench, "unlock", dialog);
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	forked_run_on_terminal(&bench->program, "unlock", dialog);
+	assert_int_equal(bench->program.exit_code, KS_EXIT_FAILED);
 	assert_int_equal(bench->n_sent, 1);
 }
 
@@ -607,10 +505,10 @@ static void test_unlock_on_a_terminal_asks_there_also_when_dialogs_are_forbidden
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
 	bench->refusal = KS_ERR_NEEDS_DIALOG;
 	bench->n_refusals = 9;
-	run_on_terminal(bench, "unlock --no-prompt", dialog);
-	assert_int_equal(bench->exit_code, KS_EXIT_FAILED);
+	forked_run_on_terminal(&bench->program, "unlock --no-prompt", dialog);
+	assert_int_equal(bench->program.exit_code, KS_EXIT_FAILED);
 	assert_int_equal(bench->n_sent, 1);
-	cli_test_assert_part(bench->out, "keystay: the agent says no");
+	cli_test_assert_part(bench->program.out, "keystay: the agent says no");
 }
 
 /* --- on a terminal ----------------------------------------------------------------------------------------------- */
@@ -621,12 +519,12 @@ static void test_unlock_asks_on_the_terminal_and_shows_no_pin(void **state)
 	struct bench *bench = *state;
 
 	add_token(bench, "corp", KS_TOKEN_LOCKED, 0);
-	run_on_terminal(bench, "unlock corp", dialog);
-	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	forked_run_on_terminal(&bench->program, "unlock corp", dialog);
+	assert_int_equal(bench->program.exit_code, KS_EXIT_GOOD);
 	assert_int_equal(bench->n_sent, 1);
 	assert_string_equal(bench->sent[0].pin, "secret-1234");
-	cli_test_assert_no_part(bench->out, "secret");
-	cli_test_assert_part(bench->out, "Token \"corp\" is unlocked for 8 h");
+	cli_test_assert_no_part(bench->program.out, "secret");
+	cli_test_assert_part(bench->program.out, "Token \"corp\" is unlocked for 8 h");
 }
 
 /* --- lock -------------------------------------------------------------------------------------------------------- */
@@ -635,15 +533,15 @@ static void test_lock_names_one_token_or_all(void **state)
 {
 	struct bench *bench = *state;
 
-	run(bench, "lock corp", NULL);
-	assert_int_equal(bench->exit_code, KS_EXIT_GOOD);
+	forked_run(&bench->program, "lock corp", NULL);
+	assert_int_equal(bench->program.exit_code, KS_EXIT_GOOD);
 	assert_string_equal(bench->sent[0].token, "corp");
-	assert_string_equal(bench->out, "Locked: 1 token\n");
-	run(bench, "lock", NULL);
+	assert_string_equal(bench->program.out, "Locked: 1 token\n");
+	forked_run(&bench->program, "lock", NULL);
 	assert_string_equal(bench->sent[1].token, "");
-	assert_string_equal(bench->out, "Nothing was unlocked.\n");
-	run(bench, "lock corp --json", NULL);
-	assert_string_equal(bench->out, "{\n  \"tokens\": 1\n}\n");
+	assert_string_equal(bench->program.out, "Nothing was unlocked.\n");
+	forked_run(&bench->program, "lock corp --json", NULL);
+	assert_string_equal(bench->program.out, "{\n  \"tokens\": 1\n}\n");
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

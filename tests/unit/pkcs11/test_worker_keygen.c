@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* New key pairs: only while the token is unlocked, and nothing half-made is left. Runs in: unit tests. */
-#include "tests/unit/pkcs11/rig.h"
+#include "tests/unit/pkcs11/change_bench.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -8,65 +8,6 @@
 #include <unistd.h>
 
 #include "lib/protocol/spki.h"
-
-#define MADE "new"
-
-static struct rig rig;
-static struct rig_worker worker;
-static EVP_PKEY *old_key;
-
-static void fill(struct rig_writer *writer, void *userdata)
-{
-	const struct rig_key old = { .key = old_key, .label = "old", .id = 1, .parts = RIG_ALL };
-	(void)userdata;
-
-	rig_write_token(writer, "corp");
-	rig_write_key(writer, &old);
-}
-
-/* A token of its own for each test: what one made is not there for the next. */
-static int setup(void **state)
-{
-	(void)state;
-	old_key = rig_new_key("P-256");
-	rig_init(&rig);
-	rig_write(&rig, fill, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	EVP_PKEY_free(old_key);
-	rig_deinit(&rig);
-	return 0;
-}
-
-/* Logged in; script holds from then on, its calls counted from 1. */
-static void start(const char *script)
-{
-	const struct rig_options options = { .path = RIG_SHIM };
-
-	rig_script(&rig, NULL);
-	rig_start_ready(&rig, &options, &worker);
-	assert_int_equal(rig_login(&worker, worker.tokens[0].number, RIG_PIN, NULL), 0);
-	rig_script(&rig, script);
-	(void)unlink(rig.counts);
-}
-
-/* --- requests ---------------------------------------------------------------------------------------------------- */
-
-static struct rig_made made; /* by the last keygen() */
-
-static int keygen(uint32_t type, uint32_t bits, const char *label, struct ks_bytes id)
-{
-	return rig_keygen(&worker, &(struct rig_new_key){ type, bits, label, id }, &made);
-}
-
-static int make_p256(void)
-{
-	return keygen(KS_KEY_EC, 256, MADE, KS_BYTES_NONE);
-}
 
 /* Nothing of a new key is left, and the old one is as it was. */
 static void assert_nothing_made(void)
@@ -95,7 +36,7 @@ static void test_keygen_makes_each_kind_of_key(void **state)
 		{ KS_KEY_ED25519, 256, 0x0807, "Ed25519-2" },
 	};
 
-	start(NULL);
+	change_start(NULL);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		struct ks_spki spki;
 		char name[32];
@@ -119,7 +60,7 @@ static void test_keygen_gives_the_habitual_id(void **state)
 	(void)state;
 	uint8_t expected[20];
 
-	start(NULL);
+	change_start(NULL);
 	assert_int_equal(make_p256(), 0);
 	(void)SHA1(made.spki + made.spki_size - 65, 65, expected);
 	assert_int_equal(made.id_size, sizeof(expected));
@@ -132,7 +73,7 @@ static void test_keygen_gives_the_id_that_was_asked_for(void **state)
 	(void)state;
 	const uint8_t id[] = { 0x2a, 0x00, 0x17 };
 
-	start(NULL);
+	change_start(NULL);
 	assert_int_equal(keygen(KS_KEY_EC, 256, MADE, ks_bytes(id, sizeof(id))), 0);
 	assert_true(ks_bytes_equal(ks_bytes(made.id, made.id_size), ks_bytes(id, sizeof(id))));
 	assert_int_equal(rig_count(&rig, "C_SetAttributeValue"), 0);
@@ -145,7 +86,7 @@ static void test_keygen_keeps_an_id_that_cannot_be_changed(void **state)
 	(void)state;
 	uint8_t habitual[20];
 
-	start("C_SetAttributeValue * rv 0x10\n");
+	change_start("C_SetAttributeValue * rv 0x10\n");
 	assert_int_equal(make_p256(), 0);
 	(void)SHA1(made.spki + made.spki_size - 65, 65, habitual);
 	assert_int_equal(made.id_size, sizeof(habitual));
@@ -153,7 +94,7 @@ static void test_keygen_keeps_an_id_that_cannot_be_changed(void **state)
 	assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, MADE), 0x0403), 0);
 	rig_stop(&worker);
 	/* One half of two: it is put back. */
-	start("C_SetAttributeValue 2 rv 0x10\n");
+	change_start("C_SetAttributeValue 2 rv 0x10\n");
 	assert_int_equal(keygen(KS_KEY_EC, 256, "another", KS_BYTES_NONE), 0);
 	assert_int_equal(rig_count(&rig, "C_SetAttributeValue"), 3);
 	assert_int_equal(rig_sign(&worker, rig_key_by_label(&worker, "another"), 0x0403), 0);
@@ -184,7 +125,7 @@ static void test_keygen_looks_who_is_logged_in(void **state)
 {
 	(void)state;
 
-	start("session-public\n");
+	change_start("session-public\n");
 	assert_int_equal(make_p256(), KS_ERR_TOKEN_LOCKED);
 	assert_int_equal(rig_count(&rig, "C_GenerateKeyPair"), 0);
 	rig_stop(&worker);
@@ -211,7 +152,7 @@ static void test_keygen_leaves_the_token_unlocked(void **state)
 {
 	(void)state;
 
-	start(NULL);
+	change_start(NULL);
 	assert_int_equal(make_p256(), 0);
 	assert_true(worker.tokens[0].logged_in);
 	assert_int_equal(rig_count(&rig, "C_Login"), 0);
@@ -226,7 +167,7 @@ static void test_keygen_makes_room_for_its_session(void **state)
 	(void)state;
 
 	/* As many as the worker has open: one. */
-	start("sessions-limit 1\n");
+	change_start("sessions-limit 1\n");
 	assert_int_equal(make_p256(), KS_ERR_TOKEN_FAILED);
 	assert_non_null(strstr(worker.error, "no further session is possible"));
 	assert_true(worker.tokens[0].logged_in);
@@ -242,7 +183,7 @@ static void test_keygen_refuses_what_is_no_key(void **state)
 		{ 0, 2048 },          { 0xffffffffu, 2048 },
 	};
 
-	start(NULL);
+	change_start(NULL);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_int_equal(keygen(wrong[i][0], wrong[i][1], MADE, KS_BYTES_NONE), KS_ERR_INVALID);
 	assert_int_equal(keygen(KS_KEY_EC, 256, "", KS_BYTES_NONE), KS_ERR_INVALID);
@@ -255,7 +196,7 @@ static void test_keygen_shares_a_label_where_the_id_is_said(void **state)
 	(void)state;
 	const uint8_t free_id[] = { 0xfe, 0xed };
 
-	start(NULL);
+	change_start(NULL);
 	assert_int_equal(keygen(KS_KEY_EC, 256, "old", ks_bytes(free_id, sizeof(free_id))), 0);
 	assert_int_equal(rig_count(&rig, "C_GenerateKeyPair"), 1);
 	rig_stop(&worker);
@@ -266,7 +207,7 @@ static void test_keygen_refuses_a_label_or_id_that_is_taken(void **state)
 	(void)state;
 	const uint8_t taken = 1;
 
-	start(NULL);
+	change_start(NULL);
 	assert_int_equal(keygen(KS_KEY_EC, 256, "old", KS_BYTES_NONE), KS_ERR_BUSY);
 	assert_string_equal(worker.error, "token \"corp\" has something with this label already; choose another one "
 					  "for the new key; nothing was made");
@@ -307,7 +248,7 @@ static void test_keygen_leaves_nothing_of_a_key_that_it_refuses(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		start(cases[i].script);
+		change_start(cases[i].script);
 		assert_int_equal(make_p256(), KS_ERR_TOKEN_FAILED);
 		if (!strstr(worker.error, cases[i].words))
 			fail_msg("\"%s\" is not in: %s", cases[i].words, worker.error);
@@ -321,7 +262,7 @@ static void test_keygen_says_what_it_could_not_undo(void **state)
 {
 	(void)state;
 
-	start("attributes-flip CKA_SENSITIVE\nC_DestroyObject * rv 0x30\n");
+	change_start("attributes-flip CKA_SENSITIVE\nC_DestroyObject * rv 0x30\n");
 	assert_int_equal(make_p256(), KS_ERR_TOKEN_FAILED);
 	assert_non_null(strstr(worker.error, "; what was made of the key could not be removed again"));
 	rig_stop(&worker);
@@ -332,7 +273,7 @@ static void test_keygen_never_destroys_what_was_there_before(void **state)
 {
 	(void)state;
 
-	start("C_GenerateKeyPair * wrong\n");
+	change_start("C_GenerateKeyPair * wrong\n");
 	assert_int_equal(make_p256(), KS_ERR_TOKEN_FAILED);
 	assert_non_null(strstr(worker.error, "made no new key: it gave one that was there before"));
 	assert_int_equal(rig_count(&rig, "C_DestroyObject"), 0);
@@ -347,7 +288,7 @@ static void test_keygen_says_when_a_token_makes_no_keys(void **state)
 
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		(void)snprintf(script, sizeof(script), "C_GenerateKeyPair * rv %s\n", refusals[i]);
-		start(script);
+		change_start(script);
 		assert_int_equal(make_p256(), KS_ERR_UNSUPPORTED);
 		assert_non_null(strstr(worker.error, "token \"corp\" does not make such a key: "));
 		assert_null(strstr(worker.error, "run:")); /* whose program would do it is not known */
@@ -370,7 +311,7 @@ static void test_keygen_asks_plainly_where_attributes_are_refused(void **state)
 {
 	(void)state;
 
-	start("C_GenerateKeyPair 1 rv 0x12\n");
+	change_start("C_GenerateKeyPair 1 rv 0x12\n");
 	/* SoftHSM's keys decrypt unless they are told not to. */
 	assert_int_equal(keygen(KS_KEY_RSA, 2048, MADE, KS_BYTES_NONE), KS_ERR_TOKEN_FAILED);
 	assert_non_null(strstr(worker.error, "does more than sign"));
@@ -382,10 +323,10 @@ static void test_keygen_survives_a_session_that_is_lost(void **state)
 {
 	(void)state;
 
-	start("C_GenerateKeyPair * after-rv 0xb3\n");
+	change_start("C_GenerateKeyPair * after-rv 0xb3\n");
 	assert_int_equal(make_p256(), KS_ERR_TOKEN_FAILED);
 	assert_nothing_made();
-	start("C_GenerateKeyPair * crash\n");
+	change_start("C_GenerateKeyPair * crash\n");
 	const struct ks_msg_worker_keygen message = { KS_MESSAGE_HEAD(++worker.last_id),
 						      .token = worker.tokens[0].number, .key_type = KS_KEY_EC,
 						      .bits = 256, .label = ks_bytes_text(MADE) };
@@ -398,24 +339,34 @@ static void test_keygen_survives_a_session_that_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_keygen_makes_each_kind_of_key, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_gives_the_habitual_id, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_gives_the_id_that_was_asked_for, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_keeps_an_id_that_cannot_be_changed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_wants_an_unlocked_token, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_looks_who_is_logged_in, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_asks_a_tpm_for_what_it_can_use, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_leaves_the_token_unlocked, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_makes_room_for_its_session, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_refuses_what_is_no_key, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_shares_a_label_where_the_id_is_said, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_refuses_a_label_or_id_that_is_taken, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_leaves_nothing_of_a_key_that_it_refuses, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_says_what_it_could_not_undo, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_never_destroys_what_was_there_before, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_says_when_a_token_makes_no_keys, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_asks_plainly_where_attributes_are_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_keygen_survives_a_session_that_is_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_makes_each_kind_of_key, change_setup, change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_gives_the_habitual_id, change_setup, change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_gives_the_id_that_was_asked_for, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_keeps_an_id_that_cannot_be_changed, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_wants_an_unlocked_token, change_setup, change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_looks_who_is_logged_in, change_setup, change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_asks_a_tpm_for_what_it_can_use, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_leaves_the_token_unlocked, change_setup, change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_makes_room_for_its_session, change_setup, change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_refuses_what_is_no_key, change_setup, change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_shares_a_label_where_the_id_is_said, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_refuses_a_label_or_id_that_is_taken, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_leaves_nothing_of_a_key_that_it_refuses, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_says_what_it_could_not_undo, change_setup, change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_never_destroys_what_was_there_before, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_says_when_a_token_makes_no_keys, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_asks_plainly_where_attributes_are_refused, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_survives_a_session_that_is_lost, change_setup,
+						change_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

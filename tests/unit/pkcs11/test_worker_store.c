@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates stored, keys and certificates removed: never under or from a key that is another one. Runs in: unit tests. */
-#include "tests/unit/pkcs11/rig.h"
+#include "tests/unit/pkcs11/change_bench.h"
 
 #include <openssl/sha.h>
 #include <openssl/x509.h>
@@ -9,65 +9,6 @@
 #include <unistd.h>
 
 #include "lib/protocol/spki.h"
-
-#define MADE "new"
-
-static struct rig rig;
-static struct rig_worker worker;
-static EVP_PKEY *old_key;
-
-static void fill(struct rig_writer *writer, void *userdata)
-{
-	const struct rig_key old = { .key = old_key, .label = "old", .id = 1, .parts = RIG_ALL };
-	(void)userdata;
-
-	rig_write_token(writer, "corp");
-	rig_write_key(writer, &old);
-}
-
-/* A token of its own for each test: what one made is not there for the next. */
-static int setup(void **state)
-{
-	(void)state;
-	old_key = rig_new_key("P-256");
-	rig_init(&rig);
-	rig_write(&rig, fill, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	EVP_PKEY_free(old_key);
-	rig_deinit(&rig);
-	return 0;
-}
-
-/* Logged in; script holds from then on, its calls counted from 1. */
-static void start(const char *script)
-{
-	const struct rig_options options = { .path = RIG_SHIM };
-
-	rig_script(&rig, NULL);
-	rig_start_ready(&rig, &options, &worker);
-	assert_int_equal(rig_login(&worker, worker.tokens[0].number, RIG_PIN, NULL), 0);
-	rig_script(&rig, script);
-	(void)unlink(rig.counts);
-}
-
-/* --- requests ---------------------------------------------------------------------------------------------------- */
-
-static struct rig_made made; /* by the last keygen() */
-
-static int keygen(uint32_t type, uint32_t bits, const char *label, struct ks_bytes id)
-{
-	return rig_keygen(&worker, &(struct rig_new_key){ type, bits, label, id }, &made);
-}
-
-static int make_p256(void)
-{
-	return keygen(KS_KEY_EC, 256, MADE, KS_BYTES_NONE);
-}
 
 static int store(struct ks_bytes id, const char *label, struct ks_bytes der)
 {
@@ -147,7 +88,7 @@ static void test_store_puts_a_certificate_beside_its_key(void **state)
 	const uint8_t id = 1;
 
 	rig_put_certificate(&der, old_key, "a new one");
-	start(NULL);
+	change_start(NULL);
 	assert_int_equal(store(ks_bytes(&id, 1), "new certificate", ks_buffer_bytes(&der)), 0);
 	assert_int_equal(worker.n_certificates, 2);
 	assert_int_equal(n_certificates(ks_buffer_bytes(&der)), 1);
@@ -170,7 +111,7 @@ static void test_store_refuses_the_certificate_of_another_key(void **state)
 
 	rig_put_certificate(&der, other, "of another");
 	EVP_PKEY_free(other);
-	start(NULL);
+	change_start(NULL);
 	assert_int_equal(store(ks_bytes(&id, 1), "x", ks_buffer_bytes(&der)), KS_ERR_INVALID);
 	assert_string_equal(worker.error, "token \"corp\": the certificate is of another key; it was not stored");
 	assert_int_equal(store(ks_bytes(&unknown, 1), "x", ks_buffer_bytes(&der)), KS_ERR_UNKNOWN_KEY);
@@ -193,12 +134,12 @@ static void test_store_says_when_a_token_takes_none(void **state)
 	rig_put_certificate(&der, old_key, "a new one");
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		(void)snprintf(script, sizeof(script), "C_CreateObject * rv %s\n", refusals[i]);
-		start(script);
+		change_start(script);
 		assert_int_equal(store(ks_bytes(&id, 1), "x", ks_buffer_bytes(&der)), KS_ERR_UNSUPPORTED);
 		assert_non_null(strstr(worker.error, "token \"corp\" does not take the certificate: "));
 		rig_stop(&worker);
 	}
-	start("C_CreateObject * rv 0x32\n");
+	change_start("C_CreateObject * rv 0x32\n");
 	assert_int_equal(store(ks_bytes(&id, 1), "x", ks_buffer_bytes(&der)), KS_ERR_TOKEN_ABSENT);
 	rig_stop(&worker);
 }
@@ -210,7 +151,7 @@ static void test_store_takes_back_what_was_not_written_well(void **state)
 	const uint8_t id = 1;
 
 	rig_put_certificate(&der, old_key, "a new one");
-	start("C_CreateObject * wrong\n");
+	change_start("C_CreateObject * wrong\n");
 	assert_int_equal(store(ks_bytes(&id, 1), "x", ks_buffer_bytes(&der)), KS_ERR_TOKEN_FAILED);
 	assert_non_null(strstr(worker.error, "is another one when it is read back; it was removed again"));
 	assert_int_equal(worker.n_certificates, 1);
@@ -223,7 +164,7 @@ static void test_remove_takes_a_key_with_its_certificates(void **state)
 {
 	(void)state;
 
-	start(NULL);
+	change_start(NULL);
 	assert_int_equal(make_p256(), 0);
 	const struct rig_found_key old = *rig_key_by_label(&worker, "old");
 	assert_int_equal(take_away(rig_id(&old), rig_spki(&old), RIG_KEYS | RIG_CERTIFICATES, KS_BYTES_NONE), 3);
@@ -243,7 +184,7 @@ static void test_remove_takes_one_certificate(void **state)
 	uint8_t hash[32];
 
 	rig_put_certificate(&der, old_key, "a new one");
-	start(NULL);
+	change_start(NULL);
 	const struct rig_found_key old = *rig_key_by_label(&worker, "old");
 	assert_int_equal(store(rig_id(&old), "x", ks_buffer_bytes(&der)), 0);
 	(void)SHA256(der.data, der.size, hash);
@@ -263,7 +204,7 @@ static void test_remove_touches_nothing_of_another_key(void **state)
 {
 	(void)state;
 
-	start(NULL);
+	change_start(NULL);
 	assert_int_equal(keygen(KS_KEY_RSA, 2048, "rsa", KS_BYTES_NONE), 0); /* whose private half says whose it is */
 	assert_int_equal(make_p256(), 0);
 	const struct rig_found_key old = *rig_key_by_label(&worker, "old");
@@ -288,7 +229,7 @@ static void test_remove_leaves_a_private_half_alone_that_may_be_of_another(void 
 {
 	(void)state;
 
-	start(NULL);
+	change_start(NULL);
 	const struct rig_found_key old = *rig_key_by_label(&worker, "old");
 	rig_stop(&worker);
 	/* The same card, made anew. */
@@ -296,9 +237,9 @@ static void test_remove_leaves_a_private_half_alone_that_may_be_of_another(void 
 	old_key = rig_new_key("P-256");
 	rig_deinit(&rig);
 	rig_init(&rig);
-	rig_write(&rig, fill, NULL);
+	rig_write(&rig, change_fill, NULL);
 	EVP_PKEY_free(first);
-	start(NULL);
+	change_start(NULL);
 	assert_int_equal(take_away(rig_id(&old), rig_spki(&old), RIG_KEYS, KS_BYTES_NONE), KS_ERR_AMBIGUOUS);
 	/* Nor when no public half contradicts. */
 	rig_script(&rig, "objects-without CKO_PUBLIC_KEY\n");
@@ -313,7 +254,7 @@ static void test_remove_begins_with_the_private_half(void **state)
 {
 	(void)state;
 
-	start("C_DestroyObject 2 rv 0x30\n");
+	change_start("C_DestroyObject 2 rv 0x30\n");
 	const struct rig_found_key old = *rig_key_by_label(&worker, "old");
 	assert_int_equal(take_away(rig_id(&old), rig_spki(&old), RIG_KEYS | RIG_CERTIFICATES, KS_BYTES_NONE),
 			 KS_ERR_TOKEN_FAILED);
@@ -328,7 +269,7 @@ static void test_remove_says_when_a_token_removes_nothing(void **state)
 {
 	(void)state;
 
-	start("C_DestroyObject * rv 0x1b\n");
+	change_start("C_DestroyObject * rv 0x1b\n");
 	const struct rig_found_key old = *rig_key_by_label(&worker, "old");
 	assert_int_equal(take_away(rig_id(&old), rig_spki(&old), RIG_KEYS, KS_BYTES_NONE), KS_ERR_UNSUPPORTED);
 	assert_string_equal(worker.error, "token \"corp\" does not remove it: the token does not allow it "
@@ -339,17 +280,24 @@ static void test_remove_says_when_a_token_removes_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_store_puts_a_certificate_beside_its_key, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_store_refuses_the_certificate_of_another_key, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_store_says_when_a_token_takes_none, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_store_takes_back_what_was_not_written_well, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_remove_takes_a_key_with_its_certificates, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_remove_takes_one_certificate, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_remove_touches_nothing_of_another_key, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_remove_leaves_a_private_half_alone_that_may_be_of_another, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_remove_begins_with_the_private_half, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_remove_says_when_a_token_removes_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_store_puts_a_certificate_beside_its_key, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_store_refuses_the_certificate_of_another_key, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_store_says_when_a_token_takes_none, change_setup, change_teardown),
+		cmocka_unit_test_setup_teardown(test_store_takes_back_what_was_not_written_well, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_remove_takes_a_key_with_its_certificates, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_remove_takes_one_certificate, change_setup, change_teardown),
+		cmocka_unit_test_setup_teardown(test_remove_touches_nothing_of_another_key, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_remove_leaves_a_private_half_alone_that_may_be_of_another,
+						change_setup, change_teardown),
+		cmocka_unit_test_setup_teardown(test_remove_begins_with_the_private_half, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_remove_says_when_a_token_removes_nothing, change_setup,
+						change_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
