@@ -23,13 +23,14 @@ static void set_state(struct ks_provisioning *job, enum ks_provisioning_state st
 	job->timer = sd_event_source_disable_unref(job->timer);
 }
 
-static struct ks_worker *find_worker(const struct ks_state *state, const struct ks_worker *worker)
+/* A reload may have freed it. */
+static bool is_there(const struct ks_state *state, const struct ks_worker *worker)
 {
 	for (size_t i = 0; i < state->n_workers; i++) {
-		if (worker ? state->workers[i] == worker : false)
-			return state->workers[i];
+		if (state->workers[i] == worker)
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 static struct ks_worker *worker_of(const struct ks_state *state, const char *module)
@@ -52,10 +53,9 @@ static void say(struct ks_provisioning *job, int error, const char *text)
 
 static void resume(struct ks_provisioning *job)
 {
-	struct ks_worker *worker = find_worker(job->owner, job->stopped);
+	struct ks_worker *worker = KS_STEAL(job->stopped);
 
-	job->stopped = NULL;
-	if (worker)
+	if (worker && is_there(job->owner, worker))
 		ks_worker_resume(worker);
 }
 

@@ -11,6 +11,9 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 
+/* Bytes of a CKA_ID. */
+#define ID_MAX 256
+
 KS_DEFINE_CLEANUP(struct ks_client_identity *, ks_client_identity_free)
 
 /* --- keygen ------------------------------------------------------------------------------------------------------ */
@@ -37,52 +40,40 @@ static bool read_type(const char *word, struct ks_client_keygen *request)
 	return false;
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* "0a1b" or "0a:1b". */
-static bool read_id(const char *text, uint8_t id[256], struct ks_bytes *ret_id)
+static bool read_id(const char *text, uint8_t id[ID_MAX], struct ks_bytes *ret_id)
 {
-	size_t n = 0;
+	char digits[2 * ID_MAX + 1];
+	size_t n = 0, size = 0;
 
 	*ret_id = KS_BYTES_NONE;
 	if (!text)
 		return true;
-	while (*text && n < 256) {
-		if (n > 0 && *text == ':')
-			text++;
-		int high = digit(text[0]), low = high < 0 ? -1 : digit(text[1]);
-		if (low < 0)
+	for (const char *at = text; *at; at++) {
+		bool is_between = *at == ':' && n > 0 && n % 2 == 0 && at[-1] != ':' && at[1] != '\0';
+		if (is_between)
+			continue;
+		if (n == 2 * ID_MAX)
 			return false;
-		id[n++] = (uint8_t)(high * 16 + low);
-		text += 2;
+		digits[n++] = *at;
 	}
-	*ret_id = ks_bytes(id, n);
-	return n > 0 && *text == '\0';
-}
-
-static void hex(struct ks_bytes bytes, char *out)
-{
-	for (size_t i = 0; i < bytes.size; i++)
-		(void)ks_text_print(out + 2 * i, 3, "%02x", bytes.data[i]);
+	digits[n] = '\0';
+	if (ks_text_unhex(digits, id, ID_MAX, &size) < 0)
+		return false;
+	*ret_id = ks_bytes(id, size);
+	return size > 0;
 }
 
 static enum ks_exit print_key(const struct ks_cli *cli, const struct ks_arguments *arguments,
 			      const struct ks_client_new_key *key)
 {
 	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
-	char fingerprint[65] = "", id[513] = "", type[32] = "";
+	char fingerprint[65] = "", id[2 * ID_MAX + 1] = "", type[32] = "";
 	struct ks_client_error error;
 	struct ks_spki spki;
 
-	hex(ks_bytes(key->spki_hash, 32), fingerprint);
-	hex(ks_bytes(key->object_id, key->object_id_size), id);
+	ks_text_hex(ks_bytes(key->spki_hash, 32), fingerprint);
+	ks_text_hex(ks_bytes(key->object_id, key->object_id_size), id);
 	if (ks_spki_read(ks_bytes(key->spki, key->spki_size), &spki) == 0)
 		ks_spki_type_name(&spki, type, sizeof(type));
 	/* Its short name is the agent's to give: a label may be taken. */
@@ -111,7 +102,7 @@ enum ks_exit ks_token_keygen(struct ks_cli *cli, const struct ks_arguments *argu
 	struct ks_client_keygen request = { .token = token ? token : "", .label = arguments->operands[1] };
 	struct ks_client_new_key key;
 	struct ks_client_error error;
-	uint8_t id[256];
+	uint8_t id[ID_MAX];
 
 	if (!read_type(arguments->values[KS_TOKEN_TYPE], &request)) {
 		ks_output_error(cli,

@@ -3,7 +3,7 @@
  * bundle: the certificates in what a CA answered, in any of the forms that CAs answer in.
  *
  * PKCS#7 certs-only (RFC 5652 section 5, "degenerate"; DER or BER), PEM of PKCS#7 or certificates with any text around,
- * certificates in DER one behind the other; and the base64 of those. Nothing is believed of them: judge.c looks.
+ * certificates in DER one behind the other; and the base64 of those. Nothing is believed of them: enrol/judge.c looks.
  *
  * Runs in: keystay-enroll. Pure.
  */

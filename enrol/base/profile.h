@@ -2,7 +2,7 @@
 /*
  * profile: one [profile "NAME"] of keystay.conf, as the agent read it (docs/protocol.md, PROFILES).
  *
- * Runs in: keystay-enroll. The agent alone reads configuration; every form has been checked there (settings_table.c).
+ * Runs in: keystay-enroll. The agent alone reads configuration; every form has been checked there (settings_enrol.c).
  */
 #pragma once
 

@@ -3,8 +3,8 @@
  * driver: what each protocol of enrolment is to the rest: a request in, certificates out, or "come again".
  *
  * Runs in: keystay-enroll. A driver talks to one server (or runs one program), keeps nothing on disk, and never decides
- * whether a certificate is good: enrol.c does, for all of them alike (key, chain, purpose, dates). To add a protocol: a
- * file with its struct ks_enrol_driver, a row in drivers.c, its word in agent/settings_table.c, its part in keystay.conf(5).
+ * whether a certificate is good: enrol/judge.c does, for all of them alike (key, chain, purpose, dates). To add a protocol:
+ * a file with its struct ks_enrol_driver, a row in drivers.c, a row in agent/settings_enrol.c, its part in keystay.conf(5).
  */
 #pragma once
 

@@ -2,42 +2,34 @@
 /* scep_url: see scep_url.h. Runs in: keystay-enroll. */
 #include "enrol/drivers/scep_url.h"
 
-#include <stdbool.h>
+#include <string.h>
 
-#include <openssl/evp.h>
-
+#include "enrol/base/url.h"
 #include "lib/base/buffer.h"
 #include "lib/base/cleanup.h"
 
-/* RFC 3986 section 2.3. */
-static bool is_unreserved(uint8_t byte)
+static void put_operation(struct ks_buffer *url, const char *base, const char *operation)
 {
-	return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') ||
-	       byte == '-' || byte == '.' || byte == '_' || byte == '~';
+	ks_buffer_printf(url, "%s%coperation=%s", base, strchr(base, '?') ? '&' : '?', operation);
 }
 
 char *ks_scep_url(const char *base, const char *operation, struct ks_bytes message)
 {
-	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer out = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer url = { 0 };
 
-	ks_buffer_printf(&out, "%s%coperation=%s", base, strchr(base, '?') ? '&' : '?', operation);
-	if (message.size)
-		ks_buffer_put(&out, ks_bytes_text("&message="));
-	for (size_t i = 0; i < message.size; i++) {
-		if (is_unreserved(message.data[i]))
-			ks_buffer_put_u8(&out, message.data[i]);
-		else
-			ks_buffer_printf(&out, "%%%02X", message.data[i]);
+	put_operation(&url, base, operation);
+	if (message.size > 0) {
+		ks_buffer_put(&url, ks_bytes_text("&message="));
+		ks_url_put(&url, message);
 	}
-	return ks_buffer_steal_text(&out);
+	return ks_buffer_steal_text(&url);
 }
 
 char *ks_scep_url_of_message(const char *base, struct ks_bytes message)
 {
-	KS_AUTO_FREE unsigned char *text = malloc((message.size + 2) / 3 * 4 + 1);
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer url = { 0 };
 
-	if (!text)
-		return NULL;
-	int size = EVP_EncodeBlock(text, message.data, (int)message.size);
-	return ks_scep_url(base, "PKIOperation", ks_bytes(text, (size_t)size));
+	put_operation(&url, base, "PKIOperation");
+	ks_buffer_put(&url, ks_bytes_text("&message="));
+	return ks_url_put_base64(&url, message) < 0 ? NULL : ks_buffer_steal_text(&url);
 }

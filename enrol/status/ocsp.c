@@ -3,11 +3,13 @@
 #include "enrol/status/ocsp.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ocsp.h>
 
+#include "enrol/base/url.h"
 #include "lib/base/cleanup.h"
 
 /* RFC 5019 section 5. */
@@ -65,22 +67,12 @@ int ks_ocsp_request_url(const struct ks_ocsp_request *request, const char *url, 
 {
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer out = { 0 };
 	struct ks_bytes der = ks_buffer_bytes(&request->der);
-	unsigned char text[GET_MAX_BYTES * 2];
-	size_t size = 0;
+	size_t size = strlen(url);
 
-	while (url[size])
-		size++;
 	if (der.size * 4 / 3 + size > GET_MAX_BYTES)
 		return KS_ERR_TOO_LARGE;
-	int n = EVP_EncodeBlock(text, der.data, (int)der.size);
 	ks_buffer_printf(&out, "%s%s", url, size > 0 && url[size - 1] == '/' ? "" : "/");
-	for (int i = 0; i < n; i++) {
-		if (text[i] == '+' || text[i] == '/' || text[i] == '=')
-			ks_buffer_printf(&out, "%%%02X", text[i]);
-		else
-			ks_buffer_put_u8(&out, text[i]);
-	}
-	int r = ks_buffer_error(&out);
+	int r = ks_url_put_base64(&out, der);
 	if (r == 0 && out.size > GET_MAX_BYTES)
 		r = KS_ERR_TOO_LARGE;
 	if (r < 0)
