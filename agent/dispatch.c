@@ -32,6 +32,7 @@ static const struct handler {
 	{ KS_MSG_PROFILES, KS_ON_CONTROL, ks_profiles_tell },
 	{ KS_MSG_REFRESH, KS_ON_CONTROL, ks_profiles_refresh },
 	{ KS_MSG_SIGN_REQUEST, KS_ON_CONTROL, ks_signing_begin },
+	{ KS_MSG_SIGN_FOR_CA, KS_ON_CONTROL, ks_signing_begin },
 	{ KS_MSG_SIGN_CMP, KS_ON_CONTROL, ks_signing_begin },
 	{ KS_MSG_PROVISION, KS_ON_CONTROL, ks_provisioning_begin },
 	{ KS_MSG_TOKEN_KEYGEN, KS_ON_CONTROL, ks_token_change_begin },

@@ -135,8 +135,6 @@ static bool refuses_server(const struct side *side, const struct ks_policy_quest
 		return refuses_unproven(side, question, answer);
 	if (server->knowledge == KS_SERVER_NOT_LOOKED_AT)
 		return false;
-	if (ks_rules_enrol_at(side->rules, server->name))
-		return false;
 	ks_text_escape(ks_bytes_text(server->name), name, sizeof(name));
 	(void)ks_text_print(why, sizeof(why), "this one was proven to be %s", name);
 	if (side->rules->at[KS_RULE_SERVERS].value && !ks_rules_name_server(side->rules, server->name))
@@ -148,6 +146,33 @@ static bool refuses_server(const struct side *side, const struct ks_policy_quest
 	return false;
 }
 
+/* Over the control socket handshakes are signed with one server: that of the key's enrolment profile. Whatever else it is, a
+ * sign socket has the rules for it. */
+static bool refuses_other_than_ca(const struct ks_policy_question *question, struct ks_policy_answer *answer)
+{
+	const struct ks_policy_server *server = &question->server;
+	const struct ks_rules *rules = question->rules ? &question->rules->rules : NULL;
+	char why[SHOWN_MAX * 2];
+
+	if (rules && rules->enrol_host &&
+	    (server->knowledge == KS_SERVER_NOT_LOOKED_AT ||
+	     (server->knowledge == KS_SERVER_PROVEN && ks_rules_enrol_at(rules, server->name))))
+		return false;
+	ks_text_escape(ks_bytes_text(server->knowledge == KS_SERVER_PROVEN ? server->name :
+				     server->why                           ? server->why :
+									     ""),
+		       why, sizeof(why));
+	(void)ks_text_print(
+		answer->text, sizeof(answer->text),
+		"key \"%s\" signs in over the control socket at the server of its enrolment profile alone%s%s",
+		question->key_name,
+		!rules || !rules->enrol_host          ? ", and it has no profile with a server" :
+		server->knowledge == KS_SERVER_PROVEN ? "; this one was proven to be " :
+							"; which one this is could not be proven: ",
+		rules && rules->enrol_host ? why : "");
+	return deny(answer, KS_ERR_WRONG_SOCKET);
+}
+
 /* --- what -------------------------------------------------------------------------------------------------------- */
 
 bool ks_policy_allows_digest(const struct ks_settings_key *rules, const struct ks_settings_socket *socket)
@@ -157,7 +182,8 @@ bool ks_policy_allows_digest(const struct ks_settings_key *rules, const struct k
 
 bool ks_policy_wants_a_server(const struct ks_settings_key *rules, const struct ks_settings_socket *socket)
 {
-	return (rules && ks_rules_want_a_server(&rules->rules)) || (socket && ks_rules_want_a_server(&socket->rules));
+	return (rules && ks_rules_want_a_server(&rules->rules)) ||
+	       (socket && (socket->is_control || ks_rules_want_a_server(&socket->rules)));
 }
 
 bool ks_policy_looks_at_servers(const struct ks_settings_key *rules, const struct ks_settings_socket *socket)
@@ -231,6 +257,8 @@ static bool refuses_purpose(const struct ks_policy_question *question, struct ks
 {
 	bool is_digest = question->signable && question->signable->kind == KS_SIGNABLE_DIGEST;
 
+	if (question->purpose == KS_PURPOSE_TLS_CLIENT && question->socket->is_control && is_tls(question->signable))
+		return refuses_other_than_ca(question, answer);
 	if (question->purpose == KS_PURPOSE_REQUEST || question->socket->is_control)
 		return refuses_request(question, answer);
 
@@ -256,6 +284,7 @@ static void ask(const struct side *side, struct ks_policy_answer *answer)
 void ks_policy_decide(const struct ks_policy_question *question, struct ks_policy_answer *ret_answer)
 {
 	bool is_for_server = question->purpose != KS_PURPOSE_REQUEST;
+	bool has_servers = is_for_server && !(question->socket && question->socket->is_control);
 	struct side sides[2];
 	size_t n = 0;
 
@@ -274,7 +303,7 @@ void ks_policy_decide(const struct ks_policy_question *question, struct ks_polic
 				    question->socket_is_spent };
 	for (size_t i = 0; i < n; i++) {
 		if (refuses_peer(&sides[i], question, ret_answer) || refuses_time(&sides[i], question, ret_answer) ||
-		    (is_for_server && refuses_server(&sides[i], question, ret_answer)))
+		    (has_servers && refuses_server(&sides[i], question, ret_answer)))
 			return;
 	}
 	if (is_for_server && question->server.knowledge == KS_SERVER_NOT_LOOKED_AT &&

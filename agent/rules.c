@@ -63,10 +63,7 @@ bool ks_rules_name_server(const struct ks_rules *rules, const char *server)
 
 bool ks_rules_enrol_at(const struct ks_rules *rules, const char *server)
 {
-	if (!rules->enrol_host || strcasecmp(rules->enrol_host, server) != 0)
-		return false;
-	/* One that is allowed anyway keeps its server-ca and server-spki, unless the profile says whom to trust for it. */
-	return rules->enrol_ca || !rules->at[KS_RULE_SERVERS].value || !ks_rules_name_server(rules, server);
+	return rules->enrol_host && strcasecmp(rules->enrol_host, server) == 0;
 }
 
 bool ks_rules_name_spki(const struct ks_rules *rules, const uint8_t spki_hash[32])

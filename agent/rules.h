@@ -55,8 +55,8 @@ struct ks_rules {
 	size_t n_users;
 	gid_t *groups;
 	size_t n_groups;
-	/* Of a key with an enrolment profile: its CA's server is one of the key's servers, whatever `servers` and
-	 * `server-spki` say, proven by the profile's tls-ca. Borrowed from the settings; NULL = none. */
+	/* Of a key with an enrolment profile: the server of its CA, where keystay-enroll signs in over the control socket,
+	 * whatever `servers` and its like say, proven by the profile's tls-ca. Borrowed from the settings; NULL = none. */
 	const char *enrol_host;
 	const char *enrol_ca; /* NULL: the system's store */
 };

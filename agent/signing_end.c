@@ -147,11 +147,14 @@ static void answer_signature(struct ks_signing_job *signing)
 
 	struct ks_msg_sign_request_reply request_reply = { .signature = reply.signature };
 	struct ks_msg_sign_cmp_reply cmp_reply = { .signature = reply.signature };
+	struct ks_msg_sign_for_ca_reply for_ca_reply = { .signature = reply.signature };
 
 	if (signing->is_request)
 		ks_request_answer(signing->request, KS_MSG_SIGN_REQUEST_REPLY, &request_reply);
 	else if (signing->is_cmp)
 		ks_request_answer(signing->request, KS_MSG_SIGN_CMP_REPLY, &cmp_reply);
+	else if (signing->is_for_ca)
+		ks_request_answer(signing->request, KS_MSG_SIGN_FOR_CA_REPLY, &for_ca_reply);
 	else
 		ks_request_answer(signing->request, KS_MSG_SIGN_REPLY, &reply);
 }

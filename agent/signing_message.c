@@ -53,6 +53,23 @@ static int read_cmp(struct ks_signing_job *signing)
 	return 0;
 }
 
+/* What SIGN has, for the server of the key's enrolment profile alone (policy.c). */
+static int read_for_ca(struct ks_signing_job *signing)
+{
+	struct ks_msg_sign_for_ca message;
+
+	int error = ks_message_read(KS_MSG_SIGN_FOR_CA, signing->request->body, &message, sizeof(message));
+	if (error < 0)
+		return error;
+	signing->is_for_ca = true;
+	signing->message = (struct ks_msg_sign){ .spki_hash = message.spki_hash,
+						 .scheme = message.scheme,
+						 .input = message.input,
+						 .transcript = message.transcript,
+						 KS_MESSAGE_PERSON(message) };
+	return 0;
+}
+
 int ks_signing_read_message(struct ks_signing_job *signing)
 {
 	const struct ks_request *request = signing->request;
@@ -63,6 +80,8 @@ int ks_signing_read_message(struct ks_signing_job *signing)
 		return read_request(signing);
 	if (request->type == KS_MSG_SIGN_CMP)
 		return read_cmp(signing);
+	if (request->type == KS_MSG_SIGN_FOR_CA)
+		return read_for_ca(signing);
 	return ks_message_read(KS_MSG_SIGN, request->body, &signing->message, sizeof(signing->message));
 }
 

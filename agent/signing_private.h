@@ -44,7 +44,7 @@ struct ks_signing_job {
 	enum ks_signing_state state;
 	struct ks_msg_sign message; /* borrows from the request's body; of SIGN_DIGEST: input is the digest; of
 				       SIGN_REQUEST: the request; of SIGN_CMP: the part */
-	bool is_digest, is_request, is_cmp;
+	bool is_digest, is_request, is_cmp, is_for_ca;
 	sd_event_source
 		*timer; /* of all together: from the first WAITING on, or from the start where a deadline holds */
 	uint64_t begun_ms;

@@ -33,21 +33,24 @@ static void on_done(const struct ks_proof_result *result, void *userdata)
 	proof->done(proof);
 }
 
-/* Those of the key and of the socket must both hold. The CA of the key's enrolment profile has its own. */
+/* Those of the key and of the socket must both hold. Over the control socket it is the CA of the key's enrolment profile
+ * (policy.c), which has its own. */
 static size_t find_anchors(const struct ks_identity *identity, const struct ks_settings_socket *socket,
-			   const char *server, const char *ret_files[KS_PROOF_ANCHORS_MAX])
+			   const char *ret_files[KS_PROOF_ANCHORS_MAX])
 {
-	const struct ks_rules *sides[] = { identity->rules ? &identity->rules->rules : NULL,
-					   socket ? &socket->rules : NULL };
+	const struct ks_rules *key = identity->rules ? &identity->rules->rules : NULL;
+	const struct ks_rules *sides[] = { key, socket ? &socket->rules : NULL };
 	size_t n = 0;
 
 	_Static_assert(sizeof(sides) / sizeof(sides[0]) <= KS_PROOF_ANCHORS_MAX, "one for each side");
+	if (socket && socket->is_control) {
+		if (key && key->enrol_ca)
+			ret_files[n++] = key->enrol_ca;
+		return n;
+	}
 	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
-		const char *file = !sides[i]                           ? NULL :
-				   ks_rules_enrol_at(sides[i], server) ? sides[i]->enrol_ca :
-									 sides[i]->at[KS_RULE_SERVER_CA].value;
-		if (file)
-			ret_files[n++] = file;
+		if (sides[i] && sides[i]->at[KS_RULE_SERVER_CA].value)
+			ret_files[n++] = sides[i]->at[KS_RULE_SERVER_CA].value;
 	}
 	return n;
 }
@@ -66,7 +69,7 @@ void ks_signing_proof_begin(struct ks_signing_proof *proof, struct ks_state *sta
 		proof->knowledge = KS_SERVER_UNPROVEN;
 		return;
 	}
-	size_t n = find_anchors(identity, socket, claim.server_name, anchors);
+	size_t n = find_anchors(identity, socket, anchors);
 	(void)ks_text_print(proof->server, sizeof(proof->server), "%s", claim.server_name);
 	struct ks_proof_result result;
 	if (ks_proof_recall(state->prover, &claim, anchors, n, &result)) {

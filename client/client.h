@@ -137,6 +137,12 @@ struct ks_client_sign_cmp {
 int ks_client_sign_cmp(const struct ks_client_sign_cmp *request, uint8_t *signature, size_t *ret_size,
 		       struct ks_client_error *ret_error) KS_WARN_UNUSED;
 
+/* A handshake with the server of the key's enrolment profile, over the control socket (docs/protocol.md, SIGN_FOR_CA).
+ * request->socket does not matter. WRONG_SOCKET where the key has no such profile, or this is not proven to be its server:
+ * then a sign socket has the rules for it. */
+int ks_client_sign_for_ca(const struct ks_client_sign *request, uint8_t *signature, size_t *ret_size,
+			  struct ks_client_error *ret_error) KS_WARN_UNUSED;
+
 /* For clients that have nothing but a digest (docs/protocol.md, SIGN_DIGEST). INPUT_DIGEST unless key and socket say
  * `allow = tls, digest`. */
 struct ks_client_sign_digest {

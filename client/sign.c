@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sign: SIGN, SIGN_DIGEST, SIGN_REQUEST and SIGN_CMP (client.h): one signature over one fresh connection.
+ * sign: SIGN, SIGN_DIGEST, SIGN_REQUEST, SIGN_CMP and SIGN_FOR_CA (client.h): one signature over one fresh connection.
  *
  * Runs in: keystay and, by the plug-ins, any program. Never hashes the input: the agent signs only what it can read.
  */
@@ -59,6 +59,8 @@ static int ask(enum ks_client_socket socket, uint8_t type, void *message, const 
 }
 
 _Static_assert(sizeof(struct ks_msg_sign_request_reply) == sizeof(struct ks_msg_sign_cmp_reply), "a signature alone");
+_Static_assert(sizeof(struct ks_msg_sign_request_reply) == sizeof(struct ks_msg_sign_for_ca_reply),
+	       "a signature alone");
 
 /* One request of type to the control socket, answered with a signature and nothing else. */
 static int ask_control(uint8_t type, void *message, uint8_t reply_type, const char *notice, uint8_t *signature,
@@ -146,4 +148,27 @@ int ks_client_sign_cmp(const struct ks_client_sign_cmp *request, uint8_t *signat
 	};
 	say_waiting(request->name, hints.wait_ms > 0, notice, sizeof(notice));
 	return ask_control(KS_MSG_SIGN_CMP, &message, KS_MSG_SIGN_CMP_REPLY, notice, signature, ret_size, ret_error);
+}
+
+int ks_client_sign_for_ca(const struct ks_client_sign *request, uint8_t *signature, size_t *ret_size,
+			  struct ks_client_error *ret_error)
+{
+	int r = check_input(request, ret_error);
+	if (r < 0)
+		return r;
+	struct ks_hints hints;
+	char notice[256];
+
+	ks_hints_collect(&hints);
+	struct ks_msg_sign_for_ca message = {
+		.spki_hash = ks_bytes(request->spki_hash, sizeof(request->spki_hash)),
+		.scheme = request->scheme,
+		.input = request->input,
+		KS_MESSAGE_PERSON(hints),
+	};
+	if (request->transcript.size <= KS_SIGN_INPUT_MAX - request->input.size)
+		message.transcript = request->transcript;
+	say_waiting(request->name, hints.wait_ms > 0, notice, sizeof(notice));
+	return ask_control(KS_MSG_SIGN_FOR_CA, &message, KS_MSG_SIGN_FOR_CA_REPLY, notice, signature, ret_size,
+			   ret_error);
 }

@@ -17,6 +17,7 @@ struct ks_provider {
 	int (*sign)(const struct ks_client_sign *request, void *userdata, uint8_t *signature, size_t *ret_size,
 		    struct ks_client_error *ret_error);
 	void *sign_userdata;
+	const char *tap_folder; /* of that program: where keystay-tap.so is; NULL: beside keystay.so */
 	OSSL_FUNC_BIO_read_ex_fn *bio_read_ex;
 	OSSL_FUNC_BIO_gets_fn *bio_gets;
 	struct ks_report report;

@@ -115,7 +115,7 @@ static int ask_agent(struct signature *signature, struct ks_bytes input, unsigne
 				      ks_key_signature_max(key));
 
 	KS_AUTO_FREE uint8_t *transcript = NULL;
-	size_t transcript_size = ks_transcript_find(input, &transcript);
+	size_t transcript_size = ks_transcript_find(input, signature->provider->tap_folder, &transcript);
 	struct ks_client_sign request = { .name = key->name,
 					  .scheme = scheme->code,
 					  .input = input,

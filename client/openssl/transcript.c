@@ -20,12 +20,17 @@
 /* 64 spaces, the context string and a zero (RFC 8446 section 4.4.3). */
 #define PREFIX_SIZE 98u
 
-/* Beside this very file, by whatever path it was loaded. */
-static void *find_tap(void)
+/* In that folder, else beside this very file, by whatever path it was loaded. */
+static void *find_tap(const char *in)
 {
 	char path[PATH_MAX];
 	Dl_info here;
 
+	if (in) {
+		int size = snprintf(path, sizeof(path), "%s/%s", in, KS_TAP_FILE);
+		return size > 0 && (size_t)size < sizeof(path) ? dlopen(path, RTLD_NOW | RTLD_NOLOAD | RTLD_LOCAL) :
+								 NULL;
+	}
 	if (dladdr(__extension__(const void *) find_tap, &here) == 0 || !here.dli_fname)
 		return NULL;
 	const char *slash = strrchr(here.dli_fname, '/');
@@ -50,14 +55,14 @@ static size_t copy_stream(ks_tap_find *find, struct ks_bytes digest, size_t room
 	return size;
 }
 
-size_t ks_transcript_find(struct ks_bytes input, uint8_t **ret_transcript)
+size_t ks_transcript_find(struct ks_bytes input, const char *folder, uint8_t **ret_transcript)
 {
 	size_t size = 0;
 	ks_tap_find *find;
 
 	if (input.size <= PREFIX_SIZE || input.size > KS_SIGN_INPUT_MAX || input.data[0] != 0x20)
 		return 0; /* TLS 1.2: the input is the handshake itself */
-	void *tap = find_tap();
+	void *tap = find_tap(folder);
 	if (!tap)
 		return 0;
 	void *symbol = dlsym(tap, KS_TAP_FIND);

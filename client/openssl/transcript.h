@@ -9,5 +9,5 @@
 
 #include "lib/base/bytes.h"
 
-/* Its size; 0 when it is not known, and then nothing is given. */
-size_t ks_transcript_find(struct ks_bytes input, uint8_t **ret_transcript);
+/* Its size; 0 when it is not known, and then nothing is given. folder: where keystay-tap.so is; NULL: beside us. */
+size_t ks_transcript_find(struct ks_bytes input, const char *folder, uint8_t **ret_transcript);

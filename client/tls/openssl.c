@@ -33,14 +33,16 @@ static char *find_modules(void)
 	return ks_text_copy(ks_bytes_text(KEYSTAY_MODULES));
 }
 
-static int load_providers(struct ks_openssl *openssl, char *why, size_t why_size)
+static int load_providers(struct ks_openssl *openssl, OSSL_provider_init_fn *builtin, char *why, size_t why_size)
 {
-	KS_AUTO_FREE char *folder = find_modules();
+	const char *folder = openssl->folder = find_modules();
 
 	if (!folder)
 		return KS_ERR_NO_MEMORY;
 	openssl->context = OSSL_LIB_CTX_new();
 	if (!openssl->context || OSSL_PROVIDER_set_default_search_path(openssl->context, folder) != 1)
+		return KS_ERR_NO_MEMORY;
+	if (builtin && OSSL_PROVIDER_add_builtin(openssl->context, "keystay", builtin) != 1)
 		return KS_ERR_NO_MEMORY;
 	openssl->base = OSSL_PROVIDER_load(openssl->context, "default");
 	openssl->signing = openssl->base ? OSSL_PROVIDER_load(openssl->context, "keystay") : NULL;
@@ -59,13 +61,18 @@ static int load_providers(struct ks_openssl *openssl, char *why, size_t why_size
 
 int ks_openssl_load(struct ks_openssl *ret_openssl, char *why, size_t why_size)
 {
-	struct ks_openssl openssl = { NULL, NULL, NULL, NULL };
+	return ks_openssl_load_with(NULL, ret_openssl, why, why_size);
+}
+
+int ks_openssl_load_with(OSSL_provider_init_fn *provider, struct ks_openssl *ret_openssl, char *why, size_t why_size)
+{
+	struct ks_openssl openssl = { .context = NULL };
 
 	(void)ks_text_print(why, why_size, "memory ran out");
 	/* libssl would read openssl.cnf into its own context, where it may name our provider once more. */
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
 		return KS_ERR_NO_MEMORY;
-	int r = load_providers(&openssl, why, why_size);
+	int r = load_providers(&openssl, provider, why, why_size);
 	if (r < 0) {
 		ks_openssl_unload(&openssl);
 		return r;
@@ -80,6 +87,7 @@ void ks_openssl_unload(struct ks_openssl *openssl)
 	OSSL_PROVIDER_unload(openssl->signing);
 	OSSL_PROVIDER_unload(openssl->base);
 	OSSL_LIB_CTX_free(openssl->context);
+	free(openssl->folder);
 }
 
 int ks_openssl_trust(SSL_CTX *ssl, const char *ca_file, char *why, size_t why_size)

@@ -15,10 +15,15 @@
 struct ks_openssl {
 	OSSL_LIB_CTX *context;
 	OSSL_PROVIDER *base, *signing, *tap; /* tap may be NULL: then no server can be proven in TLS 1.3 */
+	char *folder;                        /* of keystay.so and keystay-tap.so; owned */
 };
 
 /* On failure why is one sentence, here and below. */
 int ks_openssl_load(struct ks_openssl *ret_openssl, char *why, size_t why_size) KS_WARN_UNUSED;
+
+/* The same with a provider "keystay" that stands in the program, in place of keystay.so. */
+int ks_openssl_load_with(OSSL_provider_init_fn *provider, struct ks_openssl *ret_openssl, char *why, size_t why_size)
+	KS_WARN_UNUSED;
 void ks_openssl_unload(struct ks_openssl *openssl);
 
 /* Which CAs may have issued the server's certificate; ca_file NULL = the system's. */

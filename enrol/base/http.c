@@ -336,7 +336,7 @@ int ks_http_call(const struct ks_http_request *request, struct ks_http_answer *r
 	if (r == 0)
 		r = read_password(&exchange, problem);
 	if (r == 0 && request->identity)
-		r = ks_http_identity_init(&exchange.identity, request->identity, problem);
+		r = ks_http_identity_init(&exchange.identity, request, problem);
 	if (r < 0)
 		return r;
 	exchange.curl = curl_easy_init();

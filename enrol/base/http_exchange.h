@@ -15,6 +15,7 @@
 
 /* The TLS client credential: OpenSSL with our provider, and what it said. */
 struct ks_http_identity {
+	const struct ks_profile *profile; /* borrowed */
 	struct ks_openssl openssl;
 	OSSL_LIB_CTX *before; /* this thread's context of before; libcurl uses the thread's */
 	bool loaded;
@@ -41,7 +42,7 @@ struct ks_http_exchange {
 
 /* Puts OpenSSL with our provider and the tap into the place where libcurl looks for it; undone by _deinit. On failure
  * problem is set. */
-int ks_http_identity_init(struct ks_http_identity *identity, const struct ks_client_identity *key,
+int ks_http_identity_init(struct ks_http_identity *identity, const struct ks_http_request *request,
 			  struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 void ks_http_identity_deinit(struct ks_http_identity *identity);
 

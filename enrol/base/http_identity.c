@@ -11,20 +11,40 @@
  */
 #include <openssl/err.h>
 
+#include "client/openssl/provider.h"
 #include "client/tls/report.h"
 #include "enrol/base/http_exchange.h"
 #include "lib/base/text.h"
 
-int ks_http_identity_init(struct ks_http_identity *identity, const struct ks_client_identity *key,
+/* struct ks_provider.sign: the server of the key's profile is signed for over the control socket, whatever servers the
+ * rules name for programs; any other as for any program. */
+static int sign(const struct ks_client_sign *request, void *userdata, uint8_t *signature, size_t *ret_size,
+		struct ks_client_error *ret_error)
+{
+	const struct ks_http_identity *identity = userdata;
+	int r = KS_ERR_WRONG_SOCKET;
+
+	if (ks_profile_is_of(identity->profile, request->spki_hash))
+		r = ks_client_sign_for_ca(request, signature, ret_size, ret_error);
+	return r == KS_ERR_WRONG_SOCKET ? ks_client_sign(request, signature, ret_size, ret_error) : r;
+}
+
+int ks_http_identity_init(struct ks_http_identity *identity, const struct ks_http_request *request,
 			  struct ks_enrol_problem *problem)
 {
+	const struct ks_client_identity *key = request->identity;
 	char why[1024] = "memory ran out";
 
 	identity->alert = -1;
-	int r = ks_openssl_load(&identity->openssl, why, sizeof(why));
+	identity->profile = request->profile;
+	int r = ks_openssl_load_with(ks_provider_start, &identity->openssl, why, sizeof(why));
 	if (r < 0)
 		return ks_enrol_problem_set(problem, r, "%s", why);
 	identity->loaded = true;
+	struct ks_provider *provider = OSSL_PROVIDER_get0_provider_ctx(identity->openssl.signing);
+	provider->sign = sign;
+	provider->sign_userdata = identity;
+	provider->tap_folder = identity->openssl.folder;
 	identity->before = OSSL_LIB_CTX_set0_default(identity->openssl.context);
 	r = ks_credentials_make(identity->openssl.context, key, &identity->credentials, why, sizeof(why));
 	return r < 0 ? ks_enrol_problem_set(problem, r, "%s", why) : 0;

@@ -201,6 +201,10 @@ int ks_profiles_get(struct ks_profiles *ret_profiles, struct ks_enrol_problem *p
 		return ks_enrol_problem_set(problem, r, "the agent's answer about profiles cannot be used: %s",
 					    ks_error_text(r));
 	}
+	for (size_t i = 0; i < profiles.n_profiles; i++) {
+		profiles.profiles[i].keys = profiles.keys;
+		profiles.profiles[i].n_keys = profiles.n_keys;
+	}
 	*ret_profiles = profiles;
 	return 0;
 }
@@ -237,4 +241,13 @@ const char *ks_profiles_of_key(const struct ks_profiles *profiles, const uint8_t
 			return profiles->keys[i].profile;
 	}
 	return NULL;
+}
+
+bool ks_profile_is_of(const struct ks_profile *profile, const uint8_t spki_hash[32])
+{
+	for (size_t i = 0; i < profile->n_keys; i++) {
+		if (memcmp(profile->keys[i].spki_hash, spki_hash, 32) == 0)
+			return strcmp(profile->keys[i].profile, profile->name) == 0;
+	}
+	return false;
 }

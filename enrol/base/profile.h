@@ -40,7 +40,10 @@ struct ks_profile {
 	bool rekey;           /* another key at each renewal */
 	bool cmp_p10cr;       /* CMP: a first certificate by a PKCS#10 request and not by CRMF */
 	bool scep_legacy;     /* SCEP: triple DES where the CA has no AES, and answers in single DES */
-	bool store_on_token;  /* store = token; else certs */
+	const struct ks_profile_key
+		*keys; /* of struct ks_profiles, borrowed: those that keystay.conf gives any profile */
+	size_t n_keys;
+	bool store_on_token; /* store = token; else certs */
 };
 
 /* One key that keystay.conf gives a profile. */
@@ -65,6 +68,8 @@ void ks_profiles_deinit(struct ks_profiles *profiles);
 /* By name; NULL with problem, which lists those there are. */
 const struct ks_profile *ks_profiles_find(const struct ks_profiles *profiles, const char *name,
 					  struct ks_enrol_problem *problem);
+/* Does keystay.conf give this key this profile? */
+bool ks_profile_is_of(const struct ks_profile *profile, const uint8_t spki_hash[32]);
 /* The name of the profile that keystay.conf gives this key, or NULL. */
 const char *ks_profiles_of_key(const struct ks_profiles *profiles, const uint8_t spki_hash[32]);
 

@@ -27,7 +27,7 @@ ROOMS = {
     "client/tls": {"client", "lib/base", "lib/protocol"},
     "client/engine": {"client", "client/tls", "lib/base", "lib/protocol"},
     "client/module": {"client", "lib/base", "lib/protocol"},
-    "enrol/base": {"client", "client/tls", "lib/base", "lib/protocol", "lib/tls"},
+    "enrol/base": {"client", "client/openssl", "client/tls", "lib/base", "lib/protocol", "lib/tls"},
     "enrol/drivers": {"enrol/base", "client", "client/openssl", "client/tls", "lib/base", "lib/protocol", "lib/tls"},
     "enrol/status": {"enrol/base", "client", "lib/base", "lib/protocol", "lib/tls"},
     "enrol": {"enrol/base", "enrol/drivers", "enrol/status", "client", "lib/base", "lib/protocol", "lib/tls"},

@@ -100,7 +100,8 @@ static const struct row rows[] = {
 	{ "allows_a_proven_server_in_capitals", CORP, NULL, &tls13, TLS, "A.CORP.example", ALLOW, "" },
 	{ "allows_a_proven_server_of_several", "servers = b.example, a.example\n", NULL, &tls13, TLS, "a.example",
 	  ALLOW, "" },
-	{ "allows_the_server_of_the_enrolment_profile", CORP ENROLS, NULL, &tls13, TLS, "ca.other.example", ALLOW, "" },
+	{ "refuses_the_server_of_the_enrolment_profile_over_a_sign_socket", CORP ENROLS, NULL, &tls13, TLS,
+	  "ca.other.example", NO, CORP_ONLY "this one was proven to be ca.other.example" HERE("servers") },
 	{ "refuses_the_server_of_the_enrolment_profile_unproven", CORP ENROLS, NULL, &tls13, TLS, "?", UNPROVABLE,
 	  CORP_ONLY "which one this is could not be proven: of this test" HERE("servers") },
 	{ "refuses_a_server_below_that_of_the_enrolment_profile", CORP ENROLS, NULL, &tls13, TLS, "x.ca.other.example",
@@ -369,9 +370,44 @@ static void test_policy_of_the_control_socket_signs_requests_alone(void **state)
 		for (int purpose = 0; purpose <= KS_PURPOSE_REQUEST; purpose++) {
 			const struct row row = { .rules = "", .signable = others[i], .purpose = purpose };
 			struct ks_policy_question question = ask_of(settings, &row);
+			bool is_handshake = purpose == TLS && (others[i] == &tls13 || others[i] == &tls12);
 			question.socket = &settings->control;
-			decide(&question, KS_VERDICT_DENY, "over the control socket alone, and nothing else there");
+			decide(&question, KS_VERDICT_DENY,
+			       is_handshake ? "alone, and it has no profile with a server" :
+					      "over the control socket alone, and nothing else there");
 		}
+	}
+}
+
+/* keystay-enroll's own handshakes. */
+static void test_policy_of_the_control_socket_signs_in_at_the_key_s_ca_alone(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *rules, *server;
+		enum ks_verdict verdict;
+		const char *text;
+	} rows_of_ca[] = {
+		{ ENROLS, NULL, KS_VERDICT_PROVE, "" },
+		{ ENROLS, "CA.other.example", KS_VERDICT_ALLOW, "" },
+		{ CORP ENROLS, "ca.other.example", KS_VERDICT_ALLOW, "" },
+		{ "server-spki = " SPKI "\n" ENROLS, "ca.other.example", KS_VERDICT_ALLOW, "" },
+		{ ENROLS, "x.ca.other.example", KS_VERDICT_DENY,
+		  "at the server of its enrolment profile alone; this one was proven to be x.ca.other.example" },
+		{ CORP ENROLS, "a.corp.example", KS_VERDICT_DENY, "this one was proven to be a.corp.example" },
+		{ ENROLS, "?", KS_VERDICT_DENY, "which one this is could not be proven: of this test" },
+		{ "confirm = always\n" ENROLS, "ca.other.example", KS_VERDICT_ASK, "" },
+		{ "users = 0\n" ENROLS, "ca.other.example", KS_VERDICT_DENY, "key \"alice\" is for the users 0" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows_of_ca) / sizeof(rows_of_ca[0]); i++) {
+		KS_CLEANUP(ks_settings_freep) struct ks_settings *settings = read_rules(rows_of_ca[i].rules, NULL);
+		const struct row row = {
+			.rules = "", .signable = &tls13, .purpose = TLS, .server = rows_of_ca[i].server
+		};
+		struct ks_policy_question question = ask_of(settings, &row);
+		question.socket = &settings->control;
+		decide(&question, rows_of_ca[i].verdict, rows_of_ca[i].text);
 	}
 }
 
@@ -447,7 +483,7 @@ static void test_policy_of_sockets_admits_whom_it_names(void **state)
 
 int main(void)
 {
-	static struct CMUnitTest tests[N_ROWS + 9] = {
+	static struct CMUnitTest tests[N_ROWS + 10] = {
 		cmocka_unit_test(test_policy_refuses_by_a_socket_that_has_gone),
 		cmocka_unit_test(test_policy_of_sockets_admits_whom_it_names),
 		cmocka_unit_test(test_policy_shortens_long_rules_to_valid_text),
@@ -457,13 +493,14 @@ int main(void)
 		cmocka_unit_test(test_policy_does_not_ask_again_after_a_yes),
 		cmocka_unit_test(test_policy_of_requests_asks_who_when_and_a_person),
 		cmocka_unit_test(test_policy_of_the_control_socket_signs_requests_alone),
+		cmocka_unit_test(test_policy_of_the_control_socket_signs_in_at_the_key_s_ca_alone),
 		cmocka_unit_test(test_policy_of_cmp_wants_a_profile),
 	};
 	static char names[N_ROWS][96];
 
 	for (size_t i = 0; i < N_ROWS; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), "test_policy_%s", rows[i].name);
-		tests[9 + i] = (struct CMUnitTest){
+		tests[10 + i] = (struct CMUnitTest){
 			.name = names[i],
 			.test_func = check_row,
 			.initial_state = (void *)(uintptr_t)&rows[i],

@@ -241,6 +241,11 @@ def control_socket(w):
             **NO_LABELS, "program": "keystay-enroll"}, id=12)
     w.good("sign-cmp-reply", "its signature", "sign_cmp_reply",
            {"signature": bytes.fromhex("3006020101020102")}, id=12)
+    w.good("sign-for-ca", "a handshake with a CA, and never prompt", "sign_for_ca",
+           {"spki_hash": SIGN["spki_hash"], "scheme": 0x0403, "input": SIGN["input"], "transcript": b"", "wait_ms": 0,
+            **NO_LABELS, "program": "keystay"}, id=12)
+    w.good("sign-for-ca-reply", "its signature", "sign_for_ca_reply",
+           {"signature": bytes.fromhex("3006020101020102")}, id=12)
     w.good("profiles", "how are certificates enrolled", "profiles", {})
     w.good("profiles-reply", "one key has a profile", "profiles_reply", {
         "folder": "/home/alice/.local/state/keystay",
