@@ -65,7 +65,7 @@ static int read_pem(struct ks_bytes text, struct bundle *bundle)
 			r = add(bundle, ks_bytes(data, (size_t)size));
 		OPENSSL_free(name);
 		OPENSSL_free(header);
-		OPENSSL_free(data);
+		OPENSSL_clear_free(data, (size_t)size); /* of other blocks: somebody's private key */
 	}
 	ERR_clear_error();
 	return r;
@@ -148,10 +148,9 @@ static void print_result(const struct ks_cli *cli, const struct ks_client_identi
 {
 	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *after = NULL;
 	struct ks_client_error error;
-	char fingerprint[65] = "", until[KS_WORDS_TIME_MAX] = "";
+	char fingerprint[65], until[KS_WORDS_TIME_MAX] = "";
 
-	for (size_t i = 0; i < 32; i++)
-		(void)ks_text_print(fingerprint + 2 * i, 3, "%02x", before->identity.spki_hash.data[i]);
+	ks_text_hex(before->identity.spki_hash, fingerprint);
 	if (ks_client_get(fingerprint, &after, &error) < 0)
 		after = NULL;
 	KS_AUTO_FREE char *shown = ks_output_escape(after ? after->identity.name : before->identity.name);

@@ -83,10 +83,11 @@ static enum ks_exit find(struct work *work, const char *name, bool initialised, 
 		if (!is_meant(slot, name, initialised, number))
 			continue;
 		KS_AUTO_FREE char *label = ks_output_escape(ks_bytes_text(slot->label));
+		KS_AUTO_FREE char *serial = ks_output_escape(ks_bytes_text(slot->serial));
 		ks_buffer_printf(&choices, "\n  %s%s%s in slot %llu of module %s, serial number %s",
 				 initialised ? "\"" : "", initialised && label ? label : "a blank token",
 				 initialised ? "\"" : "", (unsigned long long)slot->slot, slot->module,
-				 slot->serial[0] ? slot->serial : "none");
+				 slot->serial[0] && serial ? serial : "none");
 		work->slot = slot;
 		n++;
 	}
@@ -195,7 +196,7 @@ static enum ks_exit check_erase(struct work *work)
 	if (ks_question_yes(question, &nobody))
 		return KS_EXIT_GOOD;
 	ks_output_error(work->cli, "%s",
-			nobody ? "nothing was done: there is no terminal to ask whether token is to be "
+			nobody ? "nothing was done: there is no terminal to ask whether the token is to be "
 				 "erased; if so, say --yes" :
 				 "nothing was done");
 	return KS_EXIT_FAILED;

@@ -40,18 +40,6 @@ static int find_folder(char **ret_folder, struct ks_client_error *ret_error)
 	return *ret_folder ? 0 : ks_client_fail(ret_error, KS_ERR_NO_MEMORY, NULL);
 }
 
-static int refresh(struct ks_client_error *ret_error)
-{
-	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	struct ks_msg_refresh request = { 0 };
-	struct ks_msg_refresh_reply reply = { 0 };
-
-	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
-	return r < 0 ? r :
-		       ks_client_call(&client, KS_MSG_REFRESH, &request, KS_MSG_REFRESH_REPLY, &reply, sizeof(reply),
-				      "waiting for the agent", ret_error);
-}
-
 /* Given (free()), or NULL. */
 static char *file_of(const char *folder, struct ks_bytes leaf)
 {
@@ -59,8 +47,7 @@ static char *file_of(const char *folder, struct ks_bytes leaf)
 	char name[2 * 16 + 5];
 
 	ks_client_sha256(leaf, hash);
-	for (size_t i = 0; i < 16; i++)
-		(void)ks_text_print(name + 2 * i, 3, "%02x", hash[i]);
+	ks_text_hex(ks_bytes(hash, 16), name);
 	(void)ks_text_print(name + 32, 5, ".pem");
 	return ks_path_join(folder, name);
 }
@@ -80,7 +67,7 @@ int ks_token_overlay_write(struct ks_bytes leaf, struct ks_bytes content, struct
 		r = ks_path_write_file(path, content, 0600);
 	if (r < 0)
 		return ks_client_fail(ret_error, r, "cannot write %s: %s", path, ks_error_text(r));
-	return refresh(ret_error);
+	return ks_client_refresh(ret_error);
 }
 
 /* Its first certificate says whose file it is: the leaf stands in front, whoever wrote it. */
@@ -138,15 +125,12 @@ static int remove_of_key(const char *folder, struct dirent **entries, int n, con
 }
 
 /* The file that ks_token_overlay_write() made for the leaf may hold its issuers alone. */
-static int remove_of_leaf(const char *folder, struct ks_bytes chain, unsigned *ret_n_files,
+static int remove_of_leaf(const char *folder, struct ks_bytes leaf, unsigned *ret_n_files,
 			  struct ks_client_error *ret_error)
 {
-	struct ks_reader reader = ks_reader(chain);
-	struct ks_msg_certificate leaf;
-
-	if (ks_record_read(&reader, KS_RECORD(certificate), &leaf, sizeof(leaf)) != 1)
+	if (leaf.size == 0)
 		return 0;
-	KS_AUTO_FREE char *path = file_of(folder, leaf.der);
+	KS_AUTO_FREE char *path = file_of(folder, leaf);
 	if (!path)
 		return ks_client_fail(ret_error, KS_ERR_NO_MEMORY, NULL);
 	if (unlink(path) < 0)
@@ -168,7 +152,7 @@ int ks_token_overlay_remove(const struct ks_client_identity *identity, unsigned 
 		return ks_client_fail(ret_error, r, NULL);
 	r = find_folder(&folder, ret_error);
 	if (r == 0)
-		r = remove_of_leaf(folder, identity->chain, ret_n_files, ret_error);
+		r = remove_of_leaf(folder, ks_client_identity_leaf(identity), ret_n_files, ret_error);
 	if (r < 0)
 		return r;
 	int n = scandir(folder, &entries, is_pem, alphasort);
@@ -176,5 +160,5 @@ int ks_token_overlay_remove(const struct ks_client_identity *identity, unsigned 
 		return ks_client_fail_errno(ret_error, errno, "cannot read", folder);
 	r = remove_of_key(folder, entries, n, &key, ret_n_files, ret_error);
 	free(entries);
-	return r < 0 || *ret_n_files == 0 ? r : refresh(ret_error);
+	return r < 0 || *ret_n_files == 0 ? r : ks_client_refresh(ret_error);
 }

@@ -230,3 +230,15 @@ int ks_client_call(struct ks_client *client, uint8_t type, void *request, uint8_
 		hang_up(client);
 	return r;
 }
+
+int ks_client_refresh(struct ks_client_error *ret_error)
+{
+	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
+	struct ks_msg_refresh request = { 0 };
+	struct ks_msg_refresh_reply reply;
+
+	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
+	return r < 0 ? r :
+		       ks_client_call(&client, KS_MSG_REFRESH, &request, KS_MSG_REFRESH_REPLY, &reply, sizeof(reply),
+				      "waiting for the agent", ret_error);
+}

@@ -99,6 +99,9 @@ struct ks_client_policy {
 int ks_client_explain(enum ks_client_socket socket, const char *name, const char *server, bool digest,
 		      struct ks_client_policy *ret_policy, struct ks_client_error *ret_error) KS_WARN_UNUSED;
 
+/* Has the agent read anew what lies in its state folder: certs/ and status/ (REFRESH). Returns when it has. */
+int ks_client_refresh(struct ks_client_error *ret_error) KS_WARN_UNUSED;
+
 struct ks_client_sign {
 	enum ks_client_socket socket; /* SIGN, or MODULE */
 	const char *name;             /* of the key, for the notice; may be NULL */

@@ -163,8 +163,8 @@ static void ask_status(const struct ks_order *order)
 	while (n < KS_CHAIN_MAX && ks_reader_left(&reader) > 0)
 		chain[n++] = ks_der_take_any(&reader, NULL);
 	if (n > 1 && ks_reader_ok(&reader) &&
-	    ks_enrol_status_fetch(order->wish->profiles->folder, order->state.key, chain, n, false, &next_ms, &changed,
-				  &note) < 0)
+	    ks_status_refresh_chain(order->wish->profiles->folder, order->state.key, chain, n, false, &next_ms,
+				    &changed, &note) < 0)
 		ks_console_warn("%s", note.text);
 }
 

@@ -121,16 +121,9 @@ int ks_install_write(const char *folder, const char *name, struct ks_bytes chain
 
 int ks_install_refresh(struct ks_enrol_problem *problem)
 {
-	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	struct ks_msg_refresh request = { 0 };
-	struct ks_msg_refresh_reply reply;
 	struct ks_client_error error;
 
-	int r = ks_client_open(KS_CLIENT_CONTROL, &client, &error);
-	if (r == 0)
-		r = ks_client_call(&client, KS_MSG_REFRESH, &request, KS_MSG_REFRESH_REPLY, &reply, sizeof(reply), NULL,
-				   &error);
-	return r < 0 ? ks_enrol_problem_client(problem, &error) : 0;
+	return ks_client_refresh(&error) < 0 ? ks_enrol_problem_client(problem, &error) : 0;
 }
 
 /* Why the agent goes on with another one. CAs date theirs back by minutes, so one on a card may seem newer. */

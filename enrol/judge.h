@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "enrol/drivers/driver.h"
 #include "enrol/base/problem.h"
 #include "enrol/base/profile.h"
+#include "enrol/drivers/driver.h"
 #include "lib/base/buffer.h"
 #include "lib/base/bytes.h"
 

@@ -10,9 +10,9 @@
 
 #include <openssl/cmp.h>
 
+#include "enrol/base/http.h"
 #include "enrol/drivers/agent_key.h"
 #include "enrol/drivers/driver.h"
-#include "enrol/base/http.h"
 
 /* Numbers of bodies (RFC 4210 section 5.1.2) that OpenSSL keeps to itself; the others are OSSL_CMP_IR and so on. */
 #define KS_CMP_RR 11

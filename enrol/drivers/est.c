@@ -13,10 +13,10 @@
  */
 #include <string.h>
 
-#include "lib/base/base64.h"
 #include "enrol/base/bundle.h"
-#include "enrol/drivers/driver.h"
 #include "enrol/base/http.h"
+#include "enrol/drivers/driver.h"
+#include "lib/base/base64.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
 #include "lib/protocol/limits.h"

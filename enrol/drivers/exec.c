@@ -12,8 +12,8 @@
 #include <sysexits.h>
 
 #include "enrol/base/bundle.h"
-#include "enrol/drivers/driver.h"
 #include "enrol/base/program.h"
+#include "enrol/drivers/driver.h"
 #include "lib/base/text.h"
 #include "lib/protocol/pem.h"
 

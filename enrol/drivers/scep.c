@@ -10,8 +10,8 @@
 #include <strings.h>
 
 #include "enrol/base/bundle.h"
-#include "enrol/drivers/driver.h"
 #include "enrol/base/http.h"
+#include "enrol/drivers/driver.h"
 #include "enrol/drivers/scep_answer.h"
 #include "enrol/drivers/scep_ca.h"
 #include "enrol/drivers/scep_caps.h"

@@ -272,8 +272,9 @@ static struct ks_certificate *read_certificate(struct ks_bytes der)
 	return ks_certificate_new(der, &certificate) == 0 ? certificate : NULL;
 }
 
-int ks_enrol_status_fetch(const char *state_folder, const char *key_name, const struct ks_bytes *chain, size_t n_chain,
-			  bool force, uint64_t *ret_next_ms, bool *ret_changed, struct ks_enrol_problem *problem)
+int ks_status_refresh_chain(const char *state_folder, const char *key_name, const struct ks_bytes *chain,
+			    size_t n_chain, bool force, uint64_t *ret_next_ms, bool *ret_changed,
+			    struct ks_enrol_problem *problem)
 {
 	KS_CLEANUP(ks_certificate_unrefp)
 	struct ks_certificate *leaf = n_chain > 0 ? read_certificate(chain[0]) : NULL;
@@ -290,8 +291,8 @@ int ks_enrol_status_fetch(const char *state_folder, const char *key_name, const 
 	return look(state_folder, key_name, leaf, issuer, force, ret_next_ms, ret_changed, problem);
 }
 
-int ks_enrol_status_refresh(const char *state_folder, const struct ks_client_identity *key, bool force,
-			    uint64_t *ret_next_ms, bool *ret_changed, struct ks_enrol_problem *problem)
+int ks_status_refresh(const char *state_folder, const struct ks_client_identity *key, bool force, uint64_t *ret_next_ms,
+		      bool *ret_changed, struct ks_enrol_problem *problem)
 {
 	struct ks_reader reader = ks_reader(key->chain);
 	struct ks_msg_certificate record;
@@ -304,5 +305,5 @@ int ks_enrol_status_refresh(const char *state_folder, const struct ks_client_ide
 	if (n == 1 && key->issuer.size > 0)
 		chain[n++] = key->issuer;
 	ks_text_escape(key->identity.name, name, sizeof(name));
-	return ks_enrol_status_fetch(state_folder, name, chain, n, force, ret_next_ms, ret_changed, problem);
+	return ks_status_refresh_chain(state_folder, name, chain, n, force, ret_next_ms, ret_changed, problem);
 }

@@ -22,10 +22,10 @@
  * stays. ret_next_ms, set in any case: from now until it is to be called again. ret_changed, set to true when
  * something on the disk is another one, else left as it is: the agent is to be told (REFRESH) when all keys are
  * done. */
-int ks_enrol_status_refresh(const char *state_folder, const struct ks_client_identity *key, bool force,
-			    uint64_t *ret_next_ms, bool *ret_changed, struct ks_enrol_problem *problem) KS_WARN_UNUSED;
+int ks_status_refresh(const char *state_folder, const struct ks_client_identity *key, bool force, uint64_t *ret_next_ms,
+		      bool *ret_changed, struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 
 /* The same for a certificate that the agent need not know yet: chain is leaf, issuer and on, DER. */
-int ks_enrol_status_fetch(const char *state_folder, const char *key_name, const struct ks_bytes *chain, size_t n_chain,
-			  bool force, uint64_t *ret_next_ms, bool *ret_changed, struct ks_enrol_problem *problem)
-	KS_WARN_UNUSED;
+int ks_status_refresh_chain(const char *state_folder, const char *key_name, const struct ks_bytes *chain,
+			    size_t n_chain, bool force, uint64_t *ret_next_ms, bool *ret_changed,
+			    struct ks_enrol_problem *problem) KS_WARN_UNUSED;

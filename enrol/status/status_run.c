@@ -37,7 +37,7 @@ static void refresh_one(struct run *run, const struct ks_client_identity *key)
 	uint64_t next_ms = DAY_MS;
 
 	run->sum.n_asked++;
-	if (ks_enrol_status_refresh(run->folder, key, run->force, &next_ms, &run->changed, &problem) < 0) {
+	if (ks_status_refresh(run->folder, key, run->force, &next_ms, &run->changed, &problem) < 0) {
 		run->sum.n_failed++;
 		run->told(&problem, run->userdata);
 	}
@@ -84,18 +84,6 @@ static int refresh_all(struct run *run, struct ks_client_error *error)
 	return r;
 }
 
-static int tell_agent(struct ks_client_error *error)
-{
-	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	struct ks_msg_refresh request = { 0 };
-	struct ks_msg_refresh_reply reply;
-
-	int r = ks_client_open(KS_CLIENT_CONTROL, &client, error);
-	return r < 0 ? r :
-		       ks_client_call(&client, KS_MSG_REFRESH, &request, KS_MSG_REFRESH_REPLY, &reply, sizeof(reply),
-				      NULL, error);
-}
-
 int ks_status_run(const char *state_folder, const char *name, bool force,
 		  void (*told)(const struct ks_enrol_problem *problem, void *userdata), void *userdata,
 		  struct ks_status_sum *ret_sum, struct ks_enrol_problem *problem)
@@ -109,7 +97,7 @@ int ks_status_run(const char *state_folder, const char *name, bool force,
 	int r = name ? refresh_named(&run, name, &error) : refresh_all(&run, &error);
 	/* What was stored before it went wrong counts. */
 	if (run.changed && (r == 0 || error.code != KS_ERR_NO_AGENT)) {
-		int told_agent = tell_agent(&error);
+		int told_agent = ks_client_refresh(&error);
 		r = r < 0 ? r : told_agent;
 	}
 	if (r < 0)

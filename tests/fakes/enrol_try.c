@@ -26,8 +26,8 @@
 #include <unistd.h>
 
 #include "client/csr_text.h"
-#include "enrol/drivers/driver.h"
 #include "enrol/base/http.h"
+#include "enrol/drivers/driver.h"
 #include "lib/base/cleanup.h"
 #include "lib/protocol/csr.h"
 

@@ -14,8 +14,8 @@
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
 
-#include "lib/base/base64.h"
 #include "enrol/base/bundle.h"
+#include "lib/base/base64.h"
 #include "lib/protocol/limits.h"
 
 #define WHOSE "the answer of X"
