@@ -115,8 +115,11 @@ expect_status 4 "by EST: come again in an hour"
 	assert state["request"] and state["polls"] == 1, state
 CHECK
 ok "Retry-After is kept, with the very request"
+asked=$(wc -l <"$EST_LOG")
 run keystay renew
-expect_status 4 "before that nothing is asked"
+expect_status 4 "before that it waits"
+expect_err 'the CA has not decided yet; keystay renew asks again (not before 20' "and says until when"
+expect_equal "$(wc -l <"$EST_LOG")" "$asked" "nothing is asked"
 expect_equal "$(serial_of)" "$first" "the old certificate goes on"
 est_profile ''
 run keystay renew alice --force
