@@ -50,7 +50,7 @@ static int ask(enum ks_client_socket socket, uint8_t type, void *message, const 
 	       size_t *ret_size, struct ks_client_error *ret_error)
 {
 	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	struct ks_msg_sign_reply reply;
+	struct ks_msg_sign_reply reply = { 0 };
 
 	int r = ks_client_open(socket, &client, ret_error);
 	if (r == 0)
@@ -67,7 +67,7 @@ static int ask_control(uint8_t type, void *message, uint8_t reply_type, const ch
 		       size_t *ret_size, struct ks_client_error *ret_error)
 {
 	KS_CLEANUP(ks_client_close) struct ks_client client = { .fd = -1 };
-	struct ks_msg_sign_request_reply reply;
+	struct ks_msg_sign_request_reply reply = { 0 };
 
 	int r = ks_client_open(KS_CLIENT_CONTROL, &client, ret_error);
 	if (r == 0)
