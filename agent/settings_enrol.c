@@ -179,13 +179,29 @@ static const struct {
 	{ KS_PROFILE_COMMAND, "exec" },
 };
 
-/* No protocol's word is a part of another's. */
+/* Does line i of of_protocols say something to the protocol? No protocol's word is a part of another's. */
+static bool is_of_protocol(size_t i, const char *word)
+{
+	return strstr(of_protocols[i].words, word) != NULL;
+}
+
+bool ks_settings_enrol_row_speaks(const struct ks_settings_section *section, size_t row)
+{
+	const struct ks_settings_value *protocol = &section->values[KS_PROFILE_PROTOCOL];
+
+	for (size_t i = 0; protocol->text && i < sizeof(of_protocols) / sizeof(of_protocols[0]); i++) {
+		if (of_protocols[i].row == row)
+			return is_of_protocol(i, protocol->text);
+	}
+	return true;
+}
+
 static void check_row_of_protocol(const struct ks_settings_section *section, const char *word,
 				  struct ks_settings_report *report)
 {
 	for (size_t i = 0; i < sizeof(of_protocols) / sizeof(of_protocols[0]); i++) {
 		const struct ks_settings_value *value = &section->values[of_protocols[i].row];
-		if (value->text && !strstr(of_protocols[i].words, word))
+		if (value->text && !is_of_protocol(i, word))
 			ks_settings_report_add(report, &value->origin, ks_settings_enrol_rows[of_protocols[i].row].key,
 					       "expected only with protocol = %s, found with %s", of_protocols[i].words,
 					       word);

@@ -14,6 +14,9 @@ extern const struct ks_settings_row ks_settings_enrol_rows[KS_PROFILE_N];
 /* Reports what does not go together in a [profile]. */
 void ks_settings_enrol_check(const struct ks_settings_section *section, struct ks_settings_report *report);
 
+/* Does this row say something to the protocol of a [profile]? Where it does not, its built-in value is none. */
+bool ks_settings_enrol_row_speaks(const struct ks_settings_section *section, size_t row);
+
 /* Reports a profile = that no section has. */
 void ks_settings_enrol_check_name(const struct ks_settings_value *value, const struct ks_settings_sections *profiles,
 				  struct ks_settings_report *report);

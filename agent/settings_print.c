@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/settings_enrol.h"
 #include "agent/settings_private.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/text.h"
@@ -60,6 +61,14 @@ static void print_value(const struct ks_settings_row *row, const struct ks_setti
 	ks_buffer_printf(out, "%s\n", value->text ? "" : "built in");
 }
 
+/* What is printed can be read again: no built-in value of a setting that may not be there. */
+static const char *effective(const struct ks_settings_section *section, size_t row)
+{
+	if (section->kind == KS_SETTINGS_PROFILE && !ks_settings_enrol_row_speaks(section, row))
+		return NULL;
+	return ks_settings_effective(section, row);
+}
+
 static void print_section(const struct ks_settings_section *section, struct ks_buffer *out)
 {
 	const struct ks_settings_table *table = &ks_settings_tables[section->kind];
@@ -72,7 +81,7 @@ static void print_section(const struct ks_settings_section *section, struct ks_b
 		ks_buffer_printf(out, "[%s]\n", table->section);
 	}
 	for (size_t i = 0; i < table->n_rows; i++)
-		print_value(&table->rows[i], &section->values[i], ks_settings_effective(section, i), out);
+		print_value(&table->rows[i], &section->values[i], effective(section, i), out);
 }
 
 /* Rules for keys that have no section cannot be written in a file of a user: they are comments. */
@@ -159,7 +168,7 @@ static void put_json_section(const struct ks_settings_section *section, const ch
 	put_json_text_or_null(out, name);
 	ks_buffer_printf(out, ", \"values\": [");
 	for (size_t i = 0; i < table->n_rows; i++) {
-		const char *text = ks_settings_effective(section, i);
+		const char *text = effective(section, i);
 		if (!text)
 			continue;
 		put_json_value(&table->rows[i], &section->values[i], text, first_value, out);
