@@ -153,7 +153,7 @@ int ks_token_overlay_remove(const struct ks_client_identity *identity, unsigned 
 	r = find_folder(&folder, ret_error);
 	if (r == 0)
 		r = remove_of_leaf(folder, ks_client_identity_leaf(identity), ret_n_files, ret_error);
-	if (r < 0)
+	if (r < 0 || !folder)
 		return r;
 	int n = scandir(folder, &entries, is_pem, alphasort);
 	if (n < 0 && errno != ENOENT)
