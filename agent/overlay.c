@@ -20,6 +20,7 @@ struct loading {
 	size_t capacity;
 	bool full;
 	bool lists_full;
+	size_t lists_size; /* in bytes, as DER */
 	bool answers_full;
 	const char *path; /* of the file that is being read */
 	const struct ks_overlay *old;
@@ -100,10 +101,12 @@ static int add_list(struct ks_revocation *list, void *userdata)
 		complain(loading->path, sentence);
 		return 0;
 	}
-	if (overlay->n_lists == KS_REVOCATIONS_MAX) {
+	if (overlay->n_lists == KS_REVOCATIONS_MAX ||
+	    ks_revocation_size(given) > KS_REVOCATION_TOTAL_MAX - loading->lists_size) {
 		loading->lists_full = true;
 		return 0;
 	}
+	loading->lists_size += ks_revocation_size(given);
 	if (!overlay->lists)
 		overlay->lists = calloc(KS_REVOCATIONS_MAX, sizeof(*overlay->lists));
 	char *path = ks_text_copy(ks_bytes_text(loading->path));
@@ -385,8 +388,9 @@ int ks_overlay_read(const struct ks_settings *settings, const char *enrolled, st
 		ks_log_warning("there are more than %u certificates in certs/; the rest is left out",
 			       KS_OVERLAY_CERTIFICATES_MAX);
 	if (loading.lists_full)
-		ks_log_warning("there are more than %u revocation lists in certs/; the rest is left out",
-			       KS_REVOCATIONS_MAX);
+		ks_log_warning(
+			"there are more than %u revocation lists, or more than %u MiB of them; the rest is left out",
+			KS_REVOCATIONS_MAX, KS_REVOCATION_TOTAL_MAX / 1024 / 1024);
 	*ret_overlay = loading.overlay;
 	loading.overlay = (struct ks_overlay){ 0 };
 	return 0;

@@ -297,6 +297,9 @@
 #define KS_REVOCATION_FILE_MAX (4096u * 1024)
 #define KS_REVOCATIONS_MAX 64u
 
+/* All of them together, as they are written: some 200 MB in memory and half a second at a first reading. */
+#define KS_REVOCATION_TOTAL_MAX (16u * 1024 * 1024)
+
 /* One OCSP response: 0.5 KiB, 3 KiB with a responder's certificate of a large key. */
 #define KS_OCSP_ANSWER_MAX (32u * 1024)
 

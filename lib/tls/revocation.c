@@ -20,6 +20,7 @@
 struct ks_revocation {
 	unsigned n_references;
 	X509_CRL *crl;
+	size_t size; /* as DER */
 	const char *why_ignored;
 };
 
@@ -91,6 +92,7 @@ int ks_revocation_new(struct ks_bytes der, struct ks_revocation **ret_list)
 	if (!list)
 		return KS_ERR_NO_MEMORY;
 	list->n_references = 1;
+	list->size = der.size;
 	ERR_set_mark();
 	int r = parse(list, der, crypto);
 	ERR_pop_to_mark();
@@ -138,6 +140,11 @@ int ks_revocation_read_pem(struct ks_bytes pem, int (*found)(struct ks_revocatio
 }
 
 /* --- what it says ------------------------------------------------------------------------------------------------ */
+
+size_t ks_revocation_size(const struct ks_revocation *list)
+{
+	return list->size;
+}
 
 const char *ks_revocation_why_ignored(const struct ks_revocation *list)
 {

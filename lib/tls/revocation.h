@@ -29,6 +29,9 @@ void ks_revocation_free(struct ks_revocation *list); /* gives one reference back
 int ks_revocation_read_pem(struct ks_bytes pem, int (*found)(struct ks_revocation *list, void *userdata),
 			   void *userdata) KS_WARN_UNUSED;
 
+/* In bytes, as DER. */
+size_t ks_revocation_size(const struct ks_revocation *list);
+
 /* Why nothing may be taken from this list, a clause of plain words; NULL when it counts. Delta lists, indirect ones,
  * those of CA or attribute certificates or of some reasons alone, and those with a critical extension that we do not
  * know (RFC 5280 section 5.2). */

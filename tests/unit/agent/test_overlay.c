@@ -8,9 +8,11 @@
 
 #include <cmocka.h>
 
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/buffer.h"
@@ -160,6 +162,56 @@ static void test_overlay_has_a_limit(void **state)
 	assert_int_equal(overlay.n_certificates, KS_OVERLAY_CERTIFICATES_MAX);
 }
 
+/* One of about a quarter of what all lists may have together: an extension that nobody knows, and that may be passed over. */
+static void put_large_list(struct ks_buffer *out)
+{
+	enum { SIZE = KS_REVOCATION_TOTAL_MAX / 4 - 65536 };
+	KS_AUTO_FREE unsigned char *zeros = calloc(1, SIZE);
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *now = ASN1_TIME_set(NULL, time(NULL));
+	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+	ASN1_OBJECT *type = OBJ_txt2obj("1.3.6.1.4.1.99999.1", 1);
+	X509_NAME *name = X509_NAME_new();
+	unsigned char *der = NULL;
+
+	assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)"ca", -1, -1, 0),
+			 1);
+	assert_int_equal(ASN1_OCTET_STRING_set(value, zeros, SIZE), 1);
+	X509_EXTENSION *extension = X509_EXTENSION_create_by_OBJ(NULL, type, 0, value);
+	assert_int_equal(X509_CRL_set_version(crl, 1), 1);
+	assert_int_equal(X509_CRL_set_issuer_name(crl, name), 1);
+	assert_int_equal(X509_CRL_set1_lastUpdate(crl, now), 1);
+	assert_int_equal(X509_CRL_add_ext(crl, extension, -1), 1);
+	assert_true(X509_CRL_sign(crl, key, EVP_sha256()) > 0);
+	int size = i2d_X509_CRL(crl, &der);
+	assert_true(size > SIZE);
+	ks_buffer_put(out, ks_bytes(der, (size_t)size));
+	OPENSSL_free(der);
+	X509_EXTENSION_free(extension);
+	X509_NAME_free(name);
+	ASN1_OBJECT_free(type);
+	ASN1_OCTET_STRING_free(value);
+	ASN1_TIME_free(now);
+	X509_CRL_free(crl);
+}
+
+static void test_overlay_has_a_limit_for_all_lists_together(void **state)
+{
+	(void)state;
+	static const char *const files[] = { "a/1.crl", "a/2.crl", "a/3.crl", "a/4.crl", "a/5.crl", "a/6.crl" };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer list = { 0 };
+	AUTO_OVERLAY overlay = { 0 };
+
+	put_large_list(&list);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		test_folder_write(&folder, files[i], ks_buffer_bytes(&list));
+	KS_AUTO_FREE char *a = strdup(test_folder_path(&folder, "a"));
+	const struct ks_settings settings = { .certificate_folders = &a, .n_certificate_folders = 1 };
+	ks_log_init("test", 0);
+	assert_int_equal(ks_overlay_read(&settings, NULL, &overlay), 0);
+	assert_int_equal(overlay.n_lists, 4);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -170,6 +222,7 @@ int main(void)
 		TEST(test_overlay_leaves_broken_files_out_and_goes_on),
 		TEST(test_overlay_follows_links_to_files),
 		TEST(test_overlay_has_a_limit),
+		TEST(test_overlay_has_a_limit_for_all_lists_together),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
