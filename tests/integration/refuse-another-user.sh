@@ -6,6 +6,7 @@
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need_root "being somebody else"
+for_others
 rig_begin
 rig_alice p256
 # An ordinary stranger, and nobody, whose number also stands for everyone that has none in a user namespace.

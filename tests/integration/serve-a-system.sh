@@ -7,6 +7,7 @@
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need_root "being somebody else"
+for_others
 rig_begin
 ca_make
 token_make corp

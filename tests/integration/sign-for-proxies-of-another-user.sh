@@ -6,6 +6,7 @@
 # an error, and they go on by themselves when it comes.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+for_others
 rig_begin
 need_root "being somebody else"
 id www-data >/dev/null 2>&1 || skip "there is no user www-data"

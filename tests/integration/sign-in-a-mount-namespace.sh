@@ -8,6 +8,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 need_root "making a container"
 unshare --mount --pid --fork true 2>/dev/null || skip "no mount namespaces here"
+for_others
 rig_begin
 [ ${#RIG_PRELOAD[@]} -eq 0 ] || skip "a container has no sanitizer's library in it"
 rig_alice_token p256

@@ -7,6 +7,7 @@
 # nothing. Mistakes on the command line are told.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+for_others
 rig_begin
 # shellcheck source=rig_tunnel.sh
 . "$RIG_FOLDER/rig_tunnel.sh"
