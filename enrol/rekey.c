@@ -9,6 +9,7 @@
 #include "enrol/console.h"
 #include "enrol/install.h"
 #include "lib/base/cleanup.h"
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/protocol/spki.h"
 #include "lib/protocol/uri.h"
@@ -179,38 +180,56 @@ static int remove_key(const char *spki, struct ks_enrol_problem *problem)
 	return r < 0 && r != KS_ERR_UNKNOWN_KEY && r != KS_ERR_NOT_FOUND ? ks_enrol_problem_client(problem, &error) : 0;
 }
 
+/* Has somebody another use for this key? Then it has a state of its own, or a certificate that came by another way and
+ * holds now (*ret_until, else 0). 1: yes; 0: no; < 0: it cannot be looked at, and nothing brings a key back. */
+static int find_use(const char *folder, const char *spki, uint64_t now, uint64_t *ret_until,
+		    struct ks_enrol_problem *problem)
+{
+	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
+	struct ks_client_error error;
+
+	*ret_until = 0;
+	if (ks_enrol_state_exists(folder, spki))
+		return 1;
+	int r = ks_client_get(spki, &found, &error);
+	if (r == KS_ERR_UNKNOWN_KEY)
+		return 0;
+	if (r < 0)
+		return ks_enrol_problem_client(problem, &error);
+	if (found->identity.n_certificates == 0 || found->identity.not_after < now)
+		return 0;
+	*ret_until = found->identity.not_after;
+	return 1;
+}
+
 int ks_rekey_abandon(const char *folder, struct ks_enrol_state *state, struct ks_enrol_problem *problem)
 {
-	int r = state->new_spki[0] ? remove_key(state->new_spki, problem) : 0;
+	uint64_t until;
+	int r = state->new_spki[0] ? find_use(folder, state->new_spki, ks_clock_wall_s(), &until, problem) : 0;
 
+	if (r == 1)
+		ks_console_warn("the second key that a rekey had made has got another use and stays on its token: %s",
+				state->new_spki);
+	else if (r == 0 && state->new_spki[0])
+		r = remove_key(state->new_spki, problem);
 	if (r < 0)
 		return r;
 	ks_enrol_state_forget_new_key(state);
 	return ks_enrol_state_save(folder, state, problem);
 }
 
-/* Has somebody another use for it? Then it has a state of its own, or a certificate that came by another way and holds
- * longer than the one that was replaced. Nothing brings a key back, so what cannot be looked at stays. */
+/* One that is in use holds longer than the certificate that was replaced. */
 static bool is_in_use(const char *folder, struct ks_enrol_state_previous *previous, uint64_t now, bool *changed,
 		      struct ks_enrol_problem *note)
 {
-	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
-	struct ks_client_error error;
+	uint64_t until;
+	int r = find_use(folder, previous->spki, now, &until, note);
 
-	if (ks_enrol_state_exists(folder, previous->spki))
-		return true;
-	int r = ks_client_get(previous->spki, &found, &error);
-	if (r == KS_ERR_UNKNOWN_KEY)
-		return false;
-	if (r < 0) {
-		(void)ks_enrol_problem_client(note, &error);
-		return true;
+	if (r == 1 && until > 0) {
+		previous->remove_after = until;
+		*changed = true;
 	}
-	if (found->identity.n_certificates == 0 || found->identity.not_after < now)
-		return false;
-	previous->remove_after = found->identity.not_after;
-	*changed = true;
-	return true;
+	return r != 0;
 }
 
 void ks_rekey_remove_previous(const char *folder, struct ks_enrol_state *state, uint64_t now, bool *ret_changed,

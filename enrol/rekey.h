@@ -19,7 +19,8 @@ int ks_rekey_ensure(const struct ks_profiles *profiles, struct ks_enrol_state *s
 		    const struct ks_client_identity *old, struct ks_client_identity **ret_new,
 		    struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 
-/* Removes a second key that nobody wants any more. Saves state. */
+/* Removes a second key that nobody wants any more, and only forgets one for which somebody has another use: a certificate
+ * that came by another way, a state of its own. Saves state. */
 int ks_rekey_abandon(const char *folder, struct ks_enrol_state *state, struct ks_enrol_problem *problem) KS_WARN_UNUSED;
 
 /* Removes those of state->previous whose time has come, from token and folder: whose certificates have all expired, and

@@ -104,3 +104,43 @@ keystay token import "$old" "$T/archive.pem" >/dev/null
 aged $((61 * 86400)) "$ENROLL" renew
 expect_status 0 "a run when the certificate that was replaced has expired"
 expect_equal "$(keys "'$old' in [key['fingerprint'] for key in keys.values()]")" True "the key with another certificate stays"
+
+# --- a second key that is not waited for any more ---------------------------------------------------------------------
+
+# second_key: fingerprints of the keys that are there and were not before, one a line.
+second_key() {
+	keys "'\\n'.join(sorted({key['fingerprint'] for key in keys.values()} - set('$before'.split())))"
+}
+
+# unfinished: a rekey whose CA is closed has made a second key. Sets before and second.
+unfinished() {
+	sed -i 's/^rekey = no$/rekey = yes/' "$T/keystay.conf"
+	keystay reload >/dev/null
+	before=$(keys "' '.join(key['fingerprint'] for key in keys.values())")
+	ca_says fail
+	run keystay renew "$current" --force
+	expect_status 1 "a CA that fails at a rekey"
+	ca_says
+	second=$(second_key)
+	expect_equal "${#second}" 64 "which has made one second key"
+}
+
+# abandoned: rekey = no, and the key is renewed as it is.
+abandoned() {
+	sed -i 's/^rekey = yes$/rekey = no/' "$T/keystay.conf"
+	keystay reload >/dev/null
+	run keystay renew "$current" --force
+	expect_status 0 "a renewal that makes no other key"
+}
+echo 0 >"$T/shift"
+current=$(keys "next(key['fingerprint'] for key in keys.values() if key['fingerprint'] != '$old')")
+unfinished
+abandoned
+expect_equal "$(second_key)" "" "a second key that nobody uses is removed"
+unfinished
+keystay csr "$second" --subject /O=Example/CN=second -o "$T/second.csr"
+"$T/ca.sh" <"$T/second.csr" >"$T/second.pem"
+keystay token import "$second" "$T/second.pem" >/dev/null
+abandoned
+expect_err "has got another use and stays on its token: $second" "it is said which key stays"
+expect_equal "$(second_key)" "$second" "one that got a certificate by hand stays"
