@@ -130,6 +130,22 @@ static int refresh(const json_t *entry, struct ks_enrol_problem *problem)
 	return r < 0 ? fail(problem, r == KS_ERR_NOT_FOUND ? KS_ERR_SYSTEM : r, file) : 1;
 }
 
+/* Somebody has removed it, or its file system is not mounted now: who wants it must know that it stays old from now on. */
+static void tell_gone(const json_t *entry)
+{
+	const char *file = json_string_value(json_object_get(entry, "file"));
+	const char *name = json_string_value(json_object_get(entry, "key"));
+	char shown[512], key[257];
+
+	if (!file || !name)
+		return;
+	ks_text_escape(ks_bytes_text(file), shown, sizeof(shown));
+	ks_text_escape(ks_bytes_text(name), key, sizeof(key));
+	ks_console_warn("%s is not there and is kept fresh no longer; to have it again: keystay cert %s -o FILE "
+			"--keep-fresh",
+			shown, key);
+}
+
 /* --- all --------------------------------------------------------------------------------------------------------- */
 
 int ks_keep_fresh_run(const char *folder, size_t *ret_n, struct ks_enrol_problem *problem)
@@ -155,6 +171,7 @@ int ks_keep_fresh_run(const char *folder, size_t *ret_n, struct ks_enrol_problem
 		const json_t *entry = json_array_get(list, i);
 		r = refresh(entry, &one);
 		if (r == KS_ERR_NOT_FOUND) {
+			tell_gone(entry);
 			(void)json_array_remove(list, i);
 			changed = true;
 			continue;

@@ -111,9 +111,15 @@ rm "$T/hook-fails"
 rm "$T/chain file.pem"
 run keystay renew alice --force
 expect_status 0 "a file that was removed is no failure"
+expect_err "$T/chain file.pem is not there and is kept fresh no longer; to have it again: keystay cert alice" \
+	"it is said"
 [ ! -e "$T/chain file.pem" ] || fail "it was written again"
 ! grep -q 'chain file' "$STATE/enrol/keep-fresh.json" || fail "it is still kept"
 ok "a file that somebody removed is kept no longer"
+run keystay renew alice --force
+expect_status 0 "the next renewal"
+! grep -q 'is not there' "$T/err" || fail "it is said twice"
+ok "and that is said once"
 
 # --- a card in somebody's pocket -------------------------------------------------------------------------------------
 
