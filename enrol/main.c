@@ -4,6 +4,7 @@
  *
  * Runs in: keystay-enroll, which `keystay enroll`, `keystay renew` and `keystay cert --keep-fresh` become.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,13 @@ static int read_secret(int fd, struct ks_secret **ret_secret)
 	*ret_secret = NULL;
 	if (fd < 0)
 		return 0;
+	/* As a call of the system that failed, it would say nothing to whoever mistyped a number. */
+	if (fcntl(fd, F_GETFD) < 0) {
+		ks_console_warn("the secret cannot be read: descriptor %d is not open; for one that is: --secret-fd 3 "
+				"3<FILE",
+				fd);
+		return KS_ERR_INVALID;
+	}
 	int r = ks_secret_new(&secret);
 	if (r == 0)
 		r = ks_secret_read(secret, fd, true);

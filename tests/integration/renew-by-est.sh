@@ -99,3 +99,9 @@ useless other-ca 'CA' "a certificate of another CA"
 useless pop 'tls-unique' "a server with a proof of its own"
 useless redirect 'Redirects are not followed' "a redirect"
 useless giant 'more than 256 KiB' "an answer without end"
+
+# --- the secret ------------------------------------------------------------------------------------------------------
+
+run keystay enroll alice --force --secret-fd 9 9<&-
+expect_status 1 "a descriptor that is not open"
+expect_err "descriptor 9 is not open" "is called that"
