@@ -213,8 +213,10 @@ int ks_order_place(struct ks_order *order, uint64_t *ret_wait_s, struct ks_enrol
 		r = order->driver->run(&sending.request, &sending.answer, problem);
 	/* That took a while: by the clock from before, a certificate that begins at once would begin later. */
 	order->now = ks_clock_wall_s();
-	if (r < 0)
+	if (r < 0) {
+		ks_enrol_problem_hide(problem, sending.request.secret, order->profile->user);
 		return r;
+	}
 	return sending.answer.outcome == KS_ENROL_PENDING ? take_pending(order, &sending, ret_wait_s, problem) :
 							    take_issued(order, &sending, problem);
 }
@@ -233,5 +235,9 @@ int ks_order_revoke(struct ks_order *order, unsigned reason, struct ks_enrol_pro
 	sending.request.key = order->key;
 	sending.request.old = order->key;
 	int r = take_secret(order, &sending, problem);
-	return r < 0 ? r : order->driver->revoke(&sending.request, reason, problem);
+	if (r == 0)
+		r = order->driver->revoke(&sending.request, reason, problem);
+	if (r < 0)
+		ks_enrol_problem_hide(problem, sending.request.secret, order->profile->user);
+	return r;
 }

@@ -10,6 +10,7 @@
 
 #include "client/client.h"
 #include "lib/base/error.h"
+#include "lib/base/secret.h"
 
 struct ks_enrol_problem {
 	int code;      /* KS_ERR_* */
@@ -28,3 +29,8 @@ int ks_enrol_problem_final(struct ks_enrol_problem *problem, int code, const cha
 int ks_enrol_problem_code(struct ks_enrol_problem *problem, int code);
 /* What the agent said. */
 int ks_enrol_problem_client(struct ks_enrol_problem *problem, const struct ks_client_error *error);
+
+/* Takes a profile's secret (NULL: there is none) out of the words: as it is, as it looks when it is escaped, and with the
+ * user (or NULL) as HTTP basic sends it. A server, proxy or program may say what it was sent, and words are kept, logged
+ * and shown. Because words are cut, so is what begins with the first eight characters of one of these. */
+void ks_enrol_problem_hide(struct ks_enrol_problem *problem, const struct ks_secret *secret, const char *user);

@@ -114,7 +114,7 @@ run keystay renew ec --force
 expect_status 0 "keystay renew ec"
 [ "$(keystay cert ec --no-key | openssl x509 -noout -serial)" != "$serial" ] || fail "nothing was renewed"
 ok "a renewal, with the challenge of the profile"
-run keystay enroll ec --force --secret-fd 4 4<<<wrong
+run keystay enroll ec --force --secret-fd 4 4<<<another-challenge
 expect_fail "a wrong challenge"
 expect_err "wrong password provided" "is refused with the CA's reason"
 

@@ -13,6 +13,7 @@ wants it, base64 in one line:
     lax                   /cacerts as text/plain; strict: no smime-type there
     open                  needs no authentication;  both: a renewal needs certificate and password
     other-key other-ca    a certificate for another key; by another CA
+    echo                  refuses with what it was sent: the Authorization field, and the password in it
     giant redirect refuse pop html untyped no-cacerts empty   as they are called; pop is libest's word for its proof
 
 Each request is a line in LOG: "POST simpleenroll LABEL user=NAME cert=NAME STATUS".
@@ -155,6 +156,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return user, password
 
     def authenticate(self, again):
+        if "echo" in self.modes:
+            raise Refused(400, f"you sent {self.headers.get('Authorization')}, which is {self.user()[1]}\n")
         by_password = self.user() == ("device", self.server.password)
         if again and not self.certificate:
             raise Refused(401, "a renewal needs the certificate that it renews\n")

@@ -105,3 +105,10 @@ useless giant 'more than 256 KiB' "an answer without end"
 run keystay enroll alice --force --secret-fd 9 9<&-
 expect_status 1 "a descriptor that is not open"
 expect_err "descriptor 9 is not open" "is called that"
+manner echo
+run keystay enroll alice --force
+expect_status 1 "a server that says what it was sent"
+expect_err 'it says: "you sent Basic …, which is …"' "is quoted without that"
+grep -q 'you sent Basic' "$STATE"/enrol/*.json || fail "the state does not know why it failed"
+! grep -r -e s3cret -e "$(printf device:s3cret | base64)" "$STATE" || fail "the state has the password"
+ok "nor is it in the state"
