@@ -137,7 +137,7 @@ static int prepare(struct ks_order *order, struct sending *sending, struct ks_en
 
 static int keep(struct ks_buffer *field, struct ks_bytes bytes)
 {
-	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer copy = { 0 };
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer copy = { .secret = field->secret };
 
 	ks_buffer_put(&copy, bytes);
 	int r = ks_buffer_error(&copy);

@@ -18,6 +18,7 @@
 #include "lib/base/cleanup.h"
 #include "lib/base/clock.h"
 #include "lib/base/path.h"
+#include "lib/base/secret.h"
 #include "lib/base/text.h"
 
 #define ENDING ".json"
@@ -136,7 +137,15 @@ static int read_state(const char *path, struct ks_enrol_state *state)
 	if (r < 0)
 		return r;
 	object = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+	ks_secret_wipe(text, size);
 	return object ? ks_enrol_state_from_json(object, state) : KS_ERR_MALFORMED;
+}
+
+/* SCEP's transient key is in what is pending. */
+static void begin(struct ks_enrol_state *state, const char *spki)
+{
+	(void)ks_text_print(state->spki, sizeof(state->spki), "%s", spki);
+	state->pending.secret = true;
 }
 
 int ks_enrol_state_load(const char *folder, const char *spki, struct ks_enrol_state *ret_state,
@@ -145,11 +154,11 @@ int ks_enrol_state_load(const char *folder, const char *spki, struct ks_enrol_st
 	KS_CLEANUP(ks_enrol_state_deinit) struct ks_enrol_state state = { 0 };
 	KS_AUTO_FREE char *path = path_of(folder, spki, ENDING);
 
-	(void)ks_text_print(state.spki, sizeof(state.spki), "%s", spki);
+	begin(&state, spki);
 	int r = path ? read_state(path, &state) : KS_ERR_NO_MEMORY;
 	if (r == KS_ERR_MALFORMED) {
 		ks_enrol_state_deinit(&state);
-		(void)ks_text_print(state.spki, sizeof(state.spki), "%s", spki);
+		begin(&state, spki);
 		r = set_aside(path, problem);
 		if (r < 0)
 			return r;
@@ -161,11 +170,18 @@ int ks_enrol_state_load(const char *folder, const char *spki, struct ks_enrol_st
 	return 0;
 }
 
+static void free_wiped(char **text)
+{
+	if (*text)
+		ks_secret_wipe(*text, strlen(*text));
+	free(*text);
+}
+
 int ks_enrol_state_save(const char *folder, const struct ks_enrol_state *state, struct ks_enrol_problem *problem)
 {
 	KS_CLEANUP(json_decrefp) json_t *object = ks_enrol_state_to_json(state);
 	KS_AUTO_FREE char *path = path_of(folder, state->spki, ENDING);
-	KS_AUTO_FREE char *text = object ? json_dumps(object, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
+	KS_CLEANUP(free_wiped) char *text = object ? json_dumps(object, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
 
 	if (!text || !path)
 		return fail(problem, KS_ERR_NO_MEMORY, "written", path);
@@ -173,8 +189,9 @@ int ks_enrol_state_save(const char *folder, const struct ks_enrol_state *state, 
 	if (r < 0)
 		return r;
 	if (strlen(text) > KS_ENROL_STATE_MAX)
-		return fail(problem, KS_ERR_LIMIT, "written", path);
-	r = ks_path_write_file(path, ks_bytes_text(text), 0600);
+		r = KS_ERR_LIMIT;
+	else
+		r = ks_path_write_file(path, ks_bytes_text(text), 0600);
 	return r < 0 ? fail(problem, r, "written", path) : 0;
 }
 

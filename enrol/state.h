@@ -35,7 +35,7 @@ struct ks_enrol_state {
 
 	/* an order that is under way */
 	struct ks_buffer request; /* CertificationRequest of what is pending */
-	struct ks_buffer pending; /* of the driver */
+	struct ks_buffer pending; /* of the driver; wiped */
 	uint64_t pending_since;
 	unsigned n_polls;
 	struct ks_buffer issued; /* the judged chain, leaf first, DER: to be installed */

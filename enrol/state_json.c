@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/base/cleanup.h"
+#include "lib/base/secret.h"
 #include "lib/base/text.h"
 
 #define VERSION 1
@@ -39,7 +40,10 @@ static int put_bytes(json_t *object, const char *name, const struct ks_buffer *b
 	if (!digits)
 		return KS_ERR_NO_MEMORY;
 	ks_text_hex(bytes, digits);
-	return put_text(object, name, digits);
+	int r = put_text(object, name, digits);
+	if (buffer->secret)
+		ks_secret_wipe(digits, 2 * bytes.size);
+	return r;
 }
 
 static int put_previous(json_t *object, const struct ks_enrol_state *state)

@@ -87,6 +87,7 @@ static void test_state_is_read_as_it_was_written(void **unused)
 	assert_null(read.san);
 	assert_true(ks_bytes_equal(ks_buffer_bytes(&read.pending), ks_bytes("\0\1\xff", 3)));
 	assert_true(ks_bytes_equal(ks_buffer_bytes(&read.issued), ks_bytes("\x30\x00", 2)));
+	assert_true(read.pending.secret); /* SCEP's transient key is in it */
 	assert_int_equal(read.request.size, 0);
 	assert_int_equal(read.pending_since, 1800000000);
 	assert_int_equal(read.n_polls, 7);
@@ -124,6 +125,9 @@ static void test_a_key_without_a_file_has_a_new_state(void **unused)
 	load(SPKI, &state);
 	assert_string_equal(state.spki, SPKI);
 	assert_null(state.key);
+	assert_true(state.pending.secret);
+	ks_enrol_state_forget_order(&state);
+	assert_true(state.pending.secret);
 }
 
 /* Each of them is begun anew, and what was in it is kept beside it. */
@@ -160,6 +164,7 @@ static void test_a_damaged_state_is_set_aside(void **unused)
 		load(SPKI, &state);
 		assert_null(state.key);
 		assert_int_equal(state.pending.size + state.issued.size + state.n_previous, 0);
+		assert_true(state.pending.secret);
 		assert_int_equal(access(aside, F_OK), 0);
 		assert_int_not_equal(access(path, F_OK), 0);
 	}
