@@ -12,6 +12,7 @@
 #include "lib/tls/verify_signature.h"
 
 #define DAY_SIZE 32
+#define ADVICE_SIZE 128
 
 /* What is to be judged. */
 struct subject {
@@ -73,41 +74,63 @@ static bool find_subject(const struct ks_identity *identity, struct ks_bytes sho
 	return true;
 }
 
+/* --- what to do --------------------------------------------------------------------------------------------------- */
+
+#define KEY_COMPROMISE 1 /* CRLReason (RFC 5280 section 5.3.1) */
+
+/* Short: curl shows 256 bytes of the sentence, whatever name and reason are. A compromised key must not get another
+ * certificate. */
+static void put_advice(const struct subject *subject, char *out, size_t size)
+{
+	const struct ks_identity *identity = subject->identity;
+	bool is_revoked = subject->revocation.state == KS_REVOCATION_REVOKED;
+	bool has_profile = identity->rules && identity->rules->profile;
+
+	if (subject->is_other && !(is_revoked && identity->revoked))
+		(void)ks_text_print(out, size, "start the program again with the new one");
+	else if (!is_revoked && has_profile)
+		(void)ks_text_print(out, size, "run: keystay renew %s", identity->name);
+	else if (!is_revoked)
+		(void)ks_text_print(out, size, "put a new one on the token or into certs/, then run: keystay reload");
+	else if (has_profile && !subject->is_other && subject->revocation.reason != KEY_COMPROMISE)
+		(void)ks_text_print(out, size, "run: keystay enroll %s --force", identity->name);
+	else
+		(void)ks_text_print(out, size, "get another one");
+}
+
 /* --- the questions ----------------------------------------------------------------------------------------------- */
 
 static int judge_revoked(const struct subject *subject, struct ks_standing *standing)
 {
 	char day[DAY_SIZE];
 	const char *reason = ks_own_status_reason(subject->revocation.reason);
+	char advice[ADVICE_SIZE];
 
 	if (subject->revocation.state != KS_REVOCATION_REVOKED)
 		return 0;
 	put_day(" on ", subject->revocation.revoked_s, day);
+	put_advice(subject, advice, sizeof(advice));
 	(void)ks_text_print(standing->text, sizeof(standing->text), "key \"%s\": %s was revoked%s%s%s%s; %s",
 			    subject->identity->name,
 			    subject->is_other ? "the certificate that this program uses" : "its certificate", day,
-			    reason[0] ? " (" : "", reason, reason[0] ? ")" : "",
-			    subject->is_other && !subject->identity->revoked ?
-				    "start the program again with the new one" :
-				    "get another one");
+			    reason[0] ? " (" : "", reason, reason[0] ? ")" : "", advice);
 	return KS_ERR_REVOKED;
 }
 
 static int judge_dates(const struct subject *subject, int64_t now_s, struct ks_standing *standing)
 {
 	int64_t from = subject->not_before, until = subject->not_after;
-	char words[KS_LIFETIME_TEXT_MAX];
+	char words[KS_LIFETIME_TEXT_MAX], advice[ADVICE_SIZE] = "is this computer's clock right?";
 
 	if (from - (int64_t)KS_CLOCK_SKEW_S <= now_s && now_s <= until)
 		return 0;
 	ks_lifetime_words((uint64_t)(from > 0 ? from : 0), (uint64_t)(until > 0 ? until : 0), (uint64_t)now_s, words);
+	if (now_s >= from)
+		put_advice(subject, advice, sizeof(advice));
 	(void)ks_text_print(standing->text, sizeof(standing->text),
 			    subject->is_other ? "the certificate of key \"%s\" that this program uses %s; %s" :
 						"the certificate of key \"%s\" %s; %s",
-			    subject->identity->name, words,
-			    now_s < from      ? "is this computer's clock right?" :
-			    subject->is_other ? "start the program again with the new one" :
-						"put a new one on the token or into certs/, then run: keystay reload");
+			    subject->identity->name, words, advice);
 	return KS_ERR_EXPIRED;
 }
 

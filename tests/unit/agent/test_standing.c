@@ -21,6 +21,10 @@
 #define DAY 86400
 #define HOUR 3600
 #define REQUIRE "[key \"alice\"]\nmatch = pkcs11:object=alice\nrevocation = require\n"
+#define LONG_NAME "a-name-of-64-characters-which-is-as-long-as-one-ever-will-be-her"
+#define PROFILE                                                                                                        \
+	"[profile \"corp\"]\nprotocol = exec\ncommand = /bin/true\nissued-by = /etc/ca.pem\nsubject = /CN=alice\n"     \
+	"[key \"" LONG_NAME "\"]\nmatch = pkcs11:object=alice\nprofile = corp\n"
 #define OFF "[key \"alice\"]\nmatch = pkcs11:object=alice\nrevocation = off\n"
 
 KS_DEFINE_CLEANUP(struct ks_certificate *, ks_certificate_unref)
@@ -284,6 +288,54 @@ static void test_standing_refuses_what_does_not_hold_yet(void **state)
 	assert_int_equal(ks_standing_check(ring_of(&ring, alice), KS_BYTES_NONE, until + 1, &standing), KS_ERR_EXPIRED);
 }
 
+/* --- what to do --------------------------------------------------------------------------------------------------- */
+
+/* Each within what curl shows. */
+static void says(const char *advice)
+{
+	size_t size = strlen(standing.text);
+
+	if (size < strlen(advice) || strcmp(standing.text + size - strlen(advice), advice) != 0 || size >= 256)
+		fail_msg("%zu bytes, without \"%s\": %s", size, advice, standing.text);
+}
+
+static void test_standing_names_the_command_of_a_key_with_a_profile(void **state)
+{
+	struct ks_certificate *expired = issue("expired", -30, -1);
+
+	ring_build(&ring, PROFILE);
+	assert_int_equal(check(NULL), KS_ERR_EXPIRED);
+	says("; run: keystay renew " LONG_NAME);
+	ring_build(&ring, NULL);
+	assert_int_equal(check(NULL), KS_ERR_EXPIRED);
+	says("; put a new one on the token or into certs/, then run: keystay reload");
+	issue("good", -40, 10);
+	ring_build(&ring, PROFILE);
+	assert_int_equal(check(expired), KS_ERR_EXPIRED);
+	says("; start the program again with the new one");
+	assert_int_equal(end(state), 0);
+	assert_int_equal(begin(state), 0);
+	issue("early", 2, 30);
+	ring_build(&ring, PROFILE);
+	assert_int_equal(check(NULL), KS_ERR_EXPIRED);
+	says("; is this computer's clock right?");
+}
+
+static void test_standing_wants_no_certificate_of_a_compromised_key(void **state)
+{
+	for (int reason = -1; reason <= 10; reason++) {
+		answer(issue("alice", 0, 0), &(struct said){ V_OCSP_CERTSTATUS_REVOKED, reason, -HOUR, HOUR, NULL });
+		ring_build(&ring, PROFILE);
+		assert_int_equal(check(NULL), KS_ERR_REVOKED);
+		says(reason == 1 ? "; get another one" : "; run: keystay enroll " LONG_NAME " --force");
+		ring_build(&ring, NULL);
+		assert_int_equal(check(NULL), KS_ERR_REVOKED);
+		says("; get another one");
+		assert_int_equal(end(state), 0);
+		assert_int_equal(begin(state), 0);
+	}
+}
+
 static void test_standing_without_a_certificate_has_nothing_to_refuse(void **state)
 {
 	(void)state;
@@ -305,6 +357,8 @@ int main(void)
 		RULE(test_standing_off_looks_at_nothing),
 		RULE(test_standing_refuses_by_date),
 		RULE(test_standing_refuses_what_does_not_hold_yet),
+		RULE(test_standing_names_the_command_of_a_key_with_a_profile),
+		RULE(test_standing_wants_no_certificate_of_a_compromised_key),
 		RULE(test_standing_without_a_certificate_has_nothing_to_refuse),
 	};
 
