@@ -62,11 +62,35 @@ static void add_up(const struct ks_cared_key *key, const struct ks_enrol_report 
 		sum->next = report->next;
 }
 
+/* A card in somebody's pocket: nothing to say, and nothing that a run could do. But what was removed is not waited for. */
+static void forget_removed(const struct ks_enrol_wish *wish, const struct ks_cared_key *key)
+{
+	KS_CLEANUP(ks_enrol_state_deinit) struct ks_enrol_state state = { 0 };
+	const char *folder = wish->profiles->folder;
+	struct ks_enrol_problem problem;
+	KS_AUTO_CLOSE int lock = -1;
+	char name[257];
+
+	if (ks_enrol_state_lock(folder, key->spki, 0, &lock, &problem) < 0)
+		return;
+	int r = ks_enrol_state_load(folder, key->spki, &state, &problem);
+	if (r == 0 && !ks_enrol_state_is_over(folder, &state))
+		return;
+	if (r == 0)
+		r = ks_enrol_state_remove(folder, key->spki, &problem);
+	ks_text_escape(ks_bytes_text(key->name), name, sizeof(name));
+	if (r < 0)
+		ks_console_warn("%s: %s", name, problem.text);
+	else
+		ks_console_tell("%s: key and certificate were removed; it is not looked after any more", name);
+}
+
 static void renew_one(const struct ks_enrol_wish *wish, const struct ks_cared_key *key, struct ks_renew_sum *sum)
 {
 	struct ks_enrol_report report;
 
-	/* A card in somebody's pocket: nothing to say, and nothing that a run could do. */
+	if (!key->is_here)
+		forget_removed(wish, key);
 	if (!key->is_here || !may_begin(wish->profiles, key))
 		return;
 	ks_enrol_key(wish, key->spki, &report);

@@ -213,6 +213,25 @@ bool ks_enrol_state_exists(const char *folder, const char *spki)
 	return !path || access(path, F_OK) == 0 || errno != ENOENT;
 }
 
+/* By its name below folder: the folder may have been moved since. */
+static bool is_removed(const char *folder, const char *installed)
+{
+	const char *slash = strrchr(installed, '/');
+	KS_AUTO_FREE char *parent = ks_path_join(folder, "certs");
+	KS_AUTO_FREE char *path = parent ? ks_path_join(parent, slash ? slash + 1 : installed) : NULL;
+
+	return path && access(parent, R_OK | X_OK) == 0 && access(path, F_OK) < 0 && errno == ENOENT;
+}
+
+bool ks_enrol_state_is_over(const char *folder, const struct ks_enrol_state *state)
+{
+	if (state->pending.size > 0 || state->issued.size > 0 || state->hook_due || state->new_id ||
+	    state->new_spki[0] || state->n_previous > 0)
+		return false;
+	return state->installed ? is_removed(folder, state->installed) :
+				  !state->profile && !state->subject && !state->san;
+}
+
 /* --- all of them ------------------------------------------------------------------------------------------------- */
 
 static int is_state_file(const struct dirent *entry)

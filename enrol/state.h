@@ -84,6 +84,11 @@ int ks_enrol_state_remove(const char *folder, const char *spki, struct ks_enrol_
 /* Is there one of this key? Also when that cannot be looked at. */
 bool ks_enrol_state_exists(const char *folder, const char *spki);
 
+/* Of a key that is not here: is there nothing to wait for? No order, no key but itself, and no certificate: what was
+ * installed has been removed, as `keystay token remove` does, and not by pulling a card; or it never had one, and
+ * nobody has typed anything for it. */
+bool ks_enrol_state_is_over(const char *folder, const struct ks_enrol_state *state);
+
 /* The keys that have a state file: given, n * KS_STATE_HASH_TEXT bytes, sorted. */
 int ks_enrol_state_list(const char *folder, char (**ret_hashes)[KS_STATE_HASH_TEXT], size_t *ret_n,
 			struct ks_enrol_problem *problem) KS_WARN_UNUSED;

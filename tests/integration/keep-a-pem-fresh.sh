@@ -131,3 +131,4 @@ run keystay renew --all
 expect_status 0 "a file whose key is not here is no failure of the timer"
 grep -q 'alice.pem' "$STATE/enrol/keep-fresh.json" || fail "it is kept no longer"
 ok "and it is kept"
+expect_equal "$(enrolled "keys['alice']['state']")" absent "the key is looked after still"

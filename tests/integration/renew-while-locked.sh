@@ -91,3 +91,13 @@ expect_out '1 file of the agent' "with the agent's file"
 expect_equal "$(files_of_certs)" "" "nothing of it is left"
 expect_equal "$(keystay list --json | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)[0]["certificates"])')" 0 \
 	"and the agent shows none"
+run keystay token remove alice --yes
+expect_status 0 "the key is removed"
+expect_equal "$(enrolled "keys['alice']['state']")" absent "its state is there still"
+run keystay renew
+expect_status 0 "a run after that"
+expect_out 'alice: key and certificate were removed; it is not looked after any more' "says that it is over"
+expect_equal "$(enrolled 'len(keys)')" 0 "nothing is looked after any more"
+run keystay renew
+expect_status 0 "the next run"
+expect_equal "$(cat "$T/out" "$T/err")" "" "has nothing to say"

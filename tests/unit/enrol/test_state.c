@@ -191,6 +191,55 @@ static void test_list_has_states_and_nothing_else(void **unused)
 	assert_string_equal(hashes[0], SPKI);
 }
 
+/* A file of F/certs; where is where it was installed. */
+static void install(struct ks_enrol_state *state, const char *where)
+{
+	KS_AUTO_FREE char *path = ks_text_format("%s/certs/alice.pem", folder);
+	KS_AUTO_FREE char *parent = ks_path_join(folder, "certs");
+
+	assert_int_equal(ks_path_make_private_all(parent), 0);
+	assert_int_equal(ks_path_write_file(path, ks_bytes_text("-"), 0600), 0);
+	assert_int_equal(ks_enrol_state_set(&state->installed, where ? where : path), 0);
+}
+
+static void test_a_state_is_over_without_certificate_order_and_other_keys(void **unused)
+{
+	(void)unused;
+	KS_CLEANUP(ks_enrol_state_deinit) struct ks_enrol_state state = { 0 };
+	KS_AUTO_FREE char *parent = ks_path_join(folder, "certs");
+	KS_AUTO_FREE char *path = ks_text_format("%s/certs/alice.pem", folder);
+
+	load(SPKI, &state);
+	assert_true(ks_enrol_state_is_over(folder, &state));
+	assert_int_equal(ks_enrol_state_set(&state.subject, "/CN=alice"), 0);
+	assert_false(ks_enrol_state_is_over(folder, &state));
+	install(&state, NULL);
+	assert_false(ks_enrol_state_is_over(folder, &state));
+	install(&state, "/where/the/folder/was/once/certs/alice.pem");
+	assert_false(ks_enrol_state_is_over(folder, &state));
+	assert_int_equal(unlink(path), 0);
+	assert_true(ks_enrol_state_is_over(folder, &state));
+	ks_buffer_put(&state.pending, ks_bytes("\1", 1));
+	assert_false(ks_enrol_state_is_over(folder, &state));
+	ks_enrol_state_forget_order(&state);
+	ks_buffer_put(&state.issued, ks_bytes("\1", 1));
+	assert_false(ks_enrol_state_is_over(folder, &state));
+	ks_enrol_state_forget_order(&state);
+	assert_int_equal(ks_enrol_state_set(&state.new_id, "abcd"), 0);
+	assert_false(ks_enrol_state_is_over(folder, &state));
+	ks_enrol_state_forget_new_key(&state);
+	state.n_previous = 1;
+	assert_false(ks_enrol_state_is_over(folder, &state));
+	state.n_previous = 0;
+	state.hook_due = true;
+	assert_false(ks_enrol_state_is_over(folder, &state));
+	state.hook_due = false;
+	assert_true(ks_enrol_state_is_over(folder, &state));
+	/* What cannot be looked at is there. */
+	assert_int_equal(rmdir(parent), 0);
+	assert_false(ks_enrol_state_is_over(folder, &state));
+}
+
 static void test_a_lock_is_held_by_one_and_sweeps(void **unused)
 {
 	(void)unused;
@@ -221,6 +270,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_key_without_a_file_has_a_new_state, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_a_damaged_state_is_set_aside, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_list_has_states_and_nothing_else, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_a_state_is_over_without_certificate_order_and_other_keys,
+						make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_a_lock_is_held_by_one_and_sweeps, make_folder, remove_folder),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
