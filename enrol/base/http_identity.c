@@ -11,10 +11,20 @@
  */
 #include <openssl/err.h>
 
+#include "client/error.h"
 #include "client/openssl/provider.h"
 #include "client/tls/report.h"
 #include "enrol/base/http_exchange.h"
 #include "lib/base/text.h"
+
+/* Neither socket signs: what the sign socket says may be of rules that do not concern the CA's server, or of a key that it
+ * does not have. */
+static int refuse(int code, const struct ks_client_error *of_control, struct ks_client_error *ret_error)
+{
+	const struct ks_client_error of_sign = *ret_error;
+
+	return ks_client_fail(ret_error, code, "%s (for keystay-enroll: %s)", of_sign.text, of_control->text);
+}
 
 /* struct ks_provider.sign: the server of the key's profile is signed for over the control socket, whatever servers the
  * rules name for programs; any other as for any program. */
@@ -22,11 +32,16 @@ static int sign(const struct ks_client_sign *request, void *userdata, uint8_t *s
 		struct ks_client_error *ret_error)
 {
 	const struct ks_http_identity *identity = userdata;
-	int r = KS_ERR_WRONG_SOCKET;
+	struct ks_client_error of_control;
 
-	if (ks_profile_is_of(identity->profile, request->spki_hash))
-		r = ks_client_sign_for_ca(request, signature, ret_size, ret_error);
-	return r == KS_ERR_WRONG_SOCKET ? ks_client_sign(request, signature, ret_size, ret_error) : r;
+	if (!ks_profile_is_of(identity->profile, request->spki_hash))
+		return ks_client_sign(request, signature, ret_size, ret_error);
+	int r = ks_client_sign_for_ca(request, signature, ret_size, ret_error);
+	if (r != KS_ERR_WRONG_SOCKET)
+		return r;
+	of_control = *ret_error;
+	r = ks_client_sign(request, signature, ret_size, ret_error);
+	return r < 0 ? refuse(r, &of_control, ret_error) : r;
 }
 
 int ks_http_identity_init(struct ks_http_identity *identity, const struct ks_http_request *request,
