@@ -61,7 +61,7 @@ static enum ks_audit_outcome outcome_of(int error)
 		return KS_AUDIT_CANCELLED;
 	bool is_denied = (error <= KS_ERR_INPUT_UNKNOWN && error >= KS_ERR_INPUT_CMP) || error == KS_ERR_RULE ||
 			 error == KS_ERR_RULE_UNPROVABLE || error == KS_ERR_UNKNOWN_KEY || error == KS_ERR_QUOTA ||
-			 error == KS_ERR_EXPIRED || error == KS_ERR_REVOKED;
+			 error == KS_ERR_EXPIRED || error == KS_ERR_REVOKED || error == KS_ERR_WRONG_SOCKET;
 	return is_denied ? KS_AUDIT_DENIED : KS_AUDIT_FAILED;
 }
 
