@@ -149,8 +149,9 @@ static void on_done(int error, const char *text, struct ks_bytes reply, void *us
 
 	job->call = NULL;
 	ks_provisioning_count_outcome(job, error, given);
-	if (error == 0) {
+	if (ks_provisioning_may_have_set_pin(job, error, given))
 		ks_provisioning_forget_pins(job);
+	if (error == 0) {
 		take_reply(job, reply);
 		job->error = 0;
 	} else {

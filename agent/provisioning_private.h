@@ -84,7 +84,11 @@ int ks_provisioning_count(struct ks_provisioning *job) KS_WARN_UNUSED;
 /* given: may the token have seen it? */
 void ks_provisioning_count_outcome(struct ks_provisioning *job, int error, bool given);
 
-/* The PIN is another one now: what is kept of the old one is forgotten, and the token is locked here. */
+/* Is the user's PIN perhaps another one now? It is when it was done, and nobody knows where a token, or its module, failed
+ * after it had what it needs. */
+bool ks_provisioning_may_have_set_pin(const struct ks_provisioning *job, int error, bool given);
+
+/* What is kept of the old PIN is forgotten, and the token is locked here. */
 void ks_provisioning_forget_pins(const struct ks_provisioning *job);
 
 /* --- provisioning_end.c ------------------------------------------------------------------------------------------ */

@@ -153,6 +153,18 @@ void ks_provisioning_count_outcome(struct ks_provisioning *job, int error, bool 
 			       ks_error_text(r));
 }
 
+bool ks_provisioning_may_have_set_pin(const struct ks_provisioning *job, int error, bool given)
+{
+	if (error == 0)
+		return true;
+	if (!given)
+		return false;
+	/* A token that is initialised has no PIN, whatever is wrong with the new one. */
+	return job->message.operation == KS_PROVISION_INIT ||
+	       (error != KS_ERR_PIN_WRONG && error != KS_ERR_PIN_BLOCKED && error != KS_ERR_PIN_LENGTH &&
+		error != KS_ERR_UNSUPPORTED);
+}
+
 void ks_provisioning_forget_pins(const struct ks_provisioning *job)
 {
 	const struct ks_slot *slot = &job->chosen;

@@ -110,3 +110,20 @@ expect_status 0 "the new one is the SO PIN now"
 unlock corp >/dev/null
 pin_command set corp --so-pin-fd 3 --new-pin-fd 3 -- 99999999 "$PIN"
 expect_fail "what is set already is not set again"
+
+# --- nobody knows what became of it --------------------------------------------------------------------------------------
+
+# user_logins: how often the token was given the user's PIN.
+user_logins() {
+	grep -cx 'C_Login' "$KEYSTAY_SHIM_COUNTS" || true
+}
+
+echo 'C_InitPIN 1 after-rv 0x30' >"$KEYSTAY_SHIM_SCRIPT"
+pin_command unblock corp --so-pin-fd 3 --new-pin-fd 3 -- 99999999 "$NEW_PIN"
+expect_fail "a token that sets the PIN, and says that it failed"
+: >"$KEYSTAY_SHIM_SCRIPT"
+: >"$KEYSTAY_SHIM_COUNTS"
+expect_equal "$(status_of "tokens['corp']['state']")" locked "the kept PIN may be an old one, and is forgotten"
+KEYSTAY_PROMPT=never run fetch "$port" "$T/alice.pem"
+expect_fail "nobody signs before a person has said the PIN"
+expect_equal "$(user_logins)" 0 "the old one is not given to the token"
