@@ -69,15 +69,16 @@ static CK_RV read_value(struct ks_writing *writing, CK_OBJECT_HANDLE object, str
 	return rv;
 }
 
-static CK_RV is_there(struct ks_writing *writing, const struct ks_store *wanted, bool *ret_there)
+/* found: all certificates of the key's id. */
+static CK_RV is_there(struct ks_writing *writing, const struct ks_store *wanted, struct ks_handles *found,
+		      bool *ret_there)
 {
-	KS_CLEANUP(ks_handles_deinit) struct ks_handles found = { 0 };
 	bool there = false;
 
-	CK_RV rv = ks_writing_find(writing, CKO_CERTIFICATE, CKA_ID, wanted->object_id, &found);
-	for (size_t i = 0; rv == CKR_OK && i < found.n && !there; i++) {
+	CK_RV rv = ks_writing_find(writing, CKO_CERTIFICATE, CKA_ID, wanted->object_id, found);
+	for (size_t i = 0; rv == CKR_OK && i < found->n && !there; i++) {
 		struct ks_bytes der = KS_BYTES_NONE;
-		rv = read_value(writing, found.handles[i], &der);
+		rv = read_value(writing, found->handles[i], &der);
 		if (ks_ckr_kind(rv) == KS_CKR_OBJECT_LOST)
 			rv = CKR_OK;
 		there = rv == CKR_OK && ks_bytes_equal(der, wanted->der);
@@ -111,9 +112,28 @@ static CK_RV create(const struct ks_writing *writing, const struct ks_store *wan
 	return call ? call(writing->session, template, n, ret_object) : CKR_FUNCTION_NOT_SUPPORTED;
 }
 
+static bool has(const struct ks_handles *handles, CK_OBJECT_HANDLE object)
+{
+	for (size_t i = 0; i < handles->n; i++) {
+		if (handles->handles[i] == object)
+			return true;
+	}
+	return false;
+}
+
+/* A handle is what the module says: it may be of another object, a key even, which then stays. */
+static bool is_new(const struct ks_writing *writing, const struct ks_store *wanted, const struct ks_handles *before,
+		   CK_OBJECT_HANDLE object)
+{
+	KS_CLEANUP(ks_handles_deinit) struct ks_handles now = { 0 };
+
+	return ks_writing_find(writing, CKO_CERTIFICATE, CKA_ID, wanted->object_id, &now) == CKR_OK &&
+	       has(&now, object) && !has(before, object);
+}
+
 /* A token that has cut it, or written something else, has no use of it. */
 static int check_written(struct ks_writing *writing, CK_OBJECT_HANDLE object, const struct ks_store *wanted,
-			 struct ks_problem *problem)
+			 const struct ks_handles *before, struct ks_problem *problem)
 {
 	const struct ks_token *token = writing->token;
 	CK_C_DestroyObject destroy = writing->module->calls->C_DestroyObject;
@@ -122,7 +142,7 @@ static int check_written(struct ks_writing *writing, CK_OBJECT_HANDLE object, co
 	CK_RV rv = read_value(writing, object, &der);
 	if (rv == CKR_OK && ks_bytes_equal(der, wanted->der))
 		return 0;
-	bool gone = destroy && destroy(writing->session, object) == CKR_OK;
+	bool gone = destroy && is_new(writing, wanted, before, object) && destroy(writing->session, object) == CKR_OK;
 	const char *now = gone ? "it was removed again" : "it could not be removed again";
 	if (rv != CKR_OK)
 		return ks_problem_set(problem, ks_ckr_error(rv), "%s: the certificate cannot be read back; %s",
@@ -134,6 +154,7 @@ static int check_written(struct ks_writing *writing, CK_OBJECT_HANDLE object, co
 int ks_store(struct ks_token *token, const struct ks_store *wanted, struct ks_problem *problem)
 {
 	KS_CLEANUP(ks_writing_deinit) struct ks_writing writing = { .session = CK_INVALID_HANDLE };
+	KS_CLEANUP(ks_handles_deinit) struct ks_handles before = { 0 };
 	CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
 	struct parts parts = { .serial = KS_BYTES_NONE };
 	bool there = false;
@@ -145,7 +166,7 @@ int ks_store(struct ks_token *token, const struct ks_store *wanted, struct ks_pr
 		r = ks_writing_begin(token, &writing, problem);
 	if (r < 0)
 		return r;
-	CK_RV rv = is_there(&writing, wanted, &there);
+	CK_RV rv = is_there(&writing, wanted, &before, &there);
 	if (rv != CKR_OK)
 		return ks_ckr_problem(problem, rv, token->whose, "C_FindObjects");
 	if (there)
@@ -153,5 +174,5 @@ int ks_store(struct ks_token *token, const struct ks_store *wanted, struct ks_pr
 	rv = create(&writing, wanted, &parts, &object);
 	if (rv != CKR_OK)
 		return ks_writing_refused(token, rv, "C_CreateObject", KS_WRITING_CERTIFICATE, problem);
-	return check_written(&writing, object, wanted, problem);
+	return check_written(&writing, object, wanted, &before, problem);
 }

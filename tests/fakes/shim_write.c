@@ -65,7 +65,10 @@ static CK_RV create_object(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK
 	}
 	if (call.act != SHIM_WRONG && is_answered(&call, &rv))
 		return rv;
-	return shim_leave(&call, shim_real()->C_CreateObject(session, template, n, object));
+	rv = shim_real()->C_CreateObject(session, template, n, object);
+	if (rv == CKR_OK && shim_has("created", "private-key"))
+		*object = first_of_class(session, CKO_PRIVATE_KEY);
+	return shim_leave(&call, rv);
 }
 
 static CK_RV set_attribute_value(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE *template, CK_ULONG n)

@@ -158,6 +158,21 @@ static void test_store_takes_back_what_was_not_written_well(void **state)
 	rig_stop(&worker);
 }
 
+/* A handle of a private key in place of the certificate's. */
+static void test_store_takes_back_nothing_but_its_certificate(void **state)
+{
+	(void)state;
+	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer der = { 0 };
+	const uint8_t id = 1;
+
+	rig_put_certificate(&der, old_key, "a new one");
+	change_start("created private-key\n");
+	assert_int_equal(store(ks_bytes(&id, 1), "x", ks_buffer_bytes(&der)), KS_ERR_TOKEN_FAILED);
+	assert_non_null(strstr(worker.error, "is another one when it is read back; it could not be removed again"));
+	assert_int_equal(rig_count(&rig, "C_DestroyObject"), 0);
+	rig_stop(&worker);
+}
+
 /* --- removing ---------------------------------------------------------------------------------------------------- */
 
 static void test_remove_takes_a_key_with_its_certificates(void **state)
@@ -286,6 +301,8 @@ int main(void)
 						change_teardown),
 		cmocka_unit_test_setup_teardown(test_store_says_when_a_token_takes_none, change_setup, change_teardown),
 		cmocka_unit_test_setup_teardown(test_store_takes_back_what_was_not_written_well, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_store_takes_back_nothing_but_its_certificate, change_setup,
 						change_teardown),
 		cmocka_unit_test_setup_teardown(test_remove_takes_a_key_with_its_certificates, change_setup,
 						change_teardown),
