@@ -201,6 +201,13 @@ static int read_half(struct making *making, int half, struct ks_problem *problem
 	return 0;
 }
 
+static int read_halves(struct making *making, struct ks_problem *problem)
+{
+	int r = read_half(making, KS_PUBLIC_HALF, problem);
+
+	return r == 0 ? read_half(making, KS_PRIVATE_HALF, problem) : r;
+}
+
 /* What stands in subjectPublicKey. */
 static struct ks_bytes key_bits(struct ks_bytes spki)
 {
@@ -213,16 +220,22 @@ static struct ks_bytes key_bits(struct ks_bytes spki)
 	return ks_reader_take(&bits, ks_reader_left(&bits));
 }
 
+/* Is it under the id that was free? */
+static bool is_under_our_id(const struct making *making, int half)
+{
+	return ks_bytes_equal(ks_key_id(making->keys[half]), id_of(making));
+}
+
 /* The habitual id instead of the random one. A token that lets nobody change it keeps that; one that changes half of a
- * pair has broken it. */
+ * pair has broken it. What is under another id was given that by the token, or is another key, whose handle it gave. */
 static int give_id(struct making *making, struct ks_problem *problem)
 {
 	const struct ks_token *token = making->writing.token;
 	uint8_t id[KS_DIGEST_KEY_ID_SIZE];
 	bool taken = false;
 
-	if (!ks_bytes_equal(ks_key_id(making->keys[KS_PUBLIC_HALF]), id_of(making)))
-		return 0; /* the token gives ids itself */
+	if (!is_under_our_id(making, KS_PUBLIC_HALF) || !is_under_our_id(making, KS_PRIVATE_HALF))
+		return 0;
 	if (ks_digest_key_id(making->wanted->digests, key_bits(ks_key_spki(making->keys[KS_PUBLIC_HALF])), id) < 0)
 		return 0;
 	if (set_id(making, making->halves[KS_PRIVATE_HALF], ks_bytes(id, sizeof(id))) != CKR_OK)
@@ -299,13 +312,12 @@ static int check_key(const struct making *making, struct ks_problem *problem)
 
 static int finish(struct making *making, struct ks_problem *problem)
 {
-	int r = read_half(making, KS_PUBLIC_HALF, problem);
-	if (r == 0 && making->wanted->object_id.size == 0)
+	int r = read_halves(making, problem);
+	if (r == 0 && making->wanted->object_id.size == 0) {
 		r = give_id(making, problem);
-	if (r == 0)
-		r = read_half(making, KS_PUBLIC_HALF, problem);
-	if (r == 0)
-		r = read_half(making, KS_PRIVATE_HALF, problem);
+		if (r == 0)
+			r = read_halves(making, problem);
+	}
 	if (r == 0)
 		r = check_key(making, problem);
 	return r == 0 ? check_protection(making, problem) : r;

@@ -47,6 +47,7 @@
  *	attributes-without NAME           CKA_ID, CKA_LABEL, CKA_EC_POINT, CKA_MODULUS, CKA_ALWAYS_AUTHENTICATE, …
  *	attributes-flip NAME              a truth value is the other one: CKA_SENSITIVE, CKA_NEVER_EXTRACTABLE, …
  *	points-raw                        CKA_EC_POINT is the bare point
+ *	generated old-private-key         C_GenerateKeyPair gives the handle of a private key that was there before
  *	created private-key               C_CreateObject gives the handle of a private key that was there before
  *
  * The functions that can be told to fail are those that keystay-token calls: C_Initialize, C_Finalize, C_GetInfo,

@@ -46,8 +46,12 @@ static CK_RV generate_key_pair(CK_SESSION_HANDLE session, CK_MECHANISM *mechanis
 	}
 	if (is_answered(&call, &rv))
 		return rv;
-	return shim_leave(&call, shim_real()->C_GenerateKeyPair(session, mechanism, public, n_public, private,
-								n_private, public_key, private_key));
+	CK_OBJECT_HANDLE before = first_of_class(session, CKO_PRIVATE_KEY);
+	rv = shim_real()->C_GenerateKeyPair(session, mechanism, public, n_public, private, n_private, public_key,
+					    private_key);
+	if (rv == CKR_OK && shim_has("generated", "old-private-key"))
+		*private_key = before;
+	return shim_leave(&call, rv);
 }
 
 static CK_RV create_object(CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG n, CK_OBJECT_HANDLE *object)

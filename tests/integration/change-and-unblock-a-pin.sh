@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# `keystay token pin`: changed, and set anew by the SO PIN. Each PIN is submitted once and counted before; after a wrong one that the token remembers only a person's yes lets the next one through, and without a
-# dialog nothing is tried: no token is ever locked by us (invariant I6). A kept PIN that is another one now is forgotten.
+# `keystay token pin`: changed, and set anew by the SO PIN. Each PIN is submitted once and counted before; after a wrong
+# one that the token remembers only a person's yes lets the next one through, and without a dialog nothing is tried: no
+# token is ever locked by us (invariant I6). A kept PIN that is another one now, or may be, is forgotten.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -40,7 +41,7 @@ so_logins() {
 	grep -cx 'C_Login so' "$KEYSTAY_SHIM_COUNTS" || true
 }
 
-# --- changed -------------------------------------------------------------------------------------------------------------
+# --- changed --------------------------------------------------------------------------------------------------------
 
 unlock corp >/dev/null
 pin_command change corp --pin-fd 3 --new-pin-fd 3 -- "$PIN" "$NEW_PIN"
@@ -58,7 +59,7 @@ prompt_answers_once "$NEW_PIN"
 run env -u KEYSTAY_PROMPT "$KEYSTAY" unlock --ask corp </dev/null
 expect_status 0 "a dialog takes the new one"
 
-# --- a wrong one is counted, and is the last of its kind -----------------------------------------------------------------
+# --- a wrong one is counted, and is the last of its kind ------------------------------------------------------------
 
 pin_command change corp --pin-fd 3 --new-pin-fd 3 -- 000000 111111
 expect_fail "a wrong PIN changes nothing"
@@ -74,7 +75,7 @@ expect_status 0 "a person's yes, and the right one"
 prompt_text | grep -q 'has the PIN of token "corp", to be tried' || fail "the dialog does not say what it is about"
 expect_equal "$(status_of "tokens['corp']['submissions']")" 0 "the count is at rest"
 
-# --- the SO PIN ----------------------------------------------------------------------------------------------------------
+# --- the SO PIN -----------------------------------------------------------------------------------------------------
 
 unlock corp >/dev/null
 : >"$KEYSTAY_SHIM_COUNTS"
@@ -111,7 +112,7 @@ unlock corp >/dev/null
 pin_command set corp --so-pin-fd 3 --new-pin-fd 3 -- 99999999 "$PIN"
 expect_fail "what is set already is not set again"
 
-# --- nobody knows what became of it --------------------------------------------------------------------------------------
+# --- nobody knows what became of it ---------------------------------------------------------------------------------
 
 # user_logins: how often the token was given the user's PIN.
 user_logins() {

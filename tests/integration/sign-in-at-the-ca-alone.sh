@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Over the control socket keystay-enroll signs in at the server of the key's enrolment profile, by TLS 1.3 and by TLS 1.2,
-# and nobody signs in anywhere else: each try is refused, and in the log as denied. The key's other rules hold there as well.
+# Over the control socket keystay-enroll signs in at the server of the key's enrolment profile, by TLS 1.3 and by TLS
+# 1.2, and nobody signs in anywhere else: each try is refused, and in the log as denied. The key's other rules hold there
+# as well.
 
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 rig_begin
@@ -64,7 +65,7 @@ run keystay enroll alice
 expect_status 0 "a first certificate"
 run keystay renew alice --force
 expect_status 0 "a renewal by TLS 1.3"
-expect_equal "$(decisions 9)" "signed tls13-client control localhost True" "one handshake, with a server that was proven"
+expect_equal "$(decisions 9)" "signed tls13-client control localhost True" "one handshake, with a proven server"
 
 signed=$(signatures_of corp)
 expect_equal "$(ask)" "24 24 24 24 24" "a server that nobody proves, a key without a profile, the wrong sockets"

@@ -280,6 +280,17 @@ static void test_keygen_never_destroys_what_was_there_before(void **state)
 	assert_nothing_made();
 }
 
+/* The public half is the new one; the handle of the private half is that of a key that must stay as it is. */
+static void test_keygen_changes_no_key_that_was_there_before(void **state)
+{
+	(void)state;
+
+	change_start("generated old-private-key\n");
+	assert_int_equal(make_p256(), KS_ERR_TOKEN_FAILED);
+	assert_int_equal(rig_count(&rig, "C_SetAttributeValue"), 0);
+	assert_nothing_made();
+}
+
 static void test_keygen_says_when_a_token_makes_no_keys(void **state)
 {
 	(void)state;
@@ -360,6 +371,8 @@ int main(void)
 						change_teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_says_what_it_could_not_undo, change_setup, change_teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_never_destroys_what_was_there_before, change_setup,
+						change_teardown),
+		cmocka_unit_test_setup_teardown(test_keygen_changes_no_key_that_was_there_before, change_setup,
 						change_teardown),
 		cmocka_unit_test_setup_teardown(test_keygen_says_when_a_token_makes_no_keys, change_setup,
 						change_teardown),
