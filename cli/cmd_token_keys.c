@@ -156,6 +156,29 @@ static enum ks_exit confirm(const struct ks_cli *cli, const struct ks_arguments 
 	return KS_EXIT_FAILED;
 }
 
+/* The person took their time: is it still the token that they were asked about? */
+static enum ks_exit look_again(const struct ks_cli *cli, const struct ks_msg_identity *asked)
+{
+	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
+	struct ks_client_error error;
+	char fingerprint[65];
+
+	ks_text_hex(asked->spki_hash, fingerprint);
+	if (ks_client_get(fingerprint, &found, &error) < 0)
+		return ks_command_fail(cli, &error);
+	const struct ks_msg_identity *now = &found->identity;
+	if (ks_bytes_equal(now->token, asked->token) && ks_bytes_equal(now->module, asked->module) &&
+	    ks_bytes_equal(now->uri, asked->uri))
+		return KS_EXIT_GOOD;
+	KS_AUTO_FREE char *before = ks_output_escape(asked->token);
+	KS_AUTO_FREE char *after = ks_output_escape(now->token);
+	ks_output_error(cli,
+			"the key is not where it was when this was asked (token \"%s\" then, \"%s\" now); nothing was "
+			"removed; run it again",
+			before ? before : "?", after ? after : "?");
+	return KS_EXIT_FAILED;
+}
+
 enum ks_exit ks_token_remove(struct ks_cli *cli, const struct ks_arguments *arguments)
 {
 	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
@@ -166,6 +189,8 @@ enum ks_exit ks_token_remove(struct ks_cli *cli, const struct ks_arguments *argu
 	if (ks_client_get(arguments->operands[1], &found, &error) < 0)
 		return ks_command_fail(cli, &error);
 	enum ks_exit result = confirm(cli, arguments, &found->identity, key);
+	if (result == KS_EXIT_GOOD)
+		result = look_again(cli, &found->identity);
 	if (result != KS_EXIT_GOOD)
 		return result;
 	const struct ks_client_remove request = { .spki_hash = found->identity.spki_hash.data,
