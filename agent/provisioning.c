@@ -486,6 +486,17 @@ void ks_provisioning_begin(struct ks_request *request)
 	look_when_quiet(job);
 }
 
+void ks_provisioning_keep_resting(struct ks_state *state)
+{
+	for (struct ks_provisioning *job = state->provisionings; job; job = job->next) {
+		struct ks_worker *worker = worker_of(state, job->chosen.module);
+		bool has_module = job->state == KS_PROVISIONING_AT_TOKEN || job->state == KS_PROVISIONING_LEAVING;
+		if (has_module && worker && worker != job->stopped &&
+		    ks_worker_suspend(worker, SUSPENDED, NULL, NULL) == 0)
+			job->stopped = worker;
+	}
+}
+
 void ks_provisioning_free_all(struct ks_state *state)
 {
 	while (state->provisionings)

@@ -25,3 +25,7 @@ void ks_provisioning_begin(struct ks_request *request);
 
 /* Ends all, for ks_state_deinit(). */
 void ks_provisioning_free_all(struct ks_state *state);
+
+/* After a reload, before workers start: one that has taken the place of a worker that rests for a provisioning rests in
+ * its place. */
+void ks_provisioning_keep_resting(struct ks_state *state);

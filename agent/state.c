@@ -445,6 +445,7 @@ static int adopt(struct ks_state *state, struct ks_settings *settings)
 	ks_scout_free_all(state);
 	ks_overlay_deinit(&old.overlay);
 	ks_settings_free(old.settings);
+	ks_provisioning_keep_resting(state);
 	for (size_t i = 0; i < state->n_workers; i++)
 		ks_worker_start(state->workers[i]);
 	ks_state_news(state);

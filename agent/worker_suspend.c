@@ -141,7 +141,7 @@ void ks_worker_resume(struct ks_worker *worker)
 	ks_worker_suspend_forget(worker);
 	worker->suspended = worker->draining = false;
 	worker->note[0] = '\0';
-	if (was_draining) {
+	if (was_draining && worker->pid != 0) {
 		ks_worker_send_queued(worker);
 		return;
 	}
