@@ -20,6 +20,7 @@
 #include "client/x509.h"
 #include "lib/base/cleanup.h"
 #include "lib/base/path.h"
+#include "lib/base/secret.h"
 #include "lib/base/text.h"
 #include "lib/protocol/pem.h"
 
@@ -84,6 +85,7 @@ static int read_bundle(const char *path, struct bundle *bundle)
 	if (ks_x509_read(bytes, &certificate) == 0) /* DER */
 		return add(bundle, bytes);
 	r = read_pem(bytes, bundle);
+	ks_secret_wipe(text, size); /* a bundle may hold somebody's private key */
 	return r == 0 && bundle->n == 0 ? KS_ERR_NOT_FOUND : r;
 }
 
