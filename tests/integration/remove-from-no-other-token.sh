@@ -37,7 +37,7 @@ SAY
 printf '%s\n' 'token-info serial 4711' 'token-info label spare' >"$T/spare"
 export KEYSTAY PIN T
 run env KEYSTAY_PROMPT=never timeout "$DEADLINE_S" "$PYTHON" "$T/say.py" \
-	"mv '$T/spare' '$KEYSTAY_SHIM_SCRIPT'; $KEYSTAY reload && $KEYSTAY unlock --pin-fd 3 spare 3<<<'$PIN'" \
+	"mv '$T/spare' '$KEYSTAY_SHIM_SCRIPT'; ${KEYSTAY@Q} reload && ${KEYSTAY@Q} unlock --pin-fd 3 spare 3<<<'$PIN'" \
 	"$KEYSTAY" token remove alice
 expect_fail "another token is in the reader by the time that the person says yes"
 expect_out 'will be removed from token "corp"' "the question was about the first one"
