@@ -8,6 +8,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=rig_far.sh
 . "$RIG_FOLDER/rig_far.sh"
+for_others
 rig_begin
 rig_alice_token p256
 key_make corp p256 bob 02
