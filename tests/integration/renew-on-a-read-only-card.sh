@@ -72,6 +72,7 @@ wait_until "the agent to see the card again" is_listed
 # --- a newer one on the card -----------------------------------------------------------------------------------------
 
 certificate_issue intermediate client "$T/cards/alice/9a.pub" "/O=Example/CN=by-hand" "$T/by-hand.pem"
+by_hand=$(date +%s)
 card_rewrite 9a "$T/by-hand.pem"
 card_remove
 wait_until "the agent to see that it is gone" is_gone
@@ -85,6 +86,11 @@ run keystay renew alice --force
 expect_fail "of a CA that dates back, one that seems older than what the card has got by hand"
 expect_err 'before the one in use' "is not taken, and it says why"
 expect_equal "$(enrolled "keys['alice']['state']")" failed "the order is over"
+# Of two that begin in one second nobody could say which is newer.
+is_later() {
+	[ "$(date +%s)" -gt "$by_hand" ]
+}
+wait_until "the next second" is_later
 ca_says now
 aged $((29 * 86400)) "$ENROLL" renew --all --quiet
 expect_status 0 "when that one is due, the CA is asked again"
