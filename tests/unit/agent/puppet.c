@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/cleanup.h"
@@ -59,13 +60,22 @@ static void let_go(struct puppet *puppet)
 	puppet->held = 0;
 }
 
+/* Whoever was ended is waited for by the reaper, which holds the event loop until then. */
+static void await_all_children(struct puppet *puppet)
+{
+	siginfo_t info;
+
+	for (int i = 0; i < 500 && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0; i++)
+		(void)sd_event_run(puppet->event, 20000);
+}
+
 void puppet_deinit(struct puppet *puppet)
 {
 	char path[128];
 
 	let_go(puppet);
 	ks_worker_free(puppet->worker);
-	puppet_run_for(puppet, 50); /* whoever was ended is waited for */
+	await_all_children(puppet);
 	sd_event_unref(puppet->event);
 	(void)close(puppet->listener);
 	ks_buffer_deinit(&puppet->in);
