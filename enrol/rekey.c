@@ -202,11 +202,28 @@ static int find_use(const char *folder, const char *spki, uint64_t now, uint64_t
 	return 1;
 }
 
+/* A run that was killed after C_GenerateKeyPair has noted the id that it planned, and not yet the key. */
+static int note_planned(struct ks_enrol_state *state, struct ks_enrol_problem *problem)
+{
+	KS_CLEANUP(ks_client_identity_freep) struct ks_client_identity *found = NULL;
+	uint8_t id[ID_SIZE];
+	size_t size = 0;
+
+	if (!state->new_id || state->new_spki[0] || ks_text_unhex(state->new_id, id, sizeof(id), &size) < 0 || size == 0)
+		return 0;
+	int r = find(state, ks_bytes(id, size), &found, problem);
+	if (r == 0 && found)
+		ks_text_hex(found->identity.spki_hash, state->new_spki);
+	return r;
+}
+
 int ks_rekey_abandon(const char *folder, struct ks_enrol_state *state, struct ks_enrol_problem *problem)
 {
 	uint64_t until;
-	int r = state->new_spki[0] ? find_use(folder, state->new_spki, ks_clock_wall_s(), &until, problem) : 0;
+	int r = note_planned(state, problem);
 
+	if (r == 0 && state->new_spki[0])
+		r = find_use(folder, state->new_spki, ks_clock_wall_s(), &until, problem);
 	if (r == 1)
 		ks_console_warn("the second key that a rekey had made has got another use and stays on its token: %s",
 				state->new_spki);
