@@ -343,6 +343,8 @@ int ks_overlay_read_status(struct ks_overlay *overlay, const struct ks_overlay *
 
 	if (r == 0 && n < 0 && errno != ENOENT)
 		complain(folder, ks_error_text(ks_error_from_errno(errno)));
+	for (size_t i = 0; i < overlay->n_lists; i++)
+		loading.lists_size += ks_revocation_size(overlay->lists[i].list);
 	for (int i = 0; i < n; i++) {
 		KS_AUTO_FREE char *path = r == 0 ? ks_path_join(folder, entries[i]->d_name) : NULL;
 		if (r == 0 && !path)

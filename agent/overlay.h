@@ -5,7 +5,7 @@
  * keystay-enroll has fetched into the folder status/ of the agent's state: OCSP responses, each named by the SHA-256
  * of the certificate (DER) that it is for, and revocation lists.
  *
- * Runs in: keystay-agent, at start and at reload.
+ * Runs in: keystay-agent, at start, at reload and when keystay-enroll has brought something (REFRESH).
  */
 #pragma once
 

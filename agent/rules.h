@@ -72,7 +72,7 @@ bool ks_rules_want_a_server(const struct ks_rules *rules);
 /* Does `servers` name this host? '*' in a pattern stands for any letters, dots too; upper and lower case are the same. */
 bool ks_rules_name_server(const struct ks_rules *rules, const char *server);
 
-/* Is it the host of the key's enrolment profile, with other rules than those of this section? */
+/* Is it the host of the key's enrolment profile? */
 bool ks_rules_enrol_at(const struct ks_rules *rules, const char *server);
 
 /* Does `server-spki` name this SHA-256? */

@@ -198,7 +198,7 @@ static void put_large_list(struct ks_buffer *out)
 static void test_overlay_has_a_limit_for_all_lists_together(void **state)
 {
 	(void)state;
-	static const char *const files[] = { "a/1.crl", "a/2.crl", "a/3.crl", "a/4.crl", "a/5.crl", "a/6.crl" };
+	static const char *const files[] = { "a/1.crl", "a/2.crl", "a/3.crl", "b/4.crl", "b/5.crl", "b/6.crl" };
 	KS_CLEANUP(ks_buffer_deinit) struct ks_buffer list = { 0 };
 	AUTO_OVERLAY overlay = { 0 };
 
@@ -209,6 +209,8 @@ static void test_overlay_has_a_limit_for_all_lists_together(void **state)
 	const struct ks_settings settings = { .certificate_folders = &a, .n_certificate_folders = 1 };
 	ks_log_init("test", 0);
 	assert_int_equal(ks_overlay_read(&settings, NULL, &overlay), 0);
+	assert_int_equal(overlay.n_lists, 3);
+	assert_int_equal(ks_overlay_read_status(&overlay, NULL, test_folder_path(&folder, "b")), 0);
 	assert_int_equal(overlay.n_lists, 4);
 }
 
