@@ -125,7 +125,7 @@ static void leave(struct ks_provisioning *job)
 {
 	set_state(job, KS_PROVISIONING_LEAVING);
 	if (ks_worker_suspend(job->provisioner, "it has done its work", on_left, job) < 0)
-		on_left(0, job);
+		await_worker(job); /* it is freed with the job: this may be its own callback */
 }
 
 /* --- at the token ------------------------------------------------------------------------------------------------ */
